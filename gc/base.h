@@ -1,0 +1,79 @@
+/* base.h -- integers, sizes, alignment; the ground that every file stands on. Knows no heap. */
+#ifndef GC_BASE_H
+#define GC_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <trillium/types.h>
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define GIB ((size_t)1 << 30)
+#define TIB ((size_t)1 << 40)
+
+#define CACHE_LINE 64
+#define WORD_BYTES sizeof(uintptr_t)
+#define WORD_BITS 64
+
+/* The unit of the page heap. Not the operating system's page, which may be smaller or larger. */
+#define PAGE_SHIFT 13
+#define PAGE_BYTES ((size_t)1 << PAGE_SHIFT)
+
+/* A chunk is what the heap grows by and what one leaf of the page heap's radix tree describes. */
+#define CHUNK_PAGES ((size_t)512)
+#define CHUNK_BYTES (CHUNK_PAGES * PAGE_BYTES)
+
+#define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
+#define THREAD_LOCAL _Thread_local
+
+/* A page's number within its heap's reservation. */
+typedef uint32_t page_index;
+#define PAGE_NONE UINT32_MAX
+
+static inline size_t size_min(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline size_t size_max(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* alignment is a power of two; value + alignment must not overflow. */
+static inline size_t align_up(size_t value, size_t alignment)
+{
+    return (value + alignment - 1) & ~(alignment - 1);
+}
+
+static inline size_t align_down(size_t value, size_t alignment)
+{
+    return value & ~(alignment - 1);
+}
+
+static inline bool is_aligned(size_t value, size_t alignment)
+{
+    return (value & (alignment - 1)) == 0;
+}
+
+static inline bool is_power_of_two(size_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
+/* *product = a * b; false where that overflows. */
+static inline bool size_multiply(size_t a, size_t b, size_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+/* *sum = a + b; false where that overflows. */
+static inline bool size_add(size_t a, size_t b, size_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+
+#endif

@@ -1,0 +1,125 @@
+/* port.h -- what the collector asks of the process it lives in.
+ *
+ * The edge that would run upward is turned round here: gc/ declares these primitives, runtime/ implements them for a real
+ * process, tests/fake_port.c implements them deterministically and can make each of them fail. gc/ calls nothing else.
+ *
+ * For all functions: sizes are in bytes, times in nanoseconds; pointer arguments are not NULL unless said; a false or NULL
+ * result is a failure that the caller must handle; nothing here is called with PAGES held except the memory functions.
+ */
+#ifndef GC_PORT_H
+#define GC_PORT_H
+
+#include "gc/base.h"
+
+/* ---- Memory. Addresses and sizes are multiples of port_os_page_bytes(). ------------------------------------------- */
+
+/* The granule of the functions below: 4 KiB to 64 KiB. */
+size_t port_os_page_bytes(void);
+
+/* Bytes of physical memory of the machine. */
+size_t port_physical_memory(void);
+
+/* Bytes of address space that this process can expect to reserve in one piece (resource limits, sanitizers); SIZE_MAX if
+ * nothing restricts it. */
+size_t port_address_space_limit(void);
+
+/* Reserve address space that costs no memory and cannot be accessed; aligned to alignment, a power of two. NULL if there is
+ * no such range. Name appears in the process's map where the system supports that. */
+void *port_reserve(size_t bytes, size_t alignment, const char *name);
+
+/* Make a part of a reservation readable and writable. It reads as zero. False where the system refuses. */
+bool port_commit(void *address, size_t bytes, const char *name);
+
+/* Give the memory behind a committed part back. It stays accessible and reads as zero afterwards. False if unsupported,
+ * then the contents are unspecified. */
+bool port_decommit(void *address, size_t bytes);
+
+/* End a reservation, all of it, committed or not. */
+void port_release(void *address, size_t bytes);
+
+/* ---- Time and processors ------------------------------------------------------------------------------------------ */
+
+/* Monotonic clock. */
+uint64_t port_now_ns(void);
+
+/* Processor time used by the calling thread. */
+uint64_t port_thread_cpu_ns(void);
+
+/* Processors this process may run on, at least 1. */
+unsigned port_cpu_count(void);
+
+/* Let another thread run. */
+void port_yield(void);
+
+/* ---- Mutual exclusion. gc/lock.h wraps this in a rank; use that. --------------------------------------------------- */
+
+#define PORT_MUTEX_BYTES 64
+#define PORT_COND_BYTES 64
+
+typedef struct port_mutex {
+    _Alignas(8) unsigned char storage[PORT_MUTEX_BYTES];
+} port_mutex;
+
+typedef struct port_cond {
+    _Alignas(8) unsigned char storage[PORT_COND_BYTES];
+} port_cond;
+
+void port_mutex_init(port_mutex *mutex);
+void port_mutex_destroy(port_mutex *mutex);
+void port_mutex_lock(port_mutex *mutex);
+bool port_mutex_try_lock(port_mutex *mutex);
+void port_mutex_unlock(port_mutex *mutex);
+
+void port_cond_init(port_cond *cond);
+void port_cond_destroy(port_cond *cond);
+/* May wake without cause; the caller holds mutex and tests its condition again. */
+void port_cond_wait(port_cond *cond, port_mutex *mutex);
+void port_cond_broadcast(port_cond *cond);
+
+/* ---- Threads of the collector's own ------------------------------------------------------------------------------- */
+
+typedef struct port_thread {
+    _Alignas(8) unsigned char storage[32];
+} port_thread;
+
+/* Start function(argument). False where the system refuses; *thread is then untouched. */
+bool port_thread_start(port_thread *thread, void (*function)(void *), void *argument,
+                       const char *name);
+void port_thread_join(port_thread *thread);
+
+/* A number for the calling thread, unique among those alive, never 0. */
+uintptr_t port_thread_id(void);
+
+/* ---- Mutators and roots, implemented by runtime/handshake.c and runtime/roots.c ------------------------------------- */
+
+struct tri_heap;
+struct tri_mutator;
+struct marker;
+
+/* Bring every mutator of the heap to a safepoint and keep it there until port_hold_end; a mutator that is blocked stays so.
+ * The caller is blocked or no mutator at all, and holds CYCLE. Attaching waits as well. */
+void port_hold_begin(struct tri_heap *heap);
+void port_hold_end(struct tri_heap *heap);
+
+/* Call function for each attached mutator. During a hold, or with the handshake's lock held. */
+void port_each_mutator(struct tri_heap *heap, void (*function)(struct tri_mutator *, void *),
+                       void *argument);
+
+/* Report every root of the held heap to marker: those of each mutator, global slots, handles. Returns the bytes looked at
+ * on stacks in *stack_bytes and elsewhere in *global_bytes. */
+void port_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
+                     size_t *global_bytes);
+
+/* The calling mutator does not touch the heap until the end: the collector may act for it. They nest with nothing. */
+void port_blocking_begin(struct tri_mutator *mutator);
+void port_blocking_end(struct tri_mutator *mutator);
+
+/* ---- Words to people ---------------------------------------------------------------------------------------------- */
+
+/* One line without a line end, to where the heap's log goes. */
+void port_log(const char *line);
+
+/* Says message and ends the process. */
+TRI_NORETURN void port_fatal(const char *message);
+
+#endif

@@ -1,0 +1,19 @@
+/**
+ * @file trillium.h
+ * All that a host includes, but for debug.h.
+ */
+#ifndef TRILLIUM_TRILLIUM_H
+#define TRILLIUM_TRILLIUM_H
+
+#include <trillium/alloc.h>
+#include <trillium/heap.h>
+#include <trillium/mutator.h>
+#include <trillium/roots.h>
+#include <trillium/safepoint.h>
+#include <trillium/stats.h>
+#include <trillium/store.h>
+#include <trillium/type.h>
+#include <trillium/types.h>
+#include <trillium/version.h>
+
+#endif
