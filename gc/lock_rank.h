@@ -1,0 +1,26 @@
+/* lock_rank.h -- the order in which the collector's locks are taken: from the top of this list downward, never upward, and
+ * never two of one rank. One table gives the enum, the names in messages, the checker in gc/lock.c and docs/locks.md.
+ *
+ * A heap has one lock of most ranks. Ranks say nothing about heaps: no thread takes a lock of one heap while it holds one of
+ * another.
+ */
+#ifndef GC_LOCK_RANK_H
+#define GC_LOCK_RANK_H
+
+/* X(NAME, "what it protects") */
+#define LOCK_RANKS(X)                                                                              \
+    X(CYCLE, "the step a collection is in: one thread at a time drives a cycle")                   \
+    X(HANDSHAKE, "the list of mutators, and the handshake under way")                              \
+    X(ROOTS, "global slots, handles")                                                              \
+    X(TYPES, "the table of declared types")                                                        \
+    X(MARK, "shared grey work, and the sleep of marker threads")                                   \
+    X(SWEEP, "span sets that grow, and the sleep of the sweeper")                                  \
+    X(PAGES, "free pages: bitmaps, summaries, growth of the heap")                                 \
+    X(META, "the collector's own memory")                                                          \
+    X(LOG, "the order of lines on the log")
+
+#define LOCK_RANK_ENUM_(name, protects) LOCK_##name,
+enum lock_rank { LOCK_RANKS(LOCK_RANK_ENUM_) LOCK_RANK_COUNT };
+#undef LOCK_RANK_ENUM_
+
+#endif
