@@ -1,0 +1,471 @@
+/* page_alloc.c -- runs of pages of the heap's address space.
+ *
+ * Owns:       the bitmaps of all chunks, their summaries, the search hint. Nobody else writes them.
+ * Idea:       address-ordered first fit over a radix tree of (start, max, end) free-run lengths. Freed runs coalesce by
+ *             construction, since a run is nothing but neighbouring zero bits.
+ * Invariants:
+ *   [page_alloc.1] A summary MUST equal the summary of what it covers; otherwise a free run is never found again (memory grows),
+ *                  or the search descends to a run that is not there.
+ *   [page_alloc.2] No page below `search` MUST be free; otherwise first fit skips it, and page_alloc_take_64 misses it.
+ *   [page_alloc.3] The summaries of what lies beyond grown_pages MUST be 0, which is "in use"; otherwise memory that was never
+ *                  committed is handed out.
+ *   [page_alloc.4] free_pages and scavenged_pages MUST equal the bits they count; otherwise the pacer believes in memory that is
+ *                  not there.
+ * Locks:      everything here needs PAGES.
+ * Callers:    mutators on the allocation slow path, the sweeper. Never a trace callback.
+ * Units:      pages of 8 KiB; a chunk is 512 pages.
+ * Sources:    the runtime of Go for the idea; the tree has as many levels as the heap needs, so that a small heap pays little.
+ */
+#include "gc/page_alloc.h"
+
+_Static_assert(sizeof(struct page_bits) == 128, "two cache lines a chunk");
+_Static_assert(PAGE_ALLOC_MAX_PAGES / CHUNK_PAGES >> (PAGE_ALLOC_FANOUT_BITS * (PAGE_ALLOC_LEVELS - 1)) == 64,
+               "the root level of the largest heap is one bit for each of 64 entries");
+_Static_assert(CHUNK_PAGES << (PAGE_ALLOC_FANOUT_BITS * (PAGE_ALLOC_LEVELS - 1)) == PAGE_SUMMARY_MAX,
+               "an entry of the root level fits into a summary");
+
+/* Entries a root level may have before another level is worth its place. */
+#define ROOT_ENTRIES PAGE_ALLOC_FANOUT
+
+/* ---- Geometry ------------------------------------------------------------------------------------------------------ */
+
+/* Pages that an entry of level stands for, as a shift. */
+static unsigned level_shift(const struct page_alloc *pages, unsigned level)
+{
+    const unsigned chunk_shift = 9;
+    _Static_assert(CHUNK_PAGES == 1 << 9, "chunk_shift");
+    return chunk_shift + PAGE_ALLOC_FANOUT_BITS * (pages->levels - 1 - level);
+}
+
+static struct page_bits *chunk_bits(const struct page_alloc *pages, size_t chunk)
+{
+    return side_table_at(&pages->chunks, chunk);
+}
+
+static struct page_bits *bits_of_page(const struct page_alloc *pages, page_index page)
+{
+    return chunk_bits(pages, page / CHUNK_PAGES);
+}
+
+/* The part of [first, first + count) that lies in the chunk of first. */
+static size_t part_in_chunk(size_t first, size_t count)
+{
+    return size_min(count, CHUNK_PAGES - first % CHUNK_PAGES);
+}
+
+/* The children of entry index of level, PAGE_ALLOC_FANOUT of them. */
+static const page_summary *children(const struct page_alloc *pages, unsigned level, size_t index)
+{
+    return &pages->level[level + 1][index << PAGE_ALLOC_FANOUT_BITS];
+}
+
+/* ---- Creation ------------------------------------------------------------------------------------------------------ */
+
+/* Sets levels and level_entries. Below the root, levels have whole groups of siblings. Returns entries above the leaves. */
+static size_t choose_levels(struct page_alloc *pages, size_t chunks)
+{
+    size_t root = chunks;
+    pages->levels = 1;
+    while (root > ROOT_ENTRIES && pages->levels < PAGE_ALLOC_LEVELS) {
+        root = (root + PAGE_ALLOC_FANOUT - 1) >> PAGE_ALLOC_FANOUT_BITS;
+        pages->levels++;
+    }
+    size_t inner = 0;
+    size_t entries = root;
+    for (unsigned level = 0; level < pages->levels; level++) {
+        pages->level_entries[level] = entries;
+        if (level + 1 < pages->levels) {
+            inner += entries;
+        }
+        entries <<= PAGE_ALLOC_FANOUT_BITS;
+    }
+    return inner;
+}
+
+static bool create_tables(struct page_alloc *pages)
+{
+    size_t chunks = (pages->max_pages + CHUNK_PAGES - 1) / CHUNK_PAGES;
+    size_t inner = choose_levels(pages, chunks);
+    if (!side_table_init(&pages->chunks, sizeof(struct page_bits), chunks, "page bits") ||
+        !side_table_init(&pages->leaves, sizeof(page_summary),
+                         pages->level_entries[pages->levels - 1], "page summaries")) {
+        return false;
+    }
+    if (inner > 0 &&
+        (!side_table_init(&pages->inner, sizeof(page_summary), inner, "page summaries") ||
+         !side_table_extend(&pages->inner, inner))) {
+        return false;
+    }
+    page_summary *next = (page_summary *)(void *)pages->inner.base;
+    for (unsigned level = 0; level + 1 < pages->levels; level++) {
+        pages->level[level] = next;
+        next += pages->level_entries[level];
+    }
+    pages->level[pages->levels - 1] = (page_summary *)(void *)pages->leaves.base;
+    return true;
+}
+
+bool page_alloc_init(struct page_alloc *pages, size_t max_pages)
+{
+    TRI_ASSERT(max_pages >= 1 && max_pages <= PAGE_ALLOC_MAX_PAGES);
+    *pages = (struct page_alloc){.max_pages = max_pages};
+    lock_init(&pages->lock, LOCK_PAGES);
+    if (!create_tables(pages)) {
+        page_alloc_destroy(pages);
+        return false;
+    }
+    return true;
+}
+
+void page_alloc_destroy(struct page_alloc *pages)
+{
+    side_table_destroy(&pages->inner);
+    side_table_destroy(&pages->leaves);
+    side_table_destroy(&pages->chunks);
+    lock_destroy(&pages->lock);
+    *pages = (struct page_alloc){0};
+}
+
+/* ---- Summaries ----------------------------------------------------------------------------------------------------- */
+
+/* Recompute the leaves of [first, first + count), none of which is empty. */
+static void update_leaves(struct page_alloc *pages, size_t first, size_t count)
+{
+    page_summary *leaves = pages->level[pages->levels - 1];
+    for (size_t i = first / CHUNK_PAGES; i <= (first + count - 1) / CHUNK_PAGES; i++) {
+        leaves[i] = page_bits_summarize(chunk_bits(pages, i));
+    }
+}
+
+/* Make [page_alloc.1] hold again after bits of [first, first + count) have changed. */
+static void update_summaries(struct page_alloc *pages, size_t first, size_t count)
+{
+    update_leaves(pages, first, count);
+    for (unsigned level = pages->levels - 1; level-- > 0;) {
+        unsigned shift = level_shift(pages, level);
+        size_t child_pages = (size_t)1 << level_shift(pages, level + 1);
+        bool changed = false;
+        for (size_t i = first >> shift; i <= (first + count - 1) >> shift; i++) {
+            page_summary summary =
+                page_summary_merge(children(pages, level, i), PAGE_ALLOC_FANOUT, child_pages);
+            changed |= summary != pages->level[level][i];
+            pages->level[level][i] = summary;
+        }
+        if (!changed) {
+            return;
+        }
+    }
+}
+
+bool page_alloc_grow(struct page_alloc *pages, page_index first, size_t count)
+{
+    lock_assert_held(&pages->lock);
+    TRI_ASSERT(first == pages->grown_pages && first % CHUNK_PAGES == 0);
+    TRI_ASSERT(count > 0 && count % CHUNK_PAGES == 0);
+    TRI_ASSERT(count <= align_up(pages->max_pages, CHUNK_PAGES) - first);
+    size_t chunks = (first + count) / CHUNK_PAGES;
+    /* Summaries are read by whole groups of siblings. */
+    if (!side_table_extend(&pages->chunks, chunks) ||
+        !side_table_extend(&pages->leaves,
+                           size_min(align_up(chunks, PAGE_ALLOC_FANOUT), pages->leaves.capacity))) {
+        return false;
+    }
+    for (size_t i = first / CHUNK_PAGES; i < chunks; i++) {
+        bitmap_set_range(chunk_bits(pages, i)->scavenged, 0, CHUNK_PAGES);
+    }
+    pages->grown_pages += count;
+    pages->free_pages += count;
+    pages->scavenged_pages += count;
+    update_summaries(pages, first, count);
+    /* [page_alloc.2] needs nothing: search is at most `first`. */
+    return true;
+}
+
+/* ---- Finding ------------------------------------------------------------------------------------------------------- */
+
+/* What a search has found out. */
+struct search {
+    size_t count;    /* pages wanted */
+    size_t found;    /* the first page of the run; PAGE_NONE where there is none */
+    size_t lowest;   /* no page below this one is free */
+    bool may_raise;  /* the block being searched is the first with a free page, so `lowest` can be raised inside it */
+};
+
+static void search_chunk(const struct page_alloc *pages, struct search *search, size_t chunk)
+{
+    const struct page_bits *bits = chunk_bits(pages, chunk);
+    size_t first = chunk * CHUNK_PAGES;
+    if (search->may_raise) {
+        search->lowest = first + bitmap_find_clear(bits->in_use, 0, CHUNK_PAGES);
+    }
+    size_t found = page_bits_find(bits, search->count, 0);
+    if (!TRI_NEVER(found == PAGE_BITS_NONE)) { /* [page_alloc.1] */
+        search->found = first + found;
+    }
+}
+
+/* Search entries [from, to) of level for a run. Sets found where one crosses the border between two of them. Otherwise returns the
+ * entry that has one inside; `to` where there is none at all. */
+static size_t search_level(const struct page_alloc *pages, struct search *search, unsigned level,
+                           size_t from, size_t to)
+{
+    unsigned shift = level_shift(pages, level);
+    size_t block_pages = (size_t)1 << shift;
+    size_t run = 0; /* free pages just below the entry looked at */
+    size_t first_free = to;
+    for (size_t i = from; i < to; i++) {
+        page_summary summary = pages->level[level][i];
+        if (summary == 0) {
+            run = 0;
+            continue;
+        }
+        if (first_free == to) {
+            first_free = i;
+            if (search->may_raise) {
+                search->lowest = size_max(search->lowest, i << shift);
+            }
+        }
+        size_t start = page_summary_start(summary);
+        if (run + start >= search->count) {
+            search->found = (i << shift) - run;
+            return i;
+        }
+        if (page_summary_max(summary) >= search->count) {
+            search->may_raise = search->may_raise && i == first_free;
+            return i;
+        }
+        run = start == block_pages ? run + block_pages : page_summary_end(summary);
+    }
+    return to;
+}
+
+/* Search the whole tree, from the hint on. */
+static struct search search_tree(const struct page_alloc *pages, size_t count)
+{
+    struct search search = {
+        .count = count, .found = PAGE_NONE, .lowest = pages->search, .may_raise = true};
+    size_t hint_chunk = pages->search / CHUNK_PAGES;
+    unsigned leaf_level = pages->levels - 1;
+    if (pages->search < pages->grown_pages &&
+        page_summary_max(pages->level[leaf_level][hint_chunk]) >= count) {
+        /* All below the hint is in use, so no run that begins earlier reaches into this chunk. */
+        search_chunk(pages, &search, hint_chunk);
+        return search;
+    }
+    size_t from = pages->search >> level_shift(pages, 0);
+    size_t to = pages->level_entries[0];
+    for (unsigned level = 0; level < pages->levels; level++) {
+        size_t entry = search_level(pages, &search, level, from, to);
+        if (search.found != PAGE_NONE) {
+            return search;
+        }
+        if (entry == to) {
+            (void)TRI_NEVER(level > 0); /* [page_alloc.1] */
+            return search;
+        }
+        from = entry << PAGE_ALLOC_FANOUT_BITS;
+        to = from + PAGE_ALLOC_FANOUT;
+    }
+    search_chunk(pages, &search, from >> PAGE_ALLOC_FANOUT_BITS);
+    return search;
+}
+
+/* ---- Taking and giving --------------------------------------------------------------------------------------------- */
+
+page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *zero_pages)
+{
+    lock_assert_held(&pages->lock);
+    TRI_ASSERT(count > 0);
+    if (count > pages->free_pages) {
+        return PAGE_NONE;
+    }
+    struct search search = search_tree(pages, count);
+    pages->search = (page_index)search.lowest;
+    if (search.found == PAGE_NONE) {
+        return PAGE_NONE;
+    }
+    size_t scavenged = 0;
+    size_t end = search.found + count;
+    for (size_t at = search.found; at < end;) {
+        size_t part = part_in_chunk(at, end - at);
+        scavenged += page_bits_take(chunk_bits(pages, at / CHUNK_PAGES), at % CHUNK_PAGES, part);
+        at += part;
+    }
+    pages->free_pages -= count;
+    pages->scavenged_pages -= scavenged;
+    update_summaries(pages, search.found, count);
+    if (search.lowest == search.found) {
+        pages->search = (page_index)end;
+    }
+    *zero_pages = scavenged;
+    return (page_index)search.found;
+}
+
+void page_alloc_give(struct page_alloc *pages, page_index first, size_t count)
+{
+    lock_assert_held(&pages->lock);
+    TRI_ASSERT(count > 0 && first < pages->grown_pages && count <= pages->grown_pages - first);
+    size_t end = first + count;
+    for (size_t at = first; at < end;) {
+        size_t part = part_in_chunk(at, end - at);
+        page_bits_give(chunk_bits(pages, at / CHUNK_PAGES), at % CHUNK_PAGES, part);
+        at += part;
+    }
+    pages->free_pages += count;
+    update_summaries(pages, first, count);
+    if (first < pages->search) {
+        pages->search = first; /* [page_alloc.2] */
+    }
+}
+
+page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t *scavenged)
+{
+    lock_assert_held(&pages->lock);
+    if (pages->free_pages == 0) {
+        return PAGE_NONE;
+    }
+    size_t lowest = search_tree(pages, 1).found;
+    if (TRI_NEVER(lowest == PAGE_NONE)) { /* [page_alloc.4] */
+        return PAGE_NONE;
+    }
+    page_index first = (page_index)align_down(lowest, 64);
+    struct page_bits *bits = bits_of_page(pages, first);
+    size_t word = first % CHUNK_PAGES / 64;
+    *free = ~bits->in_use[word];
+    *scavenged = bits->scavenged[word];
+    bits->in_use[word] = ~UINT64_C(0);
+    bits->scavenged[word] = 0;
+    pages->free_pages -= bit_count(*free);
+    pages->scavenged_pages -= bit_count(*scavenged);
+    update_summaries(pages, first, 64);
+    pages->search = first + 64; /* [page_alloc.2] the first free page was among them, and all of them are taken */
+    return first;
+}
+
+void page_alloc_give_64(struct page_alloc *pages, page_index first, uint64_t free,
+                        uint64_t scavenged)
+{
+    lock_assert_held(&pages->lock);
+    TRI_ASSERT((scavenged & ~free) == 0);
+    if (free == 0) {
+        return;
+    }
+    TRI_ASSERT(first % 64 == 0 && first < pages->grown_pages);
+    struct page_bits *bits = bits_of_page(pages, first);
+    size_t word = first % CHUNK_PAGES / 64;
+    TRI_ASSERT((bits->in_use[word] & free) == free);
+    bits->in_use[word] &= ~free;
+    bits->scavenged[word] |= scavenged;
+    pages->free_pages += bit_count(free);
+    pages->scavenged_pages += bit_count(scavenged);
+    update_summaries(pages, first, 64);
+    pages->search = (page_index)size_min(pages->search, first + trailing_zeros(free));
+}
+
+/* ---- Questions ----------------------------------------------------------------------------------------------------- */
+
+bool page_alloc_in_use(const struct page_alloc *pages, page_index page)
+{
+    lock_assert_held(&pages->lock);
+    TRI_ASSERT(page < pages->grown_pages);
+    return bitmap_get(bits_of_page(pages, page)->in_use, page % CHUNK_PAGES);
+}
+
+size_t page_alloc_free_pages(const struct page_alloc *pages)
+{
+    lock_assert_held(&pages->lock);
+    return pages->free_pages;
+}
+
+size_t page_alloc_scavenged_pages(const struct page_alloc *pages)
+{
+    lock_assert_held(&pages->lock);
+    return pages->scavenged_pages;
+}
+
+size_t page_alloc_metadata_bytes(const struct page_alloc *pages)
+{
+    lock_assert_held(&pages->lock);
+    return pages->chunks.committed_bytes + pages->leaves.committed_bytes +
+           pages->inner.committed_bytes;
+}
+
+/* ---- Checking ------------------------------------------------------------------------------------------------------ */
+
+static const char *check_chunks(const struct page_alloc *pages)
+{
+    size_t free = 0;
+    size_t scavenged = 0;
+    for (size_t i = 0; i < pages->grown_pages / CHUNK_PAGES; i++) {
+        const struct page_bits *bits = chunk_bits(pages, i);
+        for (size_t word = 0; word < PAGE_BITS_WORDS; word++) {
+            if (bits->in_use[word] & bits->scavenged[word]) {
+                return "a page is in use and scavenged [page_bits.1]";
+            }
+            free += bit_count(~bits->in_use[word]);
+            scavenged += bit_count(bits->scavenged[word]);
+        }
+        if (pages->level[pages->levels - 1][i] != page_bits_summarize(bits)) {
+            return "the summary of a chunk is wrong [page_alloc.1]";
+        }
+    }
+    if (free != pages->free_pages || scavenged != pages->scavenged_pages) {
+        return "free or scavenged pages are miscounted [page_alloc.4]";
+    }
+    return NULL;
+}
+
+static const char *check_inner(const struct page_alloc *pages)
+{
+    for (unsigned level = 0; level + 1 < pages->levels; level++) {
+        unsigned shift = level_shift(pages, level);
+        size_t child_pages = (size_t)1 << level_shift(pages, level + 1);
+        for (size_t i = 0; i < pages->level_entries[level]; i++) {
+            page_summary want = 0; /* [page_alloc.3] */
+            if (i << shift < pages->grown_pages) {
+                want =
+                    page_summary_merge(children(pages, level, i), PAGE_ALLOC_FANOUT, child_pages);
+            }
+            if (pages->level[level][i] != want) {
+                return "a summary differs from that of its children [page_alloc.1]";
+            }
+        }
+    }
+    return NULL;
+}
+
+/* The leaves that are committed and stand for chunks which do not exist. */
+static const char *check_beyond(const struct page_alloc *pages)
+{
+    for (size_t i = pages->grown_pages / CHUNK_PAGES; i < pages->leaves.committed; i++) {
+        if (pages->level[pages->levels - 1][i] != 0) {
+            return "pages that do not exist are free [page_alloc.3]";
+        }
+    }
+    return NULL;
+}
+
+static const char *check_search(const struct page_alloc *pages)
+{
+    if (pages->search > pages->grown_pages) {
+        return "the search hint lies beyond the heap";
+    }
+    for (size_t at = 0; at < pages->search;) {
+        size_t part = part_in_chunk(at, pages->search - at);
+        const struct page_bits *bits = chunk_bits(pages, at / CHUNK_PAGES);
+        if (bitmap_count_range(bits->in_use, at % CHUNK_PAGES, part) != part) {
+            return "a page below the search hint is free [page_alloc.2]";
+        }
+        at += part;
+    }
+    return NULL;
+}
+
+const char *page_alloc_check(const struct page_alloc *pages)
+{
+    lock_assert_held(&pages->lock);
+    const char *problem = check_chunks(pages);
+    problem = problem != NULL ? problem : check_inner(pages);
+    problem = problem != NULL ? problem : check_beyond(pages);
+    return problem != NULL ? problem : check_search(pages);
+}
