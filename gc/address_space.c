@@ -2,12 +2,14 @@
  *
  * Owns:       the reservation, and how much of it is committed.
  * Invariants:
- *   [address_space.1] [base, base + grown) MUST be accessible, and each byte of it zero when address_space_grow returns it;
- *                     otherwise the page heap hands out memory that faults, or calls memory zero that is not.
- *   [address_space.2] base and bytes MUST NOT change while the heap lives; otherwise "is this word in the heap" gives two
- *                     answers for one word.
+ *   [address_space.1] [base, base + grown) MUST be accessible, and each byte of it zero when
+ *                     address_space_grow returns it; otherwise the page heap hands out memory that
+ *                     faults, or calls memory zero that is not.
+ *   [address_space.2] base and bytes MUST NOT change while the heap lives; otherwise "is this word
+ *                     in the heap" gives two answers for one word.
  * Locks:      PAGES, held by the caller of address_space_grow.
- * Callers:    creation of a heap; the page heap's growth on the allocation slow path. The inline questions: anyone.
+ * Callers:    creation of a heap; the page heap's growth on the allocation slow path. The inline
+ *             questions: anyone.
  */
 #include "gc/address_space.h"
 

@@ -2,15 +2,16 @@
  *
  * Owns:       the list of locks that the calling thread holds (checked builds).
  * Invariants:
- *   [lock.1] A thread MUST take locks in the order of LOCK_RANKS, each rank once; otherwise two threads can wait for each
- *            other for ever.
- *   [lock.2] A thread that waits for a condition MUST hold no lock that ranks below the condition's; otherwise taking the lock
- *            again afterwards breaks [lock.1].
+ *   [lock.1] A thread MUST take locks in the order of LOCK_RANKS, each rank once; otherwise two
+ *            threads can wait for each other for ever.
+ *   [lock.2] A thread that waits for a condition MUST hold no lock that ranks below the
+ *            condition's; otherwise taking the lock again afterwards breaks [lock.1].
  * Locks:      is them.
  * Callers:    anyone. Not a signal handler.
  *
- * The held list is thread-local, the one kind of thread-local state that gc/ has: it describes a thread, whichever mutator or heap
- * that thread works for, and no decision of the collector depends on it.
+ * The held list is thread-local, the one kind of thread-local state that gc/ has: it describes a
+ * thread, whichever mutator or heap that thread works for, and no decision of the collector depends
+ * on it.
  */
 #include "gc/lock.h"
 
@@ -50,7 +51,8 @@ static void check_order(const struct lock *lock)
     }
     const struct lock *last = held_locks.lock[held_locks.count - 1];
     if (lock->rank <= last->rank) {
-        fatal("internal error: lock %s is taken while lock %s is held; the order is that of LOCK_RANKS",
+        fatal("internal error: lock %s is taken while lock %s is held; the order is that of "
+              "LOCK_RANKS",
               lock_rank_name(lock->rank), lock_rank_name(last->rank));
     }
 }
@@ -111,12 +113,12 @@ static void unsign(struct lock *lock)
 
 #else
 
-#define check_order(lock) ((void)(lock))
-#define check_wait(lock) ((void)(lock))
+#define check_order(lock)   ((void)(lock))
+#define check_wait(lock)    ((void)(lock))
 #define note_acquired(lock) ((void)(lock))
 #define note_released(lock) ((void)(lock))
-#define sign(lock, rank) ((void)(lock), (void)(rank))
-#define unsign(lock) ((void)(lock))
+#define sign(lock, rank)    ((void)(lock), (void)(rank))
+#define unsign(lock)        ((void)(lock))
 
 #endif
 

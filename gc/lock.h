@@ -1,7 +1,8 @@
 /* lock.h -- mutual exclusion with an order that is checked.
  *
- * "The lock must be held" is written three times for every function that needs it: in its comment, as LOCK_REQUIRES on its
- * prototype (clang's -Wthread-safety reads that), and as lock_assert_held in its first line.
+ * "The lock must be held" is written three times for every function that needs it: in its comment,
+ * as LOCK_REQUIRES on its prototype (clang's -Wthread-safety reads that), and as lock_assert_held
+ * in its first line.
  */
 #ifndef GC_LOCK_H
 #define GC_LOCK_H
@@ -10,17 +11,17 @@
 #include "gc/lock_rank.h"
 #include "gc/port.h"
 
-/* What clang's thread safety analysis reads; nothing for other compilers. Arguments are expressions of type struct lock or
- * pointers to one, over the parameters of the function. */
+/* What clang's thread safety analysis reads; nothing for other compilers. Arguments are expressions
+ * of type struct lock or pointers to one, over the parameters of the function. */
 #if defined(__clang__)
-#define LOCK_CAPABILITY __attribute__((capability("mutex")))
-#define LOCK_REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
-#define LOCK_EXCLUDES(...) __attribute__((locks_excluded(__VA_ARGS__)))
-#define LOCK_ACQUIRES(...) __attribute__((acquire_capability(__VA_ARGS__)))
+#define LOCK_CAPABILITY        __attribute__((capability("mutex")))
+#define LOCK_REQUIRES(...)     __attribute__((requires_capability(__VA_ARGS__)))
+#define LOCK_EXCLUDES(...)     __attribute__((locks_excluded(__VA_ARGS__)))
+#define LOCK_ACQUIRES(...)     __attribute__((acquire_capability(__VA_ARGS__)))
 #define LOCK_TRY_ACQUIRES(...) __attribute__((try_acquire_capability(true, __VA_ARGS__)))
-#define LOCK_RELEASES(...) __attribute__((release_capability(__VA_ARGS__)))
-#define LOCK_ASSERTS(...) __attribute__((assert_capability(__VA_ARGS__)))
-#define LOCK_UNCHECKED __attribute__((no_thread_safety_analysis))
+#define LOCK_RELEASES(...)     __attribute__((release_capability(__VA_ARGS__)))
+#define LOCK_ASSERTS(...)      __attribute__((assert_capability(__VA_ARGS__)))
+#define LOCK_UNCHECKED         __attribute__((no_thread_safety_analysis))
 #else
 #define LOCK_CAPABILITY
 #define LOCK_REQUIRES(...)
@@ -41,7 +42,8 @@ struct LOCK_CAPABILITY lock {
 #endif
 };
 
-/* What threads that hold a lock wait for. Belongs to no lock, but is always used with the same one. */
+/* What threads that hold a lock wait for. Belongs to no lock, but is always used with the same
+ * one. */
 struct condition {
     port_cond cond;
 };
@@ -52,11 +54,12 @@ void lock_init(struct lock *lock, enum lock_rank rank);
 /* Nobody holds it and nobody will take it again. */
 void lock_destroy(struct lock *lock);
 
-/* Blocks. The calling thread holds no lock of this rank or of one further down in LOCK_RANKS; checked builds die with both
- * names where it does. */
+/* Blocks. The calling thread holds no lock of this rank or of one further down in LOCK_RANKS;
+ * checked builds die with both names where it does. */
 void lock_acquire(struct lock *lock) LOCK_ACQUIRES(lock);
 
-/* As lock_acquire, but false instead of waiting. The same order holds, so that a try never hides what a wait would show. */
+/* As lock_acquire, but false instead of waiting. The same order holds, so that a try never hides
+ * what a wait would show. */
 bool lock_try_acquire(struct lock *lock) LOCK_TRY_ACQUIRES(lock);
 
 /* The calling thread holds it. Locks may be released in any order. */
@@ -79,8 +82,8 @@ const char *lock_rank_name(enum lock_rank rank);
 void condition_init(struct condition *condition);
 void condition_destroy(struct condition *condition);
 
-/* Releases lock, sleeps, and takes it again. May return without cause: the caller tests what it waits for in a loop. No lock
- * that ranks further down than lock is held. */
+/* Releases lock, sleeps, and takes it again. May return without cause: the caller tests what it
+ * waits for in a loop. No lock that ranks further down than lock is held. */
 void condition_wait(struct condition *condition, struct lock *lock) LOCK_REQUIRES(lock);
 
 /* Wakes all that wait. Best called with the lock held, so that no wake-up is lost. */

@@ -1,8 +1,9 @@
-/* lock_rank.h -- the order in which the collector's locks are taken: from the top of this list downward, never upward, and
- * never two of one rank. One table gives the enum, the names in messages, the checker in gc/lock.c and docs/locks.md.
+/* lock_rank.h -- the order in which the collector's locks are taken: from the top of this list
+ * downward, never upward, and never two of one rank. One table gives the enum, the names in
+ * messages, the checker in gc/lock.c and docs/locks.md.
  *
- * A heap has one lock of most ranks. Ranks say nothing about heaps: no thread takes a lock of one heap while it holds one of
- * another.
+ * A heap has one lock of most ranks. Ranks say nothing about heaps: no thread takes a lock of one
+ * heap while it holds one of another.
  */
 #ifndef GC_LOCK_RANK_H
 #define GC_LOCK_RANK_H
@@ -20,7 +21,9 @@
     X(LOG, "the order of lines on the log")
 
 #define LOCK_RANK_ENUM_(name, protects) LOCK_##name,
-enum lock_rank { LOCK_RANKS(LOCK_RANK_ENUM_) LOCK_RANK_COUNT };
+enum lock_rank {
+    LOCK_RANKS(LOCK_RANK_ENUM_) LOCK_RANK_COUNT
+};
 #undef LOCK_RANK_ENUM_
 
 #endif

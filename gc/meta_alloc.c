@@ -1,14 +1,18 @@
-/* meta_alloc.c -- the collector's own memory: a bump pointer through blocks that are never given back one by one.
+/* meta_alloc.c -- the collector's own memory: a bump pointer through blocks that are never given
+ * back one by one.
  *
- * Owns:       the blocks, and what is in them as far as nobody took it; the free lists of the pools.
+ * Owns:       the blocks, and what is in them as far as nobody took it; the free lists of the
+ *             pools.
  * Invariants:
- *   [meta_alloc.1] Every mapping MUST be in the list of blocks; otherwise meta_alloc_destroy leaks it.
- *   [meta_alloc.2] A record MUST be in the free list at most once, and only of the pool it came from; otherwise two owners write
- *                  to it.
+ *   [meta_alloc.1] Every mapping MUST be in the list of blocks; otherwise meta_alloc_destroy leaks
+ *                  it.
+ *   [meta_alloc.2] A record MUST be in the free list at most once, and only of the pool it came
+ *                  from; otherwise two owners write to it.
  * Locks:      takes META; calls only the port's memory functions with it.
  * Callers:    any thread, also with other locks held.
  *
- * The first block is small because many heaps may stand side by side in one process, most of them small.
+ * The first block is small because many heaps may stand side by side in one process, most of them
+ * small.
  */
 #include "gc/meta_alloc.h"
 
@@ -17,7 +21,7 @@
 #include "gc/atomic.h"
 
 #define FIRST_BLOCK_BYTES (16 * KIB)
-#define BLOCK_BYTES (64 * KIB)
+#define BLOCK_BYTES       (64 * KIB)
 
 /* What would waste more than a quarter of a block at its change gets a mapping of its own. */
 #define BIG_BYTES (BLOCK_BYTES / 4)
@@ -50,7 +54,8 @@ size_t meta_alloc_mapped_bytes(const struct meta_alloc *meta)
     return load_relaxed(&meta->mapped_bytes);
 }
 
-/* Map bytes, rounded up, and enter the mapping in the list [meta_alloc.1]. NULL where the system refuses. */
+/* Map bytes, rounded up, and enter the mapping in the list [meta_alloc.1]. NULL where the system
+ * refuses. */
 static struct meta_block *map_block(struct meta_alloc *meta, size_t bytes)
 {
     size_t os_page = port_os_page_bytes();
@@ -117,7 +122,8 @@ static void *take_locked(struct meta_alloc *meta, size_t bytes, size_t alignment
     if (block == NULL) {
         return NULL;
     }
-    /* The rest of the block before is left; less than was asked for, hence less than a quarter of a block. */
+    /* The rest of the block before is left; less than was asked for, hence less than a quarter of a
+     * block. */
     meta->next = (char *)(block + 1);
     meta->limit = (char *)block + block->bytes;
     return take_carved(meta, bytes, alignment);

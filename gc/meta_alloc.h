@@ -1,5 +1,5 @@
-/* meta_alloc.h -- the collector's own memory, outside the heap: what lives as long as the heap, and pools of records of one
- * size. (Go: persistentalloc and fixalloc.)
+/* meta_alloc.h -- the collector's own memory, outside the heap: what lives as long as the heap, and
+ * pools of records of one size. (Go: persistentalloc and fixalloc.)
  *
  * All functions may be called by any thread, with PAGES or a higher lock held: they take META.
  */
@@ -22,8 +22,8 @@ struct meta_alloc {
 /* Maps nothing yet. */
 void meta_alloc_init(struct meta_alloc *meta);
 
-/* bytes of zeroed memory at a multiple of alignment, a power of two. They stay until meta_alloc_destroy. NULL where the system
- * gives no memory. bytes may be 0: some valid address. */
+/* bytes of zeroed memory at a multiple of alignment, a power of two. They stay until
+ * meta_alloc_destroy. NULL where the system gives no memory. bytes may be 0: some valid address. */
 void *meta_alloc_take(struct meta_alloc *meta, size_t bytes, size_t alignment);
 
 /* Bytes that were mapped so far. No lock needed. */
@@ -32,8 +32,8 @@ size_t meta_alloc_mapped_bytes(const struct meta_alloc *meta);
 /* Unmaps everything that was ever taken. */
 void meta_alloc_destroy(struct meta_alloc *meta);
 
-/* Records of one size. A record that is given back is used again for the same pool only, never for other things: a stale
- * pointer to one still finds a record of its type. */
+/* Records of one size. A record that is given back is used again for the same pool only, never for
+ * other things: a stale pointer to one still finds a record of its type. */
 struct fixed_pool {
     /* Written once at creation. */
     struct meta_alloc *meta;

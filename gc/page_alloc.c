@@ -1,33 +1,36 @@
 /* page_alloc.c -- runs of pages of the heap's address space.
  *
  * Owns:       the bitmaps of all chunks, their summaries, the search hint. Nobody else writes them.
- * Idea:       address-ordered first fit over a radix tree of (start, max, end) free-run lengths. Freed runs coalesce by
- *             construction, since a run is nothing but neighbouring zero bits.
+ * Idea:       address-ordered first fit over a radix tree of (start, max, end) free-run lengths.
+ *             Freed runs coalesce by construction, since a run is nothing but neighbouring zero
+ *             bits.
  * Invariants:
- *   [page_alloc.1] A summary MUST equal the summary of what it covers; otherwise a free run is never found again (memory grows),
- *                  or the search descends to a run that is not there.
- *   [page_alloc.2] No page below `search` MUST be free; otherwise first fit skips it, and page_alloc_take_64 misses it.
- *   [page_alloc.3] The summaries of what lies beyond grown_pages MUST be 0, which is "in use"; otherwise memory that was never
- *                  committed is handed out.
- *   [page_alloc.4] free_pages and scavenged_pages MUST equal the bits they count; otherwise the pacer believes in memory that is
- *                  not there.
+ *   [page_alloc.1] A summary MUST equal the summary of what it covers; otherwise a free run is
+ *                  never found again (memory grows), or the search descends to a run that is not
+ *                  there.
+ *   [page_alloc.2] No page below `search` MUST be free; otherwise first fit skips it, and
+ *                  page_alloc_take_64 misses it.
+ *   [page_alloc.3] The summaries of what lies beyond grown_pages MUST be 0, which is "in use";
+ *                  otherwise memory that was never committed is handed out.
+ *   [page_alloc.4] free_pages and scavenged_pages MUST equal the bits they count; otherwise the
+ *                  pacer believes in memory that is not there.
  * Locks:      everything here needs PAGES.
  * Callers:    mutators on the allocation slow path, the sweeper. Never a trace callback.
  * Units:      pages of 8 KiB; a chunk is 512 pages.
- * Sources:    the runtime of Go for the idea; the tree has as many levels as the heap needs, so that a small heap pays little.
+ * Sources:    the runtime of Go for the idea; the tree has as many levels as the heap needs, so
+ *             that a small heap pays little.
  */
 #include "gc/page_alloc.h"
 
 _Static_assert(sizeof(struct page_bits) == 128, "two cache lines a chunk");
-_Static_assert(PAGE_ALLOC_MAX_PAGES / CHUNK_PAGES >> (PAGE_ALLOC_FANOUT_BITS * (PAGE_ALLOC_LEVELS - 1)) == 64,
-               "the root level of the largest heap is one bit for each of 64 entries");
-_Static_assert(CHUNK_PAGES << (PAGE_ALLOC_FANOUT_BITS * (PAGE_ALLOC_LEVELS - 1)) == PAGE_SUMMARY_MAX,
+_Static_assert(CHUNK_PAGES << (PAGE_ALLOC_FANOUT_BITS * (PAGE_ALLOC_LEVELS - 1)) ==
+                   PAGE_SUMMARY_MAX,
                "an entry of the root level fits into a summary");
 
 /* Entries a root level may have before another level is worth its place. */
 #define ROOT_ENTRIES PAGE_ALLOC_FANOUT
 
-/* ---- Geometry ------------------------------------------------------------------------------------------------------ */
+/* ---- Geometry -------------------------------------------------------------------------------- */
 
 /* Pages that an entry of level stands for, as a shift. */
 static unsigned level_shift(const struct page_alloc *pages, unsigned level)
@@ -59,9 +62,10 @@ static const page_summary *children(const struct page_alloc *pages, unsigned lev
     return &pages->level[level + 1][index << PAGE_ALLOC_FANOUT_BITS];
 }
 
-/* ---- Creation ------------------------------------------------------------------------------------------------------ */
+/* ---- Creation -------------------------------------------------------------------------------- */
 
-/* Sets levels and level_entries. Below the root, levels have whole groups of siblings. Returns entries above the leaves. */
+/* Sets levels and level_entries. Below the root, levels have whole groups of siblings. Returns
+ * entries above the leaves. */
 static size_t choose_levels(struct page_alloc *pages, size_t chunks)
 {
     size_t root = chunks;
@@ -126,7 +130,7 @@ void page_alloc_destroy(struct page_alloc *pages)
     *pages = (struct page_alloc){0};
 }
 
-/* ---- Summaries ----------------------------------------------------------------------------------------------------- */
+/* ---- Summaries ------------------------------------------------------------------------------- */
 
 /* Recompute the leaves of [first, first + count), none of which is empty. */
 static void update_leaves(struct page_alloc *pages, size_t first, size_t count)
@@ -181,14 +185,14 @@ bool page_alloc_grow(struct page_alloc *pages, page_index first, size_t count)
     return true;
 }
 
-/* ---- Finding ------------------------------------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 /* What a search has found out. */
 struct search {
-    size_t count;    /* pages wanted */
-    size_t found;    /* the first page of the run; PAGE_NONE where there is none */
-    size_t lowest;   /* no page below this one is free */
-    bool may_raise;  /* the block being searched is the first with a free page, so `lowest` can be raised inside it */
+    size_t count;   /* pages wanted */
+    size_t found;   /* the first page of the run; PAGE_NONE where there is none */
+    size_t lowest;  /* no page below this one is free */
+    bool may_raise; /* the block being searched has the first free page: it can raise `lowest` */
 };
 
 static void search_chunk(const struct page_alloc *pages, struct search *search, size_t chunk)
@@ -204,8 +208,8 @@ static void search_chunk(const struct page_alloc *pages, struct search *search, 
     }
 }
 
-/* Search entries [from, to) of level for a run. Sets found where one crosses the border between two of them. Otherwise returns the
- * entry that has one inside; `to` where there is none at all. */
+/* Search entries [from, to) of level for a run. Sets found where one crosses the border between two
+ * of them. Otherwise returns the entry that has one inside; `to` where there is none at all. */
 static size_t search_level(const struct page_alloc *pages, struct search *search, unsigned level,
                            size_t from, size_t to)
 {
@@ -270,7 +274,7 @@ static struct search search_tree(const struct page_alloc *pages, size_t count)
     return search;
 }
 
-/* ---- Taking and giving --------------------------------------------------------------------------------------------- */
+/* ---- Taking and giving ----------------------------------------------------------------------- */
 
 page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *zero_pages)
 {
@@ -338,7 +342,7 @@ page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t
     pages->free_pages -= bit_count(*free);
     pages->scavenged_pages -= bit_count(*scavenged);
     update_summaries(pages, first, 64);
-    pages->search = first + 64; /* [page_alloc.2] the first free page was among them, and all of them are taken */
+    pages->search = first + 64; /* [page_alloc.2] the lowest free page was among them */
     return first;
 }
 
@@ -362,7 +366,7 @@ void page_alloc_give_64(struct page_alloc *pages, page_index first, uint64_t fre
     pages->search = (page_index)size_min(pages->search, first + trailing_zeros(free));
 }
 
-/* ---- Questions ----------------------------------------------------------------------------------------------------- */
+/* ---- Questions ------------------------------------------------------------------------------- */
 
 bool page_alloc_in_use(const struct page_alloc *pages, page_index page)
 {
@@ -390,7 +394,7 @@ size_t page_alloc_metadata_bytes(const struct page_alloc *pages)
            pages->inner.committed_bytes;
 }
 
-/* ---- Checking ------------------------------------------------------------------------------------------------------ */
+/* ---- Checking -------------------------------------------------------------------------------- */
 
 static const char *check_chunks(const struct page_alloc *pages)
 {

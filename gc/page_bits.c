@@ -2,8 +2,8 @@
  *
  * Owns:       nothing; it works on what the page heap owns.
  * Invariants:
- *   [page_bits.1] A page that is in use MUST NOT be marked scavenged; otherwise its contents are taken for zero when it is free
- *                 again.
+ *   [page_bits.1] A page that is in use MUST NOT be marked scavenged; otherwise its contents are
+ *                 taken for zero when it is free again.
  * Locks:      none of its own; callers hold PAGES.
  * Callers:    page_alloc.c.
  */
@@ -103,7 +103,8 @@ page_summary page_bits_summarize(const struct page_bits *bits)
         uint64_t free = ~bits->in_use[i];
         size_t low = trailing_zeros(~free);
         max = size_max(max, run + low);
-        /* Only runs longer than the longest so far matter, so all words together take at most 64 turns. */
+        /* Only runs longer than the longest so far matter, so all words together take at most 64
+         * turns. */
         while (max < 64 && bits_find_run(free, (unsigned)max + 1) < 64) {
             max++;
         }

@@ -2,9 +2,11 @@
  *
  * Owns:       nothing; a cache belongs to a mutator.
  * Invariants:
- *   [page_cache.1] The pages of a cache MUST be in use for the page heap; otherwise two owners hand them out.
- *   [page_cache.2] A scavenged bit MUST be restored when the page goes back; otherwise memory that costs nothing is counted as
- *                  retained, and pages known to be zero are zeroed again.
+ *   [page_cache.1] The pages of a cache MUST be in use for the page heap; otherwise two owners hand
+ *                  them out.
+ *   [page_cache.2] A scavenged bit MUST be restored when the page goes back; otherwise memory that
+ *                  costs nothing is counted as retained, and pages known to be zero are zeroed
+ *                  again.
  * Locks:      filling and flushing need PAGES; taking none, the cache is its owner's.
  * Callers:    the mutator that owns the cache, or who acts for it while it is blocked.
  */
@@ -13,6 +15,7 @@
 bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages)
 {
     TRI_ASSERT(page_cache_is_empty(cache));
+    /* [page_cache.1] That marks them in use. */
     page_index base = page_alloc_take_64(pages, &cache->free, &cache->scavenged);
     if (base == PAGE_NONE) {
         return false;

@@ -1,4 +1,5 @@
-/* page_cache.h -- up to 64 neighbouring pages that a mutator owns and takes small runs from without a lock. */
+/* page_cache.h -- up to 64 neighbouring pages that a mutator owns and takes small runs from without
+ * a lock. */
 #ifndef GC_PAGE_CACHE_H
 #define GC_PAGE_CACHE_H
 
@@ -19,12 +20,13 @@ static inline bool page_cache_is_empty(const struct page_cache *cache)
     return cache->free == 0;
 }
 
-/* Take all free pages of the 64 around the lowest free page. The cache is empty. False where no page is free. */
-bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages)
-    LOCK_REQUIRES(pages->lock);
+/* Take all free pages of the 64 around the lowest free page. The cache is empty. False where no
+ * page is free. */
+bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
 
-/* Take the lowest run of count (1..PAGE_CACHE_RUN_LIMIT - 1) pages of the cache. *zero_pages receives how many of them are known
- * to be zero. PAGE_NONE where the cache has no such run. No lock. */
+/* Take the lowest run of count (1..PAGE_CACHE_RUN_LIMIT - 1) pages of the cache. *zero_pages
+ * receives how many of them are known to be zero. PAGE_NONE where the cache has no such run. No
+ * lock. */
 page_index page_cache_take(struct page_cache *cache, size_t count, size_t *zero_pages);
 
 /* Give all pages back; the cache is empty afterwards. */

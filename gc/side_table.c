@@ -2,8 +2,8 @@
  *
  * Owns:       one reservation.
  * Invariants:
- *   [side_table.1] Entries [0, committed) MUST be accessible, and an entry MUST be zero until its owner writes it; otherwise a
- *                  page that nobody uses seems to have a span.
+ *   [side_table.1] Entries [0, committed) MUST be accessible, and an entry MUST be zero until its
+ *                  owner writes it; otherwise a page that nobody uses seems to have a span.
  * Locks:      none; whoever owns the table lets one thread at a time extend it.
  * Callers:    the page heap, and the tables of spans. Reading is for any thread, see the header.
  */

@@ -1,6 +1,7 @@
-/* side_table.h -- an array beside the heap, indexed by page or by chunk: address space for all entries is reserved at
- * creation, memory is committed front to back as the heap grows. Entries never move, so readers need no lock; a reader asks
- * only for entries that were committed before it learned of them.
+/* side_table.h -- an array beside the heap, indexed by page or by chunk: address space for all
+ * entries is reserved at creation, memory is committed front to back as the heap grows. Entries
+ * never move, so readers need no lock; a reader asks only for entries that were committed before it
+ * learned of them.
  */
 #ifndef GC_SIDE_TABLE_H
 #define GC_SIDE_TABLE_H
@@ -21,14 +22,16 @@ struct side_table {
     size_t committed_bytes; /* of memory, a multiple of the system's page */
 };
 
-/* Reserve address space for capacity entries (at least one) of entry_bytes each; none is accessible yet. The table starts at
- * a multiple of the system's page. name must outlive the table. False where there is no address space: the table is then all
- * zero, and side_table_destroy does nothing. */
+/* Reserve address space for capacity entries (at least one) of entry_bytes each; none is accessible
+ * yet. The table starts at a multiple of the system's page. name must outlive the table. False
+ * where there is no address space: the table is then all zero, and side_table_destroy does
+ * nothing. */
 bool side_table_init(struct side_table *table, size_t entry_bytes, size_t capacity,
                      const char *name);
 
-/* Make entries [0, entries) accessible; those that were not before are zero. entries is at most capacity. False where the
- * system refuses: the table is as it was, and the call may be repeated. One caller at a time. */
+/* Make entries [0, entries) accessible; those that were not before are zero. entries is at most
+ * capacity. False where the system refuses: the table is as it was, and the call may be repeated.
+ * One caller at a time. */
 bool side_table_extend(struct side_table *table, size_t entries);
 
 /* Release all of it. Nothing to do for a table that is all zero. */

@@ -2,9 +2,11 @@
  *
  * Owns:       constants.
  * Invariants:
- *   [size_class.1] offset * reciprocal >> 32 MUST equal offset / bytes for every offset within a span; otherwise an interior
- *                  pointer marks its neighbour, and its own object is freed.
- *   [size_class.2] size_class_of(n) MUST be the smallest class with bytes >= n; otherwise an object overruns its slot.
+ *   [size_class.1] offset * reciprocal >> 32 MUST equal offset / bytes for every offset within a
+ *                  span; otherwise an interior pointer marks its neighbour, and its own object is
+ *                  freed.
+ *   [size_class.2] size_class_of(n) MUST be the smallest class with bytes >= n; otherwise an object
+ *                  overruns its slot.
  * Locks:      none.
  * Callers:    anyone.
  */
@@ -12,11 +14,11 @@
 
 #include "gc/size_class_table.h"
 
-#define BYTES(bytes, pages, slots, reciprocal) bytes,
-#define PAGES(bytes, pages, slots, reciprocal) pages,
-#define SLOTS(bytes, pages, slots, reciprocal) slots,
+#define BYTES(bytes, pages, slots, reciprocal)      bytes,
+#define PAGES(bytes, pages, slots, reciprocal)      pages,
+#define SLOTS(bytes, pages, slots, reciprocal)      slots,
 #define RECIPROCAL(bytes, pages, slots, reciprocal) reciprocal,
-#define ONE(bytes, pages, slots, reciprocal) +1
+#define ONE(bytes, pages, slots, reciprocal)        +1
 
 _Static_assert(1 SIZE_CLASS_TABLE(ONE) == SIZE_CLASS_COUNT, "one row for each class but 0");
 
