@@ -5,13 +5,15 @@
 
 The rules (those of the runtime of Go, whose figures tests/unit/size_class_test.c compares with):
 
-1. Candidate sizes rise from 8 by the alignment that their size owes: 8 below 32, 16 from 32, an eighth of the last power of
-   two from 128, 256 from 2048; up to 32768.
+1. Candidate sizes rise from 8 by the alignment that their size owes: 8 below 32, 16 from 32, an
+   eighth of the last power of two from 128, 256 from 2048; up to 32768.
 2. A span of a size has the fewest pages that waste at most an eighth of it at its end.
-3. A size whose span has as many pages and slots as that of the size before replaces it: the smaller one saves nothing.
+3. A size whose span has as many pages and slots as that of the size before replaces it: the smaller
+   one saves nothing.
 4. Each size grows to the largest multiple of 128 that leaves the number of slots as it is.
 
-Before anything is written, the result is held to what the collector relies on; a violation is an error.
+Before anything is written, the result is held to what the collector relies on; a violation is an
+error.
 """
 import argparse
 import sys
@@ -45,7 +47,7 @@ class SizeClass:
         return (2**32 + self.size - 1) // self.size
 
     def worst_waste(self, previous_size):
-        """The part of a span, in percent, that is lost when every slot holds the smallest object of the class."""
+        """Percent of a span that is lost when every slot holds the smallest object of the class."""
         lost = self.slots * (self.size - previous_size - 1) + self.tail
         return 100.0 * lost / self.span_bytes
 
@@ -113,13 +115,13 @@ def check(classes):
 
 def render(classes):
     lines = [
-        "/* size_class_table.h -- made by tools/mksizeclass.py; change that. Included by gc/size_class.c alone. */",
+        "/* size_class_table.h -- made by tools/mksizeclass.py: change that. For gc/size_class.c. */",
         "#ifndef GC_SIZE_CLASS_TABLE_H",
         "#define GC_SIZE_CLASS_TABLE_H",
         "",
         "/* X(bytes of a slot, pages of a span, slots of a span, reciprocal), for classes 1, 2, ...",
-        " * Beside each: its number, the bytes unused at the end of a span, and the most that a span can waste, which is when",
-        " * every slot holds an object just too large for the class before. */",
+        " * Beside each: its number, the bytes unused at the end of a span, and the most that a span",
+        " * can waste, which is when every slot holds an object just too large for the class before. */",
         "#define SIZE_CLASS_TABLE(X) \\",
     ]
     previous = 0
@@ -136,7 +138,8 @@ def render(classes):
     for name, meaning, sizes in tables:
         numbers = [str(number) for number in lookup(classes, sizes)]
         lines += ["", f"/* {meaning} */", f"#define {name} \\", "    { \\"]
-        lines += ["        " + ", ".join(numbers[i:i + 20]) + ", \\" for i in range(0, len(numbers), 20)]
+        for i in range(0, len(numbers), 20):
+            lines.append("        " + ", ".join(numbers[i:i + 20]) + ", \\")
         lines += ["    }"]
     return "\n".join(lines + ["", "#endif", ""])
 
