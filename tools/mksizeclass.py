@@ -115,13 +115,13 @@ def check(classes):
 
 def render(classes):
     lines = [
-        "/* size_class_table.h -- made by tools/mksizeclass.py: change that. For gc/size_class.c. */",
+        "/* size_class_table.h -- made by tools/mksizeclass.py, for gc/size_class.c. Change that. */",
         "#ifndef GC_SIZE_CLASS_TABLE_H",
         "#define GC_SIZE_CLASS_TABLE_H",
         "",
-        "/* X(bytes of a slot, pages of a span, slots of a span, reciprocal), for classes 1, 2, ...",
-        " * Beside each: its number, the bytes unused at the end of a span, and the most that a span",
-        " * can waste, which is when every slot holds an object just too large for the class before. */",
+        "/* X(bytes of a slot, pages of a span, slots of a span, reciprocal), for class 1, 2, ...",
+        " * Beside it: the number, bytes unused at the end of a span, and the most that a span can",
+        " * waste, which is when every slot has an object just too large for the class before. */",
         "#define SIZE_CLASS_TABLE(X) \\",
     ]
     previous = 0
