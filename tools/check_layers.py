@@ -79,8 +79,8 @@ def check_includes(root, source, layers):
         if target not in layers or source.shown not in layers:
             continue  # reported once, as not listed
         below, here = layers[target], layers[source.shown]
-        own_header = target == source.shown[:-1] + "h" and below == here
-        if below >= here and not own_header:
+        own_header = source.shown.endswith(".c") and target == source.shown[:-1] + "h"
+        if below > here or (below == here and not own_header):
             problems.append(f"{where}: {source.shown} is listed above {target} and must not"
                             " include it")
     return problems
