@@ -115,7 +115,7 @@ def check(classes):
 
 def render(classes):
     lines = [
-        "/* size_class_table.h -- made by tools/mksizeclass.py, for gc/size_class.c. Change that. */",
+        "/* size_class_table.h -- made by tools/mksizeclass.py: change that. */",
         "#ifndef GC_SIZE_CLASS_TABLE_H",
         "#define GC_SIZE_CLASS_TABLE_H",
         "",

@@ -1,0 +1,593 @@
+/* fake_port.c -- gc/port.h without a process. See fake_port.h. */
+#include "tests/fake_port.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gc/bits.h"
+
+struct reservation {
+    char *base;
+    size_t bytes;
+    uint64_t *committed; /* a bit for each page */
+};
+
+static struct {
+    size_t os_page_bytes;
+    size_t physical_memory;
+    size_t address_space_limit;
+    size_t refuse_over;
+
+    struct reservation *reservations;
+    size_t reservation_count;
+    size_t reservation_room;
+    size_t reserved_bytes;
+    size_t committed_bytes;
+
+    size_t memory_calls;
+    size_t fail_from; /* the call with this number fails, ... */
+    size_t fail_to;   /* ... and all before this one */
+
+    uint64_t now_ns;
+    uint64_t tick_ns;
+    unsigned cpu_count;
+
+    size_t live_mutexes;
+    size_t live_conds;
+
+    struct fake_port_hooks hooks;
+
+    char *log;
+    size_t log_bytes;
+
+    bool fatal_expected;
+    jmp_buf fatal_jump;
+    char fatal_message[2048];
+    bool fatal_seen;
+} port;
+
+/* The test, or the collector, broke a contract. */
+TRI_NORETURN TRI_PRINTF(1, 2) static void broken(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)fflush(stdout);
+    (void)fprintf(stderr, "fake port: ");
+    (void)vfprintf(stderr, format, arguments);
+    (void)fprintf(stderr, "\n");
+    va_end(arguments);
+    abort();
+}
+
+static void *or_die(void *memory)
+{
+    if (memory == NULL) {
+        broken("the test itself has no memory");
+    }
+    return memory;
+}
+
+/* ---- Life ------------------------------------------------------------------------------------ */
+
+static void forget_reservation(struct reservation *reservation)
+{
+    (void)munmap(reservation->base, reservation->bytes);
+    free(reservation->committed);
+    *reservation = port.reservations[--port.reservation_count];
+}
+
+void fake_port_reset(void)
+{
+    while (port.reservation_count > 0) {
+        forget_reservation(&port.reservations[0]);
+    }
+    free(port.reservations);
+    free(port.log);
+    memset(&port, 0, sizeof port);
+    port.os_page_bytes = size_max(4 * KIB, (size_t)sysconf(_SC_PAGESIZE));
+    port.physical_memory = 16 * GIB;
+    port.address_space_limit = SIZE_MAX;
+    port.refuse_over = SIZE_MAX;
+    port.fail_from = FAKE_PORT_NEVER;
+    port.fail_to = FAKE_PORT_NEVER;
+    port.cpu_count = 4;
+}
+
+void fake_port_finish(void)
+{
+    if (port.fatal_expected) {
+        broken("a fatal message was expected and did not come");
+    }
+    if (port.reservation_count > 0) {
+        broken("%zu reservations leaked, the first of %zu bytes", port.reservation_count,
+               port.reservations[0].bytes);
+    }
+    if (port.live_mutexes > 0 || port.live_conds > 0) {
+        broken("%zu mutexes and %zu conditions leaked", port.live_mutexes, port.live_conds);
+    }
+    fake_port_reset();
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+void fake_port_set_os_page_bytes(size_t bytes)
+{
+    if (!is_power_of_two(bytes) || bytes % (size_t)sysconf(_SC_PAGESIZE) != 0) {
+        broken("%zu is no multiple of this system's page", bytes);
+    }
+    port.os_page_bytes = bytes;
+}
+
+void fake_port_set_physical_memory(size_t bytes)
+{
+    port.physical_memory = bytes;
+}
+
+void fake_port_set_address_space_limit(size_t bytes)
+{
+    port.address_space_limit = bytes;
+}
+
+void fake_port_refuse_reservations_over(size_t bytes)
+{
+    port.refuse_over = bytes;
+}
+
+void fake_port_fail_memory_after(size_t n)
+{
+    port.fail_from = n == FAKE_PORT_NEVER ? n : port.memory_calls + n;
+    port.fail_to = FAKE_PORT_NEVER;
+}
+
+void fake_port_fail_memory_once_after(size_t n)
+{
+    port.fail_from = port.memory_calls + n;
+    port.fail_to = port.fail_from + 1;
+}
+
+size_t fake_port_memory_calls(void)
+{
+    return port.memory_calls;
+}
+
+size_t fake_port_reservations(void)
+{
+    return port.reservation_count;
+}
+
+size_t fake_port_reserved_bytes(void)
+{
+    return port.reserved_bytes;
+}
+
+size_t fake_port_committed_bytes(void)
+{
+    return port.committed_bytes;
+}
+
+/* Counts the call; is it to fail? */
+static bool fails(void)
+{
+    size_t call = port.memory_calls++;
+    return call >= port.fail_from && call < port.fail_to;
+}
+
+static struct reservation *find_reservation(const void *address)
+{
+    for (size_t i = 0; i < port.reservation_count; i++) {
+        struct reservation *reservation = &port.reservations[i];
+        if ((uintptr_t)address - (uintptr_t)reservation->base < reservation->bytes) {
+            return reservation;
+        }
+    }
+    return NULL;
+}
+
+/* The reservation that all of [address, address + bytes) lies in, and where; dies if there is
+ * none, or if the range is no whole number of pages. */
+static struct reservation *find_range(const char *function, const void *address, size_t bytes,
+                                      size_t *first_page, size_t *pages)
+{
+    struct reservation *reservation = find_reservation(address);
+    if (reservation == NULL) {
+        broken("%s: %p is not reserved", function, address);
+    }
+    size_t offset = (size_t)((const char *)address - reservation->base);
+    if (bytes == 0 || bytes > reservation->bytes - offset) {
+        broken("%s: %zu bytes from %p on are not in one reservation", function, bytes, address);
+    }
+    if (offset % port.os_page_bytes != 0 || bytes % port.os_page_bytes != 0) {
+        broken("%s: %p and %zu bytes are no whole pages", function, address, bytes);
+    }
+    *first_page = offset / port.os_page_bytes;
+    *pages = bytes / port.os_page_bytes;
+    return reservation;
+}
+
+bool fake_port_is_committed(const void *address, size_t bytes)
+{
+    struct reservation *reservation = find_reservation(address);
+    if (reservation == NULL) {
+        return false;
+    }
+    size_t offset = (size_t)((const char *)address - reservation->base);
+    if (bytes == 0 || bytes > reservation->bytes - offset) {
+        return false;
+    }
+    size_t limit = (offset + bytes - 1) / port.os_page_bytes + 1;
+    return bitmap_find_clear(reservation->committed, offset / port.os_page_bytes, limit) == limit;
+}
+
+size_t port_os_page_bytes(void)
+{
+    return port.os_page_bytes;
+}
+
+size_t port_physical_memory(void)
+{
+    return port.physical_memory;
+}
+
+size_t port_address_space_limit(void)
+{
+    return port.address_space_limit;
+}
+
+/* Memory without access at a multiple of alignment. */
+static char *map_aligned(size_t bytes, size_t alignment)
+{
+    size_t all = bytes + alignment;
+    char *start = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) {
+        return NULL;
+    }
+    char *base = start + (align_up((uintptr_t)start, alignment) - (uintptr_t)start);
+    size_t before = (size_t)(base - start);
+    if (before > 0) {
+        (void)munmap(start, before);
+    }
+    if (alignment > before) {
+        (void)munmap(base + bytes, alignment - before);
+    }
+    return base;
+}
+
+void *port_reserve(size_t bytes, size_t alignment, const char *name)
+{
+    if (bytes == 0 || bytes % port.os_page_bytes != 0 || !is_power_of_two(alignment)) {
+        broken("port_reserve: %zu bytes at %zu for %s", bytes, alignment, name);
+    }
+    if (fails() || bytes > port.refuse_over) {
+        return NULL;
+    }
+    char *base = map_aligned(bytes, size_max(alignment, port.os_page_bytes));
+    if (base == NULL) {
+        return NULL;
+    }
+    if (port.reservation_count == port.reservation_room) {
+        port.reservation_room = port.reservation_room * 2 + 16;
+        port.reservations =
+            or_die(realloc(port.reservations, port.reservation_room * sizeof *port.reservations));
+    }
+    size_t words = bitmap_words(bytes / port.os_page_bytes);
+    port.reservations[port.reservation_count++] =
+        (struct reservation){base, bytes, or_die(calloc(words, sizeof(uint64_t)))};
+    port.reserved_bytes += bytes;
+    return base;
+}
+
+bool port_commit(void *address, size_t bytes, const char *name)
+{
+    size_t first;
+    size_t pages;
+    struct reservation *reservation = find_range("port_commit", address, bytes, &first, &pages);
+    if (name == NULL ||
+        bitmap_find_set(reservation->committed, first, first + pages) != first + pages) {
+        broken("port_commit: part of %p and %zu bytes is committed already", address, bytes);
+    }
+    if (fails()) {
+        return false;
+    }
+    if (mprotect(address, bytes, PROT_READ | PROT_WRITE) != 0) {
+        return false;
+    }
+    bitmap_set_range(reservation->committed, first, pages);
+    port.committed_bytes += bytes;
+    return true;
+}
+
+bool port_decommit(void *address, size_t bytes)
+{
+    size_t first;
+    size_t pages;
+    (void)find_range("port_decommit", address, bytes, &first, &pages);
+    if (!fake_port_is_committed(address, bytes)) {
+        broken("port_decommit: %p and %zu bytes are not all committed", address, bytes);
+    }
+    if (fails()) {
+        return false;
+    }
+    return madvise(address, bytes, MADV_DONTNEED) == 0;
+}
+
+void port_release(void *address, size_t bytes)
+{
+    struct reservation *reservation = find_reservation(address);
+    if (reservation == NULL || reservation->base != address || reservation->bytes != bytes) {
+        broken("port_release: %p and %zu bytes are no reservation", address, bytes);
+    }
+    size_t pages = bytes / port.os_page_bytes;
+    port.committed_bytes -=
+        bitmap_count_range(reservation->committed, 0, pages) * port.os_page_bytes;
+    port.reserved_bytes -= bytes;
+    forget_reservation(reservation);
+}
+
+/* ---- Time and processors --------------------------------------------------------------------- */
+
+void fake_port_advance_ns(uint64_t ns)
+{
+    port.now_ns += ns;
+}
+
+void fake_port_set_tick_ns(uint64_t ns)
+{
+    port.tick_ns = ns;
+}
+
+void fake_port_set_cpu_count(unsigned count)
+{
+    port.cpu_count = count;
+}
+
+uint64_t port_now_ns(void)
+{
+    port.now_ns += port.tick_ns;
+    return port.now_ns;
+}
+
+uint64_t port_thread_cpu_ns(void)
+{
+    return port_now_ns();
+}
+
+unsigned port_cpu_count(void)
+{
+    return port.cpu_count;
+}
+
+void port_yield(void)
+{
+    if (port.hooks.yield != NULL) {
+        port.hooks.yield();
+    }
+}
+
+/* ---- Mutual exclusion ------------------------------------------------------------------------ */
+
+#define MUTEX_SIGNATURE UINT64_C(0x786574756d656b61)
+#define COND_SIGNATURE  UINT64_C(0x646e6f63656b6166)
+
+struct fake_mutex {
+    uint64_t signature;
+    uint64_t held;
+};
+
+_Static_assert(sizeof(struct fake_mutex) <= sizeof(port_mutex), "fits");
+
+static struct fake_mutex *mutex_of(const char *function, port_mutex *mutex)
+{
+    struct fake_mutex *fake = (struct fake_mutex *)(void *)mutex->storage;
+    if (fake->signature != MUTEX_SIGNATURE) {
+        broken("%s: no mutex, or destroyed", function);
+    }
+    return fake;
+}
+
+void port_mutex_init(port_mutex *mutex)
+{
+    *(struct fake_mutex *)(void *)mutex->storage = (struct fake_mutex){MUTEX_SIGNATURE, 0};
+    port.live_mutexes++;
+}
+
+void port_mutex_destroy(port_mutex *mutex)
+{
+    struct fake_mutex *fake = mutex_of("port_mutex_destroy", mutex);
+    if (fake->held) {
+        broken("port_mutex_destroy: it is held");
+    }
+    fake->signature = 0;
+    port.live_mutexes--;
+}
+
+void port_mutex_lock(port_mutex *mutex)
+{
+    if (!port_mutex_try_lock(mutex)) {
+        broken("port_mutex_lock: it is held, and there is nobody to release it");
+    }
+}
+
+bool port_mutex_try_lock(port_mutex *mutex)
+{
+    struct fake_mutex *fake = mutex_of("port_mutex_try_lock", mutex);
+    if (fake->held) {
+        return false;
+    }
+    fake->held = 1;
+    return true;
+}
+
+void port_mutex_unlock(port_mutex *mutex)
+{
+    struct fake_mutex *fake = mutex_of("port_mutex_unlock", mutex);
+    if (!fake->held) {
+        broken("port_mutex_unlock: it is not held");
+    }
+    fake->held = 0;
+}
+
+static void check_cond(const char *function, port_cond *cond)
+{
+    if (*(uint64_t *)(void *)cond->storage != COND_SIGNATURE) {
+        broken("%s: no condition, or destroyed", function);
+    }
+}
+
+void port_cond_init(port_cond *cond)
+{
+    *(uint64_t *)(void *)cond->storage = COND_SIGNATURE;
+    port.live_conds++;
+}
+
+void port_cond_destroy(port_cond *cond)
+{
+    check_cond("port_cond_destroy", cond);
+    *(uint64_t *)(void *)cond->storage = 0;
+    port.live_conds--;
+}
+
+void port_cond_wait(port_cond *cond, port_mutex *mutex)
+{
+    check_cond("port_cond_wait", cond);
+    port_mutex_unlock(mutex);
+    if (port.hooks.cond_wait == NULL) {
+        broken("port_cond_wait: nobody would wake the caller");
+    }
+    port.hooks.cond_wait(cond, mutex);
+    port_mutex_lock(mutex);
+}
+
+void port_cond_broadcast(port_cond *cond)
+{
+    check_cond("port_cond_broadcast", cond);
+    if (port.hooks.cond_broadcast != NULL) {
+        port.hooks.cond_broadcast(cond);
+    }
+}
+
+/* ---- Threads, mutators, roots ---------------------------------------------------------------- */
+
+struct fake_port_hooks *fake_port_hooks(void)
+{
+    return &port.hooks;
+}
+
+bool port_thread_start(port_thread *thread, void (*function)(void *), void *argument,
+                       const char *name)
+{
+    return port.hooks.thread_start != NULL &&
+           port.hooks.thread_start(thread, function, argument, name);
+}
+
+void port_thread_join(port_thread *thread)
+{
+    if (port.hooks.thread_join == NULL) {
+        broken("port_thread_join: no thread was started");
+    }
+    port.hooks.thread_join(thread);
+}
+
+uintptr_t port_thread_id(void)
+{
+    return 1;
+}
+
+void port_hold_begin(struct tri_heap *heap)
+{
+    if (port.hooks.hold_begin != NULL) {
+        port.hooks.hold_begin(heap);
+    }
+}
+
+void port_hold_end(struct tri_heap *heap)
+{
+    if (port.hooks.hold_end != NULL) {
+        port.hooks.hold_end(heap);
+    }
+}
+
+void port_each_mutator(struct tri_heap *heap, void (*function)(struct tri_mutator *, void *),
+                       void *argument)
+{
+    if (port.hooks.each_mutator != NULL) {
+        port.hooks.each_mutator(heap, function, argument);
+    }
+}
+
+void port_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
+                     size_t *global_bytes)
+{
+    *stack_bytes = 0;
+    *global_bytes = 0;
+    if (port.hooks.scan_roots != NULL) {
+        port.hooks.scan_roots(heap, marker, stack_bytes, global_bytes);
+    }
+}
+
+void port_blocking_begin(struct tri_mutator *mutator)
+{
+    if (port.hooks.blocking_begin != NULL) {
+        port.hooks.blocking_begin(mutator);
+    }
+}
+
+void port_blocking_end(struct tri_mutator *mutator)
+{
+    if (port.hooks.blocking_end != NULL) {
+        port.hooks.blocking_end(mutator);
+    }
+}
+
+/* ---- Words ----------------------------------------------------------------------------------- */
+
+void port_log(const char *line)
+{
+    size_t bytes = strlen(line);
+    port.log = or_die(realloc(port.log, port.log_bytes + bytes + 2));
+    memcpy(port.log + port.log_bytes, line, bytes);
+    memcpy(port.log + port.log_bytes + bytes, "\n", 2);
+    port.log_bytes += bytes + 1;
+}
+
+const char *fake_port_log_text(void)
+{
+    return port.log == NULL ? "" : port.log;
+}
+
+void fake_port_clear_log(void)
+{
+    free(port.log);
+    port.log = NULL;
+    port.log_bytes = 0;
+}
+
+jmp_buf *fake_port_expect_fatal(void)
+{
+    port.fatal_expected = true;
+    return &port.fatal_jump;
+}
+
+void fake_port_unexpect_fatal(void)
+{
+    port.fatal_expected = false;
+}
+
+const char *fake_port_fatal_message(void)
+{
+    return port.fatal_seen ? port.fatal_message : NULL;
+}
+
+void port_fatal(const char *message)
+{
+    if (!port.fatal_expected) {
+        broken("fatal: %s", message);
+    }
+    port.fatal_expected = false;
+    port.fatal_seen = true;
+    (void)snprintf(port.fatal_message, sizeof port.fatal_message, "%s", message);
+    longjmp(port.fatal_jump, 1);
+}

@@ -1,0 +1,119 @@
+/* fake_port.h -- gc/port.h without a process: deterministic, strict, and failing on demand.
+ *
+ * Everything that a contract of gc/port.h forbids ends the program with a line on stderr: memory
+ * released twice or not wholly, committed outside a reservation or twice, a mutex taken twice or
+ * released by nobody. One thread only.
+ *
+ * A test calls fake_port_reset first and fake_port_finish last; with Check, as the fixture of a
+ * test case.
+ */
+#ifndef TESTS_FAKE_PORT_H
+#define TESTS_FAKE_PORT_H
+
+#include <setjmp.h>
+
+#include "gc/port.h"
+
+/* Forget all, and set what the functions below change to its default: 4 KiB pages (or the
+ * system's, where that is more), 16 GiB of memory, no limit of address space, 4 processors, time
+ * 0, nothing fails. */
+void fake_port_reset(void);
+
+/* Dies unless every reservation was released, every mutex and condition destroyed, and no fatal
+ * message expected that did not come. */
+void fake_port_finish(void);
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* A power of two, and a multiple of the real system's page. */
+void fake_port_set_os_page_bytes(size_t bytes);
+void fake_port_set_physical_memory(size_t bytes);
+
+/* What port_address_space_limit says. */
+void fake_port_set_address_space_limit(size_t bytes);
+
+/* Reservations over this size fail, whatever the limit says. SIZE_MAX: none does. */
+void fake_port_refuse_reservations_over(size_t bytes);
+
+/* The next n calls of port_reserve, port_commit and port_decommit do their work, and all later ones
+ * fail, until this is called again. FAKE_PORT_NEVER: none fails. */
+#define FAKE_PORT_NEVER SIZE_MAX
+void fake_port_fail_memory_after(size_t n);
+
+/* As above, but only the one call after the n fails. */
+void fake_port_fail_memory_once_after(size_t n);
+
+/* Calls of those three functions since fake_port_reset, failed ones too. */
+size_t fake_port_memory_calls(void);
+
+/* What is reserved and committed at the moment. */
+size_t fake_port_reservations(void);
+size_t fake_port_reserved_bytes(void);
+size_t fake_port_committed_bytes(void);
+
+/* Is all of [address, address + bytes) committed? */
+bool fake_port_is_committed(const void *address, size_t bytes);
+
+/* ---- Time and processors --------------------------------------------------------------------- */
+
+/* Moves both clocks. */
+void fake_port_advance_ns(uint64_t ns);
+
+/* What each look at a clock adds to it; 0 at first. */
+void fake_port_set_tick_ns(uint64_t ns);
+void fake_port_set_cpu_count(unsigned count);
+
+/* ---- What others do: functions a test sets. NULL stands for the default ---------------------- */
+
+struct fake_port_hooks {
+    /* Default: false. */
+    bool (*thread_start)(port_thread *thread, void (*function)(void *), void *argument,
+                         const char *name);
+    void (*thread_join)(port_thread *thread);
+    /* What happens while the caller sleeps; the mutex is free. Default: dies, nobody would wake. */
+    void (*cond_wait)(port_cond *cond, port_mutex *mutex);
+    void (*cond_broadcast)(port_cond *cond);
+    void (*yield)(void);
+    /* Default: no mutators, no roots, nothing. */
+    void (*hold_begin)(struct tri_heap *heap);
+    void (*hold_end)(struct tri_heap *heap);
+    void (*each_mutator)(struct tri_heap *heap, void (*function)(struct tri_mutator *, void *),
+                         void *argument);
+    void (*scan_roots)(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
+                       size_t *global_bytes);
+    void (*blocking_begin)(struct tri_mutator *mutator);
+    void (*blocking_end)(struct tri_mutator *mutator);
+};
+
+/* To be written by the test; cleared by fake_port_reset. */
+struct fake_port_hooks *fake_port_hooks(void);
+
+/* ---- Words ----------------------------------------------------------------------------------- */
+
+/* All lines logged since fake_port_reset, each with a line end. */
+const char *fake_port_log_text(void);
+void fake_port_clear_log(void);
+
+/* Where port_fatal jumps to instead of ending the program, once. Use FAKE_PORT_FATAL. */
+jmp_buf *fake_port_expect_fatal(void);
+
+/* Takes the expectation back. */
+void fake_port_unexpect_fatal(void);
+
+/* Run statement and yield the message that it died with; NULL where it did not die. Statement must
+ * not leave by itself. What it held stays held: let the test that uses it end soon. */
+#define FAKE_PORT_FATAL(message, statement)                                                        \
+    do {                                                                                           \
+        (message) = NULL;                                                                          \
+        if (setjmp(*fake_port_expect_fatal()) == 0) {                                              \
+            statement;                                                                             \
+            fake_port_unexpect_fatal();                                                            \
+        } else {                                                                                   \
+            (message) = fake_port_fatal_message();                                                 \
+        }                                                                                          \
+    } while (0)
+
+/* Of the last expected death; NULL before the first. */
+const char *fake_port_fatal_message(void);
+
+#endif
