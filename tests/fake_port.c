@@ -476,24 +476,29 @@ struct fake_port_hooks *fake_port_hooks(void)
     return &port.hooks;
 }
 
-bool port_thread_start(port_thread *thread, void (*function)(void *), void *argument,
-                       const char *name)
-{
-    return port.hooks.thread_start != NULL &&
-           port.hooks.thread_start(thread, function, argument, name);
-}
-
-void port_thread_join(port_thread *thread)
-{
-    if (port.hooks.thread_join == NULL) {
-        broken("port_thread_join: no thread was started");
-    }
-    port.hooks.thread_join(thread);
-}
-
 uintptr_t port_thread_id(void)
 {
     return 1;
+}
+
+unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
+                           void (*function)(void *argument, unsigned index), void *argument)
+{
+    if (count == 0) {
+        broken("port_run_parallel: for nobody");
+    }
+    if (port.hooks.run_parallel != NULL) {
+        return port.hooks.run_parallel(heap, count, function, argument);
+    }
+    function(argument, 0);
+    return 1;
+}
+
+void port_wake_sweeper(struct tri_heap *heap)
+{
+    if (port.hooks.wake_sweeper != NULL) {
+        port.hooks.wake_sweeper(heap);
+    }
 }
 
 void port_hold_begin(struct tri_heap *heap)
@@ -510,7 +515,8 @@ void port_hold_end(struct tri_heap *heap)
     }
 }
 
-void port_each_mutator(struct tri_heap *heap, void (*function)(struct tri_mutator *, void *),
+void port_each_mutator(struct tri_heap *heap,
+                       void (*function)(struct tri_mutator *mutator, void *argument),
                        void *argument)
 {
     if (port.hooks.each_mutator != NULL) {
@@ -542,10 +548,25 @@ void port_blocking_end(struct tri_mutator *mutator)
     }
 }
 
+void port_safepoint(struct tri_mutator *mutator)
+{
+    if (port.hooks.safepoint != NULL) {
+        port.hooks.safepoint(mutator);
+    }
+}
+
+void port_cycle_ended(struct tri_heap *heap)
+{
+    if (port.hooks.cycle_ended != NULL) {
+        port.hooks.cycle_ended(heap);
+    }
+}
+
 /* ---- Words ----------------------------------------------------------------------------------- */
 
-void port_log(const char *line)
+void port_log(struct tri_heap *heap, const char *line)
 {
+    (void)heap;
     size_t bytes = strlen(line);
     port.log = or_die(realloc(port.log, port.log_bytes + bytes + 2));
     memcpy(port.log + port.log_bytes, line, bytes);

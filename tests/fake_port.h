@@ -66,23 +66,26 @@ void fake_port_set_cpu_count(unsigned count);
 /* ---- What others do: functions a test sets. NULL stands for the default ---------------------- */
 
 struct fake_port_hooks {
-    /* Default: false. */
-    bool (*thread_start)(port_thread *thread, void (*function)(void *), void *argument,
-                         const char *name);
-    void (*thread_join)(port_thread *thread);
     /* What happens while the caller sleeps; the mutex is free. Default: dies, nobody would wake. */
     void (*cond_wait)(port_cond *cond, port_mutex *mutex);
     void (*cond_broadcast)(port_cond *cond);
     void (*yield)(void);
+    /* Default: function(argument, 0), and 1 is returned. */
+    unsigned (*run_parallel)(struct tri_heap *heap, unsigned count,
+                             void (*function)(void *argument, unsigned index), void *argument);
+    void (*wake_sweeper)(struct tri_heap *heap);
     /* Default: no mutators, no roots, nothing. */
     void (*hold_begin)(struct tri_heap *heap);
     void (*hold_end)(struct tri_heap *heap);
-    void (*each_mutator)(struct tri_heap *heap, void (*function)(struct tri_mutator *, void *),
+    void (*each_mutator)(struct tri_heap *heap,
+                         void (*function)(struct tri_mutator *mutator, void *argument),
                          void *argument);
     void (*scan_roots)(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
                        size_t *global_bytes);
     void (*blocking_begin)(struct tri_mutator *mutator);
     void (*blocking_end)(struct tri_mutator *mutator);
+    void (*safepoint)(struct tri_mutator *mutator);
+    void (*cycle_ended)(struct tri_heap *heap);
 };
 
 /* To be written by the test; cleared by fake_port_reset. */
@@ -90,7 +93,7 @@ struct fake_port_hooks *fake_port_hooks(void);
 
 /* ---- Words ----------------------------------------------------------------------------------- */
 
-/* All lines logged since fake_port_reset, each with a line end. */
+/* All lines logged since fake_port_reset, by whatever heap, each with a line end. */
 const char *fake_port_log_text(void);
 void fake_port_clear_log(void);
 
