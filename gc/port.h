@@ -76,48 +76,55 @@ void port_cond_destroy(port_cond *cond);
 void port_cond_wait(port_cond *cond, port_mutex *mutex);
 void port_cond_broadcast(port_cond *cond);
 
-/* ---- Threads of the collector's own ------------------------------------------------------------------------------- */
-
-typedef struct port_thread {
-    _Alignas(8) unsigned char storage[32];
-} port_thread;
-
-/* Start function(argument). False where the system refuses; *thread is then untouched. */
-bool port_thread_start(port_thread *thread, void (*function)(void *), void *argument,
-                       const char *name);
-void port_thread_join(port_thread *thread);
+/* ---- Threads ------------------------------------------------------------------------------------------------------ */
 
 /* A number for the calling thread, unique among those alive, never 0. */
 uintptr_t port_thread_id(void);
 
-/* ---- Mutators and roots, implemented by runtime/handshake.c and runtime/roots.c ------------------------------------- */
-
 struct tri_heap;
 struct tri_mutator;
 struct marker;
+
+/* Call function(argument, i) for i in 0 ... count-1 at the same time as far as threads are to be had: 0 on the calling thread,
+ * the others on threads of the heap's own. Returns how many were called, at least 1, when all have returned. The function must
+ * not rely on being called count times. */
+unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
+                           void (*function)(void *argument, unsigned index), void *argument);
+
+/* There are spans to sweep: let the heap's background sweeper, if it has one, call sweep_some until none is left. */
+void port_wake_sweeper(struct tri_heap *heap);
+
+/* ---- Mutators and roots, implemented by runtime/handshake.c and runtime/roots.c ------------------------------------ */
 
 /* Bring every mutator of the heap to a safepoint and keep it there until port_hold_end; a mutator that is blocked stays so.
  * The caller is blocked or no mutator at all, and holds CYCLE. Attaching waits as well. */
 void port_hold_begin(struct tri_heap *heap);
 void port_hold_end(struct tri_heap *heap);
 
-/* Call function for each attached mutator. During a hold, or with the handshake's lock held. */
-void port_each_mutator(struct tri_heap *heap, void (*function)(struct tri_mutator *, void *),
+/* Call function for each attached mutator, during a hold. */
+void port_each_mutator(struct tri_heap *heap,
+                       void (*function)(struct tri_mutator *mutator, void *argument),
                        void *argument);
 
-/* Report every root of the held heap to marker: those of each mutator, global slots, handles. Returns the bytes looked at
- * on stacks in *stack_bytes and elsewhere in *global_bytes. */
+/* Report every root of the held heap to marker: those of each mutator, global slots, handles. Yields the bytes looked at on
+ * stacks and elsewhere. */
 void port_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
                      size_t *global_bytes);
 
-/* The calling mutator does not touch the heap until the end: the collector may act for it. They nest with nothing. */
+/* The calling mutator does not touch the heap until the end: the collector may act for it. They do not nest. */
 void port_blocking_begin(struct tri_mutator *mutator);
 void port_blocking_end(struct tri_mutator *mutator);
+
+/* Answer the collector if it asked. */
+void port_safepoint(struct tri_mutator *mutator);
+
+/* A cycle has ended: its figures are in heap->last_cycle. For the log. */
+void port_cycle_ended(struct tri_heap *heap);
 
 /* ---- Words to people ---------------------------------------------------------------------------------------------- */
 
 /* One line without a line end, to where the heap's log goes. */
-void port_log(const char *line);
+void port_log(struct tri_heap *heap, const char *line);
 
 /* Says message and ends the process. */
 TRI_NORETURN void port_fatal(const char *message);

@@ -138,7 +138,7 @@ typedef struct tri_type_desc {
  * @return ::TRI_OK; ::TRI_E_INVALID for a description that contradicts itself: no name, a field that is not aligned or lies
  *         outside the size, a layout that lacks its fields or function, ::TRI_TYPE_UNINITIALIZED on a type with references,
  *         an encoding whose pattern has bits outside its mask (a line on the heap's log says what); ::TRI_E_TOO_LARGE for a
- *         size over ::TRI_TYPE_SIZE_MAX; ::TRI_E_LIMIT for more than ::TRI_TYPES_MAX types or four distinct encodings;
+ *         size over ::TRI_TYPE_SIZE_MAX; ::TRI_E_LIMIT for more than ::TRI_TYPES_MAX types;
  *         ::TRI_E_NOMEM.
  *
  * Threads: any. The type may be used by all mutators of the heap once the call has returned.

@@ -33,7 +33,7 @@ struct tri_mutator_head_ {
 /** What every type begins with. Written once, before the type is known to any mutator. */
 struct tri_type_head_ {
     uint32_t cursor; /**< offset in bytes of this type's cursor from the mutator's address */
-    uint32_t slot;   /**< bytes from one object to the next in a run; 0: never by the fast path */
+    uint32_t slot;   /**< bytes from one object to the next in a run; UINT32_MAX: never by the fast path */
 };
 
 TRI_END_DECLS

@@ -1,0 +1,214 @@
+/* alloc.c -- from "the run is used up" to the next object.
+ *
+ * Owns:       nothing: it moves spans from lists and pages to the mutator's cache.
+ * Invariants:
+ *   [alloc.1] No safepoint MUST lie between taking a slot and returning it; otherwise a cycle in between frees the object.
+ *   [alloc.2] The free slots of a span MUST be charged to heap_live when a cache takes it (the flush takes back what was not used);
+ *             otherwise the pacer learns of them when it is too late.
+ *   [alloc.3] A mixed object's header MUST be released after the object's memory is zero and before the object is returned; otherwise the
+ *             marker scans it by no layout.
+ * Locks:      takes PAGES; CYCLE inside cycle_run.
+ * Callers:    the public allocation functions, on the mutator's thread.
+ */
+#include "gc/alloc.h"
+
+#include <inttypes.h>
+
+#include "gc/assert.h"
+#include "gc/cycle.h"
+#include "gc/large.h"
+#include "gc/port.h"
+#include "gc/sweep.h"
+
+/* Everything that a mutator owes the collector before it takes memory. A safepoint. */
+static void before_allocation(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    port_safepoint(mutator);
+    uint32_t stress = heap->options.stress;
+    if (TRI_UNLIKELY(stress != 0)) {
+        if (fetch_add_relaxed(&heap->counters.slow_paths, UINT64_C(1)) % stress == stress - 1) {
+            cycle_run(mutator, CYCLE_FORCED);
+        }
+    } else if (cycle_is_due(heap)) {
+        cycle_run(mutator, CYCLE_TRIGGERED);
+    }
+}
+
+/* A span for list out of fresh pages; NULL where there is no memory. */
+static struct span *grow_list(struct tri_mutator *mutator, const struct central_list *list)
+{
+    struct tri_heap *heap = mutator->heap;
+    uint32_t pages = size_class_pages[list->size_class];
+    bool zero;
+    page_index first = page_heap_take(&heap->page_heap, &mutator->cache.pages, pages, &zero);
+    if (first == PAGE_NONE) {
+        return NULL;
+    }
+    struct span_shape shape = {
+        .first = first,
+        .pages = pages,
+        .size_class = list->size_class,
+        .list = list->index,
+        .type = list->type,
+        .scannable = list->type == NULL || list->type->scannable,
+        .needs_zero = !zero,
+        .sweep_gen = sweep_generation(heap),
+    };
+    struct span *span = span_init(&heap->page_heap.spans, &shape);
+    span_publish(span);
+    fetch_add_relaxed(&heap->counters.spans, UINT64_C(1));
+    fetch_add_relaxed(&heap->counters.in_use_pages, (uint64_t)pages);
+    return span;
+}
+
+/* Sweep unswept spans of the list until one has a free slot: partial ones first, then full ones within a budget. */
+static struct span *sweep_for_span(struct tri_heap *heap, struct central_list *list)
+{
+    const struct span_table *table = &heap->page_heap.spans;
+    uint32_t generation = sweep_generation(heap);
+    struct span *span = central_list_pop_partial_unswept(list, table, generation);
+    for (unsigned budget = SWEEP_BUDGET_SPANS; budget > 0; budget--) {
+        if (span == NULL) {
+            span = central_list_pop_full_unswept(list, table, generation);
+        }
+        if (span == NULL || sweep_span(heap, span, true) == SWEEP_PARTIAL) {
+            return span;
+        }
+        central_list_push_full(list, table, span, generation);
+        span = NULL;
+    }
+    return NULL;
+}
+
+/* Give the cursor of list another span. False where there is no memory. */
+static bool refill(struct tri_mutator *mutator, struct central_list *list)
+{
+    struct tri_heap *heap = mutator->heap;
+    const struct span_table *table = &heap->page_heap.spans;
+    struct span *used_up = thread_cache_drop_span(&mutator->cache, list->index);
+    if (used_up != NULL) {
+        central_list_push_full(list, table, used_up, sweep_generation(heap));
+    }
+    struct span *span = central_list_pop_partial_swept(list, table, sweep_generation(heap));
+    if (span == NULL) {
+        span = sweep_for_span(heap, list);
+    }
+    if (span == NULL) {
+        span = grow_list(mutator, list);
+    }
+    if (span == NULL) {
+        return false;
+    }
+    uint32_t free = span->slots - span_count_allocated(span);
+    fetch_add_relaxed(&heap->counters.live_bytes, (uint64_t)free * span->slot_bytes); /* [alloc.2] */
+    thread_cache_set_span(&mutator->cache, list->index, span);
+    return true;
+}
+
+/* A slot of list; NULL where there is no memory. No safepoint [alloc.1]. */
+static char *take_slot(struct tri_mutator *mutator, uint32_t list, bool zero)
+{
+    struct tri_heap *heap = mutator->heap;
+    const struct span_table *table = &heap->page_heap.spans;
+    char *slot;
+    while ((slot = thread_cache_take(&mutator->cache, table, list, zero)) == NULL) {
+        if (!refill(mutator, type_table_list(&heap->types, list))) {
+            return NULL;
+        }
+    }
+    return slot;
+}
+
+/* An object that shares a span with objects of other types, behind a header that says its own. */
+static tri_ref alloc_mixed(struct tri_mutator *mutator, tri_type *type, size_t bytes)
+{
+    unsigned size_class = size_class_of(size_max(bytes + MIXED_HEADER_BYTES, SLOT_BYTES_MIN));
+    char *slot = take_slot(mutator, size_class, true);
+    if (slot == NULL) {
+        return NULL;
+    }
+    fetch_add_relaxed(&type->mixed_objects, 1U);
+    /* release: pairs with the acquire in object_at_slot [alloc.3] */
+    store_release((tri_type **)(void *)slot, type);
+    return slot + MIXED_HEADER_BYTES;
+}
+
+/* The list that an object of type and size class comes from; 0: a mixed span. */
+static uint32_t choose_list(struct tri_heap *heap, tri_type *type, unsigned size_class, bool single)
+{
+    if (!type_is_promoted(type)) {
+        return 0;
+    }
+    return single ? type->list : type_sized_list(&heap->types, type, size_class);
+}
+
+/* The object; NULL where there is no memory without a collection. */
+static tri_ref try_once(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single)
+{
+    unsigned size_class = type_size_class(type, bytes);
+    if (size_class == 0) {
+        return large_alloc(mutator, type, bytes);
+    }
+    uint32_t list = choose_list(mutator->heap, type, size_class, single);
+    if (list != 0) {
+        return take_slot(mutator, list, !(type->flags & TRI_TYPE_UNINITIALIZED));
+    }
+    if (bytes + MIXED_HEADER_BYTES <= SMALL_SIZE_MAX && !(type->flags & TRI_TYPE_ALIGN_16)) {
+        return alloc_mixed(mutator, type, bytes);
+    }
+    return large_alloc(mutator, type, bytes);
+}
+
+/* Collect and sweep everything, then try again. */
+static tri_ref collect_and_retry(struct tri_mutator *mutator, tri_type *type, size_t bytes,
+                                 bool single)
+{
+    cycle_run(mutator, CYCLE_FORCED);
+    sweep_finish(mutator->heap);
+    return try_once(mutator, type, bytes, single);
+}
+
+TRI_COLD TRI_NORETURN static void die_of_exhaustion(const tri_oom_info *info)
+{
+    fatal("out of memory: %zu bytes for an object of type %s.\n"
+          "The heap has %zu bytes live and %zu in use; its limit is %zu. A collection has just been made. "
+          "Raise max_heap, hold less, or install an oom_handler; tri_try_alloc gives TRI_NULL instead.",
+          info->requested, info->type_name, info->heap_live, info->heap_in_use, info->heap_limit);
+}
+
+/* Ask the host. False: the allocation shall fail. */
+static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_t bytes)
+{
+    struct tri_heap *heap = mutator->heap;
+    tri_oom_info info = {
+        .requested = bytes,
+        .heap_live = load_relaxed(&heap->counters.live_bytes),
+        .heap_in_use = load_relaxed(&heap->counters.in_use_pages) * PAGE_BYTES,
+        .heap_limit = heap->page_heap.space.bytes,
+        .type_name = type->name,
+    };
+    tri_oom_action action = TRI_OOM_ABORT;
+    if (heap->options.oom_handler != NULL) {
+        action = heap->options.oom_handler(heap, &info, heap->options.oom_argument);
+    }
+    if (action == TRI_OOM_ABORT) {
+        die_of_exhaustion(&info);
+    }
+    return action == TRI_OOM_RETRY;
+}
+
+tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single,
+                     enum alloc_policy policy)
+{
+    before_allocation(mutator);
+    tri_ref object = try_once(mutator, type, bytes, single);
+    if (TRI_UNLIKELY(object == NULL)) {
+        object = collect_and_retry(mutator, type, bytes, single);
+    }
+    while (TRI_UNLIKELY(object == NULL && policy == ALLOC_OR_HANDLER) &&
+           ask_handler(mutator, type, bytes)) {
+        object = collect_and_retry(mutator, type, bytes, single);
+    }
+    return object;
+}

@@ -1,0 +1,82 @@
+/* large.c -- objects with a span each.
+ *
+ * Owns:       a large span from span_init until it is in a set.
+ * Invariants:
+ *   [large.1] A large object MUST be in no set and not SPAN_IN_USE before its memory is zero; otherwise a cycle that runs at one of the
+ *             safepoints between scans old contents, or frees what its mutator is about to return.
+ *   [large.2] Its sweep_gen MUST be that of the moment it enters a set; otherwise it is swept with the marks of no cycle.
+ * Locks:      takes PAGES.
+ * Callers:    alloc.
+ */
+#include "gc/large.h"
+
+#include <string.h>
+
+#include "gc/assert.h"
+#include "gc/port.h"
+#include "gc/sweep.h"
+
+static void zero_in_steps(struct tri_mutator *mutator, char *memory, size_t bytes)
+{
+    for (size_t done = 0; done < bytes; done += LARGE_ZERO_BYTES) {
+        memset(memory + done, 0, size_min(LARGE_ZERO_BYTES, bytes - done));
+        port_safepoint(mutator);
+    }
+}
+
+static struct span *begin_span(struct tri_heap *heap, tri_type *type, size_t pages, bool *zero)
+{
+    page_index first = page_heap_take(&heap->page_heap, NULL, pages, zero);
+    if (first == PAGE_NONE) {
+        return NULL;
+    }
+    struct span_shape shape = {
+        .first = first,
+        .pages = (uint32_t)pages,
+        .size_class = 0,
+        .list = LIST_LARGE,
+        .type = type,
+        .scannable = type->scannable,
+        .needs_zero = !*zero,
+    };
+    return span_init(&heap->page_heap.spans, &shape);
+}
+
+/* Make the object known: to look-ups, to the sweeper, to the pacer. */
+static void enter(struct tri_heap *heap, struct span *span)
+{
+    uint32_t first;
+    uint32_t count;
+    bool taken = span_take_run(span, &first, &count);
+    TRI_ASSERT(taken && first == 0 && count == 1);
+    (void)taken;
+    span->sweep_gen = sweep_generation(heap); /* [large.2] */
+    span_publish(span);
+    fetch_add_relaxed(&heap->counters.spans, UINT64_C(1));
+    fetch_add_relaxed(&heap->counters.in_use_pages, (uint64_t)span->pages);
+    fetch_add_relaxed(&heap->counters.allocated_objects, UINT64_C(1));
+    fetch_add_relaxed(&heap->counters.allocated_bytes, (uint64_t)span_bytes(span));
+    fetch_add_relaxed(&heap->counters.live_bytes, (uint64_t)span_bytes(span));
+    central_list_push_full(type_table_list(&heap->types, LIST_LARGE), &heap->page_heap.spans, span,
+                           sweep_generation(heap));
+}
+
+char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
+{
+    struct tri_heap *heap = mutator->heap;
+    size_t pages = align_up(bytes, PAGE_BYTES) / PAGE_BYTES;
+    if (pages > address_space_pages(&heap->page_heap.space)) {
+        return NULL;
+    }
+    bool zero;
+    struct span *span = begin_span(heap, type, pages, &zero);
+    if (span == NULL) {
+        return NULL;
+    }
+    char *object = span_base(&heap->page_heap.spans, span);
+    if (!zero && !(type->flags & TRI_TYPE_UNINITIALIZED)) {
+        zero_in_steps(mutator, object, pages * PAGE_BYTES); /* [large.1] */
+    }
+    enter(heap, span);
+    return object;
+}

@@ -1,0 +1,48 @@
+/* object.c -- looking objects up.
+ *
+ * Owns:       nothing.
+ * Invariants:
+ *   [object.1] An address in a span's tail, in a free slot, or in a free page MUST find nothing; otherwise a stale word names an object
+ *              that is not there.
+ * Locks:      none; reads what span_publish released and allocation bits.
+ * Callers:    the public look-ups, barrier checks, verify. The marker has a faster way of its own in shade.c.
+ */
+#include "gc/object.h"
+
+void object_at_slot(const struct span_table *table, struct span *span, uint32_t slot,
+                    struct object_place *place)
+{
+    char *start = span_slot_address(table, span, slot);
+    place->span = span;
+    place->slot = slot;
+    place->object = start;
+    place->bytes = span_object_bytes(span);
+    place->type = span->type;
+    if (span_is_mixed(span)) {
+        /* acquire: pairs with the release in alloc_mixed, which writes the header of a new object */
+        place->type = load_acquire((tri_type **)(void *)start);
+        place->object = start + MIXED_HEADER_BYTES;
+        place->bytes -= MIXED_HEADER_BYTES;
+    }
+}
+
+bool object_find(const struct tri_heap *heap, uintptr_t address, struct object_place *place)
+{
+    const struct span_table *table = &heap->page_heap.spans;
+    if (!address_space_contains(table->space, address)) {
+        return false;
+    }
+    struct span *span = span_of_page(table, address_space_page(table->space, address));
+    if (span == NULL) {
+        return false;
+    }
+    uint32_t slot = 0;
+    if (!span_is_large(span)) {
+        slot = span_slot(span, (uint32_t)(address - (uintptr_t)span_base(table, span)));
+    }
+    if (slot >= span->slots || !span_is_allocated(span, slot)) { /* [object.1] */
+        return false;
+    }
+    object_at_slot(table, span, slot, place);
+    return place->type != NULL;
+}

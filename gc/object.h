@@ -1,0 +1,24 @@
+/* object.h -- from an address to the object that it points to or into. */
+#ifndef GC_OBJECT_H
+#define GC_OBJECT_H
+
+#include "gc/heap_state.h"
+
+/* Where an object is. */
+struct object_place {
+    struct span *span;
+    uint32_t slot;
+    char *object;   /* what tri_alloc returned */
+    size_t bytes;   /* from there to the end of the slot */
+    tri_type *type; /* NULL: a slot of a mixed span that is taken but not yet an object */
+};
+
+/* Find the allocated slot that address lies in. False where there is none. Exact during a hold; beside running mutators see
+ * tri_object_base. */
+bool object_find(const struct tri_heap *heap, uintptr_t address, struct object_place *place);
+
+/* Describe slot of span, which is allocated. */
+void object_at_slot(const struct span_table *table, struct span *span, uint32_t slot,
+                    struct object_place *place);
+
+#endif

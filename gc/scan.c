@@ -1,0 +1,161 @@
+/* scan.c -- one kernel for each kind of layout.
+ *
+ * Owns:       nothing: it reads objects and calls shade.
+ * Invariants:
+ *   [scan.1] A word that the layout names MUST be read exactly by one load; otherwise a reference that is stored meanwhile is seen torn.
+ *   [scan.2] The pieces of a large object MUST cover each of its elements exactly once; otherwise references in the gap are lost.
+ *   [scan.3] Nothing outside the slot MUST be read; otherwise the next object's words count as this one's.
+ * Locks:      none.
+ * Callers:    markers.
+ */
+#include "gc/scan.h"
+
+#include "gc/assert.h"
+#include "gc/object.h"
+
+/* A slot as the marker reads it: any object's memory, by one relaxed load [scan.1]. */
+static inline uintptr_t word_at(const char *address)
+{
+    return load_relaxed((const tri_aliased_word *)(const void *)address);
+}
+
+void scan_values(struct marker *marker, const tri_encoding *encoding, const void *words,
+                 size_t count)
+{
+    const char *at = words;
+    for (size_t i = 0; i < count; i++) {
+        shade_value(marker, encoding, word_at(at + i * WORD_BYTES));
+    }
+}
+
+void scan_conservatively(struct marker *marker, const void *words, size_t count)
+{
+    const char *at = words;
+    marker->conservative = true;
+    for (size_t i = 0; i < count; i++) {
+        shade(marker, word_at(at + i * WORD_BYTES));
+    }
+    marker->conservative = false;
+}
+
+/* The words at base that the two masks name. */
+static inline void scan_mask_word(struct marker *marker, const tri_encoding *encoding,
+                                  const char *base, uint64_t pointers, uint64_t values)
+{
+    for (; pointers != 0; pointers &= pointers - 1) {
+        shade(marker, word_at(base + trailing_zeros(pointers) * WORD_BYTES));
+    }
+    for (; values != 0; values &= values - 1) {
+        shade_value(marker, encoding, word_at(base + trailing_zeros(values) * WORD_BYTES));
+    }
+}
+
+static void scan_masks(struct marker *marker, const struct layout *layout, const char *base)
+{
+    for (size_t i = 0; i < bitmap_words(layout->words); i++) {
+        scan_mask_word(marker, &layout->encoding, base + i * 64 * WORD_BYTES,
+                       layout->pointer_mask[i], layout->value_mask[i]);
+    }
+}
+
+/* One object or element that begins at base. Not for traced layouts. */
+static void scan_element(struct marker *marker, const struct layout *layout, const char *base)
+{
+    switch (layout->kind) {
+    case LAYOUT_SMALL_MASKS:
+        scan_mask_word(marker, &layout->encoding, base, layout->pointers, layout->values);
+        break;
+    case LAYOUT_MASKS:
+        scan_masks(marker, layout, base);
+        break;
+    case LAYOUT_VALUES:
+        scan_values(marker, &layout->encoding, base, layout->words);
+        break;
+    case LAYOUT_CONSERVATIVE:
+        scan_conservatively(marker, base, layout->words);
+        break;
+    case LAYOUT_LEAF:
+    case LAYOUT_TRACE:
+        break;
+    }
+}
+
+/* The elements of stride bytes from base on that begin at offsets in [from, to). The memory ends at limit: an element that does not fit
+ * before it is the zero tail of the slot. */
+static void scan_elements(struct marker *marker, const struct layout *layout, const char *base,
+                          size_t stride, size_t from, size_t to, size_t limit)
+{
+    if (layout->kind == LAYOUT_LEAF || layout->kind == LAYOUT_TRACE || stride == 0) {
+        return;
+    }
+    size_t needed = layout->words * WORD_BYTES;
+    size_t offset = (from + stride - 1) / stride * stride; /* [scan.2] */
+    for (; offset < to && offset + needed <= limit; offset += stride) { /* [scan.3] */
+        scan_element(marker, layout, base + offset);
+    }
+}
+
+/* What of the object does not repeat: its own layout, where trailing elements follow or a function traces it. */
+static void scan_head(struct marker *marker, const struct object_place *place)
+{
+    const struct layout *layout = &place->type->layout;
+    if (layout->kind == LAYOUT_TRACE) {
+        layout->trace(visitor_of(marker), place->object, place->bytes);
+    } else if (place->type->trailing_size != 0) {
+        scan_element(marker, layout, place->object);
+    }
+}
+
+/* The part of the object's references whose elements begin at offsets in [from, to) of it. */
+static void scan_range(struct marker *marker, const struct object_place *place, size_t from,
+                       size_t to)
+{
+    const tri_type *type = place->type;
+    if (from == 0) {
+        scan_head(marker, place);
+    }
+    if (type->trailing_size == 0) {
+        scan_elements(marker, &type->layout, place->object, type->stride, from, to, place->bytes);
+    } else if (to > type->size) {
+        size_t first = from > type->size ? from - type->size : 0;
+        scan_elements(marker, &type->trailing, place->object + type->size, type->trailing_size,
+                      first, to - type->size, place->bytes - type->size);
+    }
+}
+
+/* Queue the other pieces of a large object, whose first one is about to be scanned. */
+static void queue_oblets(struct marker *marker, const struct object_place *place)
+{
+    for (size_t offset = OBLET_BYTES; offset < place->bytes; offset += OBLET_BYTES) {
+        if (!mark_stack_push(&marker->stack, (uintptr_t)place->object + offset)) {
+            /* No memory for the queue: scan the rest here. */
+            scan_range(marker, place, offset, place->bytes);
+            return;
+        }
+    }
+}
+
+static void scan_large(struct marker *marker, const struct object_place *place, uintptr_t entry)
+{
+    size_t from = entry - (uintptr_t)place->object;
+    if (from == 0) {
+        queue_oblets(marker, place);
+    }
+    scan_range(marker, place, from, size_min(from + OBLET_BYTES, place->bytes));
+}
+
+void scan_entry(struct marker *marker, uintptr_t entry)
+{
+    const struct span_table *table = marker->spans;
+    page_index page = (page_index)((entry - marker->base) >> PAGE_SHIFT);
+    struct span *span = span_at(table, span_at(table, page)->first);
+    uint32_t slot = span_slot(span, (uint32_t)(entry - (uintptr_t)span_base(table, span)));
+    struct object_place place;
+    object_at_slot(table, span, slot, &place);
+    TRI_ASSERT(place.type != NULL && place.type->signature == TYPE_SIGNATURE);
+    if (span_is_large(span)) {
+        scan_large(marker, &place, entry);
+    } else {
+        scan_range(marker, &place, 0, place.bytes);
+    }
+}

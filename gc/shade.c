@@ -1,0 +1,76 @@
+/* shade.c -- the one place where mark bits are set.
+ *
+ * Owns:       mark bits while a cycle marks.
+ * Invariants:
+ *   [shade.1] Exactly one marker MUST see itself turn an object from white to grey; otherwise its scan is done twice or by nobody.
+ *   [shade.2] An object that was shaded MUST be queued, or be a leaf, or the overflow be noted; otherwise what it refers to is lost.
+ *   [shade.3] Only a slot whose allocated bit is set MUST be shaded; otherwise the sweep makes an object out of free memory ([span.2]).
+ * Locks:      none.
+ * Callers:    markers; root scanners and trace functions by way of tri_visit_ref and its kin.
+ */
+#include "gc/shade.h"
+
+#include "gc/assert.h"
+
+/* True for exactly one marker, the one that turned the bit on. */
+static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_t mask)
+{
+    uint64_t old = load_relaxed(word);
+    if (old & mask) {
+        return false;
+    }
+    if (marker->alone) {
+        store_relaxed(word, old | mask);
+        return true;
+    }
+    return (fetch_or_relaxed(word, mask) & mask) == 0; /* [shade.1] */
+}
+
+/* A reference that is known to be one leads to no object. */
+static void found_dead(const struct marker *marker, size_t offset)
+{
+    if (marker->check_dead && !marker->conservative) {
+        fatal("gcverify: the reference %p, found while marking, points to memory that is not an object.\n"
+              "The object it meant was collected earlier, because no root or slot held it then, or was never there. "
+              "Look for a store without tri_store and for a local that no frame or scanner shows.",
+              (void *)(marker->base + offset));
+    }
+}
+
+static void enqueue(struct marker *marker, uintptr_t address)
+{
+    if (TRI_UNLIKELY(!mark_stack_push(&marker->stack, address))) {
+        /* release: pairs with the exchange in mark_rescan_overflow [shade.2] */
+        store_release(&marker->heap->mark.overflow, 1U);
+    }
+}
+
+void shade_offset(struct marker *marker, size_t offset)
+{
+    page_index page = (page_index)(offset >> PAGE_SHIFT);
+    struct span *span = span_at(marker->spans, page);
+    if (span->first != page) {
+        span = span_at(marker->spans, span->first);
+    }
+    if (TRI_UNLIKELY(span->state != SPAN_IN_USE || page - span->first >= span->pages)) {
+        found_dead(marker, offset);
+        return;
+    }
+    /* A large object has reciprocal 0, hence slot 0 whatever the offset. */
+    uint32_t slot = span_slot(span, (uint32_t)(offset - ((size_t)span->first << PAGE_SHIFT)));
+    struct span_bits *bits = &span->bits[slot / 64 % SPAN_BIT_WORDS];
+    uint64_t mask = UINT64_C(1) << (slot % 64);
+    if (TRI_UNLIKELY(slot >= span->slots || !(bits->allocated & mask))) { /* [shade.3] */
+        found_dead(marker, offset);
+        return;
+    }
+    if (!set_mark(marker, &bits->mark, mask)) {
+        return;
+    }
+    marker->marked_objects++;
+    marker->marked_bytes += span_object_bytes(span);
+    if (span->scannable) {
+        enqueue(marker, marker->base + ((size_t)span->first << PAGE_SHIFT) +
+                            (size_t)slot * span->slot_bytes);
+    }
+}

@@ -1,0 +1,38 @@
+/* shade.h -- turning white objects grey. */
+#ifndef GC_SHADE_H
+#define GC_SHADE_H
+
+#include "gc/heap_state.h"
+
+/* The slow half of shade: offset lies in pages that have entries. */
+void shade_offset(struct marker *marker, size_t offset);
+
+/* Shade the object that address points to or into. An address in no object is ignored; where the marker was told so and the word is not
+ * a conservative candidate, one that lies in a free slot ends the process. Marker's thread only. */
+static inline void shade(struct marker *marker, uintptr_t address)
+{
+    size_t offset = address - marker->base;
+    if (offset < marker->bytes) {
+        shade_offset(marker, offset);
+    }
+}
+
+static inline void shade_value(struct marker *marker, const tri_encoding *encoding, uintptr_t word)
+{
+    if (encoding_is_reference(encoding, word)) {
+        shade(marker, encoding_address(encoding, word));
+    }
+}
+
+/* A marker as the host's callbacks know it, and back. */
+static inline tri_visitor *visitor_of(struct marker *marker)
+{
+    return (tri_visitor *)(void *)marker;
+}
+
+static inline struct marker *marker_of(tri_visitor *visitor)
+{
+    return (struct marker *)(void *)visitor;
+}
+
+#endif

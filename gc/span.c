@@ -1,0 +1,197 @@
+/* span.c -- the life of a span and of its slots.
+ *
+ * Owns:       the entries of the span table.
+ * Invariants:
+ *   [span.1] A slot's allocated bit MUST be set before a pointer to it can exist; otherwise a conservative candidate for a live object
+ *            is thrown away and the object is lost.
+ *   [span.2] A mark bit MUST NOT be set where the allocated bit is clear; otherwise the sweep would turn a free slot, perhaps one
+ *            that a run is handing out, into an object.
+ *   [span.3] first MUST name the span in the entries of all its pages while it is in use; otherwise an interior pointer finds
+ *            no object and what it keeps alive is freed.
+ *   [span.4] state MUST become SPAN_IN_USE last, released; otherwise a look-up on another thread computes slots from stale fields.
+ * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what span_publish released.
+ * Callers:    alloc, large, sweep (owners); mark and the object look-up (readers).
+ */
+#include "gc/span.h"
+
+#include <string.h>
+
+#include "gc/assert.h"
+
+bool span_table_init(struct span_table *table, const struct address_space *space)
+{
+    table->space = space;
+    table->pages = 0;
+    return side_table_init(&table->entries, sizeof(struct span), address_space_pages(space),
+                           "trillium spans");
+}
+
+void span_table_destroy(struct span_table *table)
+{
+    side_table_destroy(&table->entries);
+}
+
+bool span_table_extend(struct span_table *table, page_index pages)
+{
+    if (!side_table_extend(&table->entries, pages)) {
+        return false;
+    }
+    /* release: pairs with the acquire in span_of_page, which reads no entry before it is committed */
+    store_release(&table->pages, pages);
+    return true;
+}
+
+struct span *span_init(const struct span_table *table, const struct span_shape *shape)
+{
+    struct span *span = span_at(table, shape->first);
+    TRI_ASSERT(span->state == SPAN_FREE && shape->pages > 0);
+    for (uint32_t i = 0; i < shape->pages; i++) { /* [span.3] */
+        struct span *entry = span_at(table, shape->first + i);
+        TRI_ASSERT(entry->state == SPAN_FREE);
+        store_relaxed(&entry->first, shape->first);
+    }
+    span->size_class = (uint8_t)shape->size_class;
+    span->scannable = shape->scannable;
+    span->needs_zero = shape->needs_zero;
+    span->slot_bytes = shape->size_class == 0 ? 0 : size_class_bytes[shape->size_class];
+    span->reciprocal = shape->size_class == 0 ? 0 : size_class_reciprocal[shape->size_class];
+    span->slots = shape->size_class == 0 ? 1 : size_class_slots[shape->size_class];
+    span->pages = shape->pages;
+    span->list = shape->list;
+    span->next = PAGE_NONE;
+    span->sweep_gen = shape->sweep_gen;
+    span->search = 0;
+    span->type = shape->type;
+    memset(span->bits, 0, sizeof span->bits);
+    store_relaxed(&span->state, SPAN_ZEROING);
+    return span;
+}
+
+void span_publish(struct span *span)
+{
+    /* [span.4] release: pairs with the acquire in span_of_page */
+    store_release(&span->state, SPAN_IN_USE);
+}
+
+void span_retire(struct span *span)
+{
+    TRI_ASSERT(span->state != SPAN_FREE);
+    store_relaxed(&span->state, SPAN_FREE);
+}
+
+struct span *span_of_page(const struct span_table *table, page_index page)
+{
+    /* acquire: pairs with the release in span_table_extend */
+    if (page >= load_acquire(&table->pages)) {
+        return NULL;
+    }
+    page_index first = load_relaxed(&span_at(table, page)->first);
+    struct span *span = span_at(table, first);
+    /* acquire: pairs with the release in span_publish [span.4] */
+    if (load_acquire(&span->state) != SPAN_IN_USE || page - first >= span->pages) {
+        return NULL;
+    }
+    return span;
+}
+
+/* The first slot at or after from whose allocated bit is (set == 1) or is not set; slots if there is none. */
+static uint32_t find_slot(const struct span *span, uint32_t from, bool set)
+{
+    while (from < span->slots) {
+        uint64_t word = span->bits[from / 64].allocated;
+        word = (set ? word : ~word) >> (from % 64);
+        if (word != 0) {
+            from += trailing_zeros(word);
+            return from < span->slots ? from : span->slots;
+        }
+        from = (from / 64 + 1) * 64;
+    }
+    return span->slots;
+}
+
+bool span_take_run(struct span *span, uint32_t *first, uint32_t *count)
+{
+    *first = find_slot(span, span->search, false);
+    uint32_t end = find_slot(span, *first, true);
+    *count = end - *first;
+    span->search = end;
+    for (uint32_t slot = *first; slot < end;) { /* [span.1] */
+        size_t taken;
+        uint64_t mask = bitmap_word_part(slot, end - slot, &taken);
+        uint64_t *word = &span->bits[slot / 64].allocated;
+        store_relaxed(word, *word | mask);
+        slot += (uint32_t)taken;
+    }
+    return *count > 0;
+}
+
+void span_give_run(struct span *span, uint32_t first, uint32_t count)
+{
+    uint32_t end = first + count;
+    TRI_ASSERT(end <= span->slots);
+    for (uint32_t slot = first; slot < end;) {
+        size_t taken;
+        uint64_t mask = bitmap_word_part(slot, end - slot, &taken);
+        uint64_t *word = &span->bits[slot / 64].allocated;
+        TRI_ASSERT((*word & mask) == mask);
+        TRI_ASSERT((span->bits[slot / 64].mark & mask) == 0); /* [span.2] */
+        store_relaxed(word, *word & ~mask);
+        slot += (uint32_t)taken;
+    }
+    if (count > 0 && first < span->search) {
+        span->search = first;
+    }
+}
+
+uint32_t span_count_allocated(const struct span *span)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < span_bit_words(span); i++) {
+        count += bit_count(span->bits[i].allocated);
+    }
+    return count;
+}
+
+uint32_t span_count_marked(const struct span *span)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < span_bit_words(span); i++) {
+        count += bit_count(span->bits[i].mark);
+    }
+    return count;
+}
+
+static void check_shape(const struct span *span)
+{
+    TRI_REQUIRE(span->size_class < SIZE_CLASS_COUNT, "span_check: size class %u of span at page %u",
+                span->size_class, span->first);
+    if (span_is_large(span)) {
+        TRI_REQUIRE(span->slots == 1 && span->slot_bytes == 0 && span->type != NULL,
+                    "span_check: a large span at page %u has %u slots", span->first, span->slots);
+    } else {
+        TRI_REQUIRE(span->slot_bytes == size_class_bytes[span->size_class] &&
+                        span->slots == size_class_slots[span->size_class] &&
+                        span->pages == size_class_pages[span->size_class],
+                    "span_check: the span at page %u does not have its class's shape", span->first);
+    }
+    TRI_REQUIRE(span->search <= span->slots, "span_check: search %u of %u slots at page %u",
+                span->search, span->slots, span->first);
+}
+
+void span_check(const struct span_table *table, const struct span *span)
+{
+    check_shape(span);
+    for (uint32_t i = 0; i < span->pages; i++) { /* [span.3] */
+        TRI_REQUIRE(span_at(table, span->first + i)->first == span->first,
+                    "span_check: page %u of the span at page %u names page %u", i, span->first,
+                    span_at(table, span->first + i)->first);
+    }
+    for (uint32_t i = 0; i < SPAN_BIT_WORDS; i++) {
+        uint64_t inside = i * 64 >= span->slots ? 0 : bit_range(0, (unsigned)size_min(64, span->slots - i * 64));
+        const struct span_bits *bits = &span->bits[i];
+        TRI_REQUIRE((bits->mark & ~bits->allocated) == 0, /* [span.2] */
+                    "span_check: marks of free slots in word %u of the span at page %u", i, span->first);
+        TRI_REQUIRE((bits->allocated & ~inside) == 0,
+                    "span_check: bits beyond the slots in word %u of the span at page %u", i, span->first);
+    }
+}

@@ -1,0 +1,175 @@
+/* span.h -- a run of pages that holds objects of one type and size class, one large object, or rare types mixed.
+ *
+ * The table of spans has one entry a page of the address space. The entry of a span's first page describes the span; the entries
+ * of its other pages only say where that is. So "which span does this address lie in" is one load for spans of one page and two
+ * for others, and mark and allocation bits lie at a place that is computed, not loaded.
+ *
+ * The mark word and the allocation word of the same 64 slots are neighbours: whoever marks tests both and touches one line.
+ */
+#ifndef GC_SPAN_H
+#define GC_SPAN_H
+
+#include "gc/address_space.h"
+#include "gc/bits.h"
+#include "gc/side_table.h"
+#include "gc/size_class.h"
+
+/* The smallest slot is 16 bytes: 512 slots a page, 8 words of bits. docs/decisions.md, "No 8-byte objects". */
+#define SLOT_BYTES_MIN 16
+#define SPAN_SLOTS_MAX (PAGE_BYTES / SLOT_BYTES_MIN)
+#define SPAN_BIT_WORDS (SPAN_SLOTS_MAX / 64)
+
+/* Objects of mixed spans lie behind a header of this size, which holds their type. */
+#define MIXED_HEADER_BYTES ((size_t)8)
+
+enum span_state {
+    SPAN_FREE = 0,    /* the entry describes no span */
+    SPAN_ZEROING = 1, /* a large object that is not yet zeroed: it is not there for markers and look-ups */
+    SPAN_IN_USE = 2
+};
+
+/* 64 slots. */
+struct span_bits {
+    uint64_t mark;      /* reached in this cycle. Atomic while marking; clear at all other times */
+    uint64_t allocated; /* handed to a run. Owner of the span only, read by markers during a hold */
+};
+
+/* Who may write: "init" fields at span_init, before state becomes SPAN_IN_USE; "owner" fields whoever has the span out of all
+ * sets (a thread cache, a sweeper). Nobody else reads those but during a hold. */
+struct span {
+    page_index first;    /* init: the first page of the span this page belongs to */
+    uint8_t state;       /* enum span_state. Released by span_publish; free entries are re-initialised under no reader */
+    uint8_t size_class;  /* init: 0 for a large object */
+    uint8_t scannable;   /* init: objects may hold references (true for mixed spans) */
+    uint8_t needs_zero;  /* owner: free slots may hold old contents */
+    uint32_t slot_bytes; /* init: bytes from slot to slot; 0 for a large object */
+    uint32_t reciprocal; /* init: of slot_bytes; 0 for a large object, whose only slot is 0 */
+    uint32_t slots;      /* init: 1 for a large object */
+    uint32_t pages;      /* init */
+    uint32_t list;       /* init: the central list it belongs to */
+    uint32_t next;       /* atomic: the next span of the span_set it is in */
+    uint32_t sweep_gen;  /* owner: the generation of the last sweep, see sweep.h */
+    uint32_t search;     /* owner: slots below it belong to runs already taken */
+    tri_type *type;      /* init: NULL in mixed spans, whose objects say it */
+    uint64_t unused[2];
+    struct span_bits bits[SPAN_BIT_WORDS];
+};
+_Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span is a head line and two lines of bits");
+_Static_assert(offsetof(struct span, bits) == CACHE_LINE, "the bits begin a line");
+
+/* The spans of one heap, indexed by page. */
+struct span_table {
+    struct side_table entries;
+    const struct address_space *space;
+    page_index pages; /* atomic: entries that exist; grows under PAGES, released after they can be read */
+};
+
+static inline struct span *span_at(const struct span_table *table, page_index page)
+{
+    return (struct span *)(void *)table->entries.base + page;
+}
+
+static inline page_index span_page(const struct span_table *table, const struct span *span)
+{
+    return (page_index)(span - (const struct span *)(const void *)table->entries.base);
+}
+
+static inline char *span_base(const struct span_table *table, const struct span *span)
+{
+    return address_space_address(table->space, span->first);
+}
+
+static inline bool span_is_large(const struct span *span)
+{
+    return span->size_class == 0;
+}
+
+static inline bool span_is_mixed(const struct span *span)
+{
+    return span->type == NULL;
+}
+
+static inline size_t span_bytes(const struct span *span)
+{
+    return (size_t)span->pages * PAGE_BYTES;
+}
+
+/* Bytes that one object of the span occupies: what the pacer and the statistics count. */
+static inline size_t span_object_bytes(const struct span *span)
+{
+    return span_is_large(span) ? span_bytes(span) : span->slot_bytes;
+}
+
+/* The slot that holds the byte at offset from the span's base; may be >= slots, in the tail. */
+static inline uint32_t span_slot(const struct span *span, uint32_t offset)
+{
+    return (uint32_t)(((uint64_t)offset * span->reciprocal) >> 32);
+}
+
+static inline char *span_slot_address(const struct span_table *table, const struct span *span,
+                                      uint32_t slot)
+{
+    return span_base(table, span) + (size_t)slot * span->slot_bytes;
+}
+
+static inline bool span_is_allocated(const struct span *span, uint32_t slot)
+{
+    return (load_relaxed(&span->bits[slot / 64].allocated) >> (slot % 64)) & 1;
+}
+
+static inline bool span_is_marked(const struct span *span, uint32_t slot)
+{
+    return (load_relaxed(&span->bits[slot / 64].mark) >> (slot % 64)) & 1;
+}
+
+/* Words of bits that the span's slots use. */
+static inline size_t span_bit_words(const struct span *span)
+{
+    return bitmap_words(span->slots);
+}
+
+/* Room for an entry for each page of space, which outlives the table. False where the system refuses. */
+bool span_table_init(struct span_table *table, const struct address_space *space);
+void span_table_destroy(struct span_table *table);
+
+/* Entries [0, pages) exist from now on. PAGES held. False where the system refuses. */
+bool span_table_extend(struct span_table *table, page_index pages);
+
+/* What span_init needs to know. */
+struct span_shape {
+    page_index first;
+    uint32_t pages;
+    uint32_t size_class; /* 0: a large object */
+    uint32_t list;
+    tri_type *type; /* NULL: mixed */
+    bool scannable;
+    bool needs_zero;
+    uint32_t sweep_gen;
+};
+
+/* Describe a fresh span, all slots free. It is in no set, and look-ups do not find it until span_publish. */
+struct span *span_init(const struct span_table *table, const struct span_shape *shape);
+
+/* Look-ups find the span from now on. */
+void span_publish(struct span *span);
+
+/* The entry describes no span any more. The caller owns the span and gives its pages back afterwards. */
+void span_retire(struct span *span);
+
+/* The span that page belongs to; NULL if none is in use there. Any thread; exact during a hold, else see tri_object_base. */
+struct span *span_of_page(const struct span_table *table, page_index page);
+
+/* Find the next run of free slots from span->search on, enter it in the allocation bits, and move search behind it. False if there
+ * is none. Owner only. */
+bool span_take_run(struct span *span, uint32_t *first, uint32_t *count);
+
+/* Undo a part of a taken run: those slots are free again, and search goes back to the first of them if that is before it. */
+void span_give_run(struct span *span, uint32_t first, uint32_t count);
+
+uint32_t span_count_allocated(const struct span *span);
+uint32_t span_count_marked(const struct span *span);
+
+/* Dies naming the breach if the span contradicts itself. */
+void span_check(const struct span_table *table, const struct span *span);
+
+#endif

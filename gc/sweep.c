@@ -1,0 +1,167 @@
+/* sweep.c -- spans from "marked" to "has free slots".
+ *
+ * Owns:       struct sweep_state; a span while it is being swept.
+ * Invariants:
+ *   [sweep.1] A span MUST be swept by exactly one party, between the end of one cycle and the begin of the next; otherwise live objects are
+ *             freed by the second sweep, which finds their marks cleared. The party is whoever popped it from an unswept set.
+ *   [sweep.2] A mark on a slot that is not allocated MUST end the process; otherwise a dangling reference of the host becomes an object again
+ *             after its memory was handed to another.
+ *   [sweep.3] The cursor MUST NOT pass a list with an unswept span; otherwise it is swept only when somebody allocates from it, and the next
+ *             cycle waits for ever.
+ *   [sweep.4] unswept MUST reach 0 only after the last span's bits are written; otherwise marking begins over old marks.
+ * Locks:      takes PAGES when it frees a span.
+ * Callers:    mutators on the allocation slow path, the background sweeper, cycle, tri_collect.
+ */
+#include "gc/sweep.h"
+
+#include "gc/assert.h"
+#include "gc/port.h"
+
+void sweep_begin(struct tri_heap *heap)
+{
+    TRI_ASSERT(sweep_is_done(heap));
+    lock_assert_held(&heap->cycle.lock);
+    store_relaxed(&heap->sweep.cursor, 0U);
+    store_relaxed(&heap->sweep.unswept, load_relaxed(&heap->counters.spans));
+    store_relaxed(&heap->sweep.generation, heap->sweep.generation + 1);
+}
+
+/* Fill what is free in word number index of span with a pattern that no program takes for its data. */
+static void clobber_word(const struct tri_heap *heap, const struct span *span, size_t index,
+                         uint64_t freed)
+{
+    for (; freed != 0; freed &= freed - 1) {
+        uint32_t slot = (uint32_t)(index * 64 + trailing_zeros(freed));
+        char *memory = span_slot_address(&heap->page_heap.spans, span, slot);
+        for (size_t i = 0; i < span_object_bytes(span); i += WORD_BYTES) {
+            *(uint64_t *)(void *)(memory + i) = UINT64_C(0xdeadbeefdeadbeef);
+        }
+    }
+}
+
+TRI_COLD TRI_NORETURN static void found_zombie(const struct tri_heap *heap, const struct span *span,
+                                               size_t index, uint64_t zombies)
+{
+    uint32_t slot = (uint32_t)(index * 64 + trailing_zeros(zombies));
+    fatal("found a reference to a free object: slot %u (%p) of a span of %s, %zu bytes a slot.\n"
+          "The object was collected earlier because no root or slot held it then. Look for a store without tri_store and for a "
+          "local that no frame or scanner shows; GCDEBUG=gcverify=1 names the reference.",
+          slot, (void *)span_slot_address(&heap->page_heap.spans, span, slot),
+          span->type == NULL ? "mixed types" : span->type->name, span_object_bytes(span));
+}
+
+/* Marks become the allocation bits. Returns how many slots were freed; *live is how many are left. */
+static uint32_t sweep_bits(const struct tri_heap *heap, struct span *span, uint32_t *live)
+{
+    uint32_t freed_count = 0;
+    *live = 0;
+    for (size_t i = 0; i < span_bit_words(span); i++) {
+        struct span_bits *bits = &span->bits[i];
+        uint64_t marked = load_relaxed(&bits->mark);
+        if (TRI_UNLIKELY(marked & ~bits->allocated)) { /* [sweep.2] */
+            found_zombie(heap, span, i, marked & ~bits->allocated);
+        }
+        uint64_t freed = bits->allocated & ~marked;
+        freed_count += bit_count(freed);
+        *live += bit_count(marked);
+        if (heap->options.clobber_free) {
+            clobber_word(heap, span, i, freed);
+        }
+        store_relaxed(&bits->allocated, marked);
+        store_relaxed(&bits->mark, UINT64_C(0));
+    }
+    return freed_count;
+}
+
+static void free_span(struct tri_heap *heap, struct span *span)
+{
+    page_index first = span->first;
+    uint32_t pages = span->pages;
+    span_retire(span);
+    fetch_sub_relaxed(&heap->counters.spans, UINT64_C(1));
+    fetch_sub_relaxed(&heap->counters.in_use_pages, (uint64_t)pages);
+    page_heap_give(&heap->page_heap, first, pages);
+}
+
+enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool keep_empty)
+{
+    uint32_t generation = sweep_generation(heap);
+    TRI_ASSERT(span->sweep_gen + 1 == generation); /* [sweep.1] */
+    uint32_t live;
+    uint32_t freed = sweep_bits(heap, span, &live);
+    if (freed > 0) {
+        fetch_add_relaxed(&heap->counters.freed_objects, (uint64_t)freed);
+        fetch_add_relaxed(&heap->counters.freed_bytes, (uint64_t)freed * span_object_bytes(span));
+        span->needs_zero = true;
+    }
+    span->search = 0;
+    span->sweep_gen = generation;
+    enum sweep_outcome outcome = live == span->slots ? SWEEP_FULL : SWEEP_PARTIAL;
+    if (live == 0 && !keep_empty) {
+        free_span(heap, span);
+        outcome = SWEEP_FREED;
+    }
+    /* release half: pairs with the acquire in sweep_is_done [sweep.4] */
+    fetch_sub_acq_rel(&heap->sweep.unswept, UINT64_C(1));
+    return outcome;
+}
+
+/* Any unswept span; NULL where there is none in any list [sweep.3]. */
+static struct span *pop_unswept(struct tri_heap *heap)
+{
+    const struct span_table *table = &heap->page_heap.spans;
+    /* acquire: pairs with the release in append_lists of type.c */
+    uint32_t lists = load_acquire(&heap->types.list_count);
+    uint32_t cursor = load_relaxed(&heap->sweep.cursor);
+    while (cursor < lists) {
+        struct central_list *list = type_table_list(&heap->types, cursor);
+        struct span *span = central_list_pop_unswept(list, table, sweep_generation(heap));
+        if (span != NULL) {
+            return span;
+        }
+        if (cas_relaxed(&heap->sweep.cursor, &cursor, cursor + 1)) {
+            cursor++;
+        }
+    }
+    return NULL;
+}
+
+bool sweep_one(struct tri_heap *heap)
+{
+    struct span *span = pop_unswept(heap);
+    if (span == NULL) {
+        return false;
+    }
+    const struct span_table *table = &heap->page_heap.spans;
+    struct central_list *list = type_table_list(&heap->types, span->list);
+    switch (sweep_span(heap, span, false)) {
+    case SWEEP_PARTIAL:
+        central_list_push_partial(list, table, span, sweep_generation(heap));
+        break;
+    case SWEEP_FULL:
+        central_list_push_full(list, table, span, sweep_generation(heap));
+        break;
+    case SWEEP_FREED:
+        break;
+    }
+    return true;
+}
+
+bool sweep_some(struct tri_heap *heap, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!sweep_one(heap)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void sweep_finish(struct tri_heap *heap)
+{
+    while (sweep_one(heap)) {
+    }
+    while (!sweep_is_done(heap)) {
+        port_yield();
+    }
+}

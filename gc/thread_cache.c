@@ -1,0 +1,161 @@
+/* thread_cache.c -- runs and cursors.
+ *
+ * Owns:       the cursors and bins of a mutator, and the spans in them.
+ * Invariants:
+ *   [thread_cache.1] Memory between a cursor's free and limit MUST be zero (unless its type asked otherwise); otherwise a new object
+ *                    holds a stale reference, and the marker keeps or follows garbage.
+ *   [thread_cache.2] limit MUST NOT pass run_end; otherwise the fast path hands out a slot that holds a live object.
+ *   [thread_cache.3] A flush MUST give the unused rest of each run back before marking; otherwise a conservative candidate finds a slot
+ *                    that was never initialised.
+ *   [thread_cache.4] The public layout MUST be what the inline fast paths in include/ compute with; otherwise they write anywhere.
+ * Locks:      none of its own; the flush takes PAGES.
+ * Callers:    alloc by the owner; cycle during a hold; detaching.
+ */
+#include "gc/thread_cache.h"
+
+#include <string.h>
+
+#include "gc/assert.h"
+
+_Static_assert(sizeof(struct tri_cursor_) == 16, "[thread_cache.4] cursors are 16 bytes apart");
+_Static_assert(offsetof(struct tri_mutator_head_, poll) == 0, "[thread_cache.4] poll is first");
+_Static_assert(offsetof(struct tri_mutator_head_, barrier) == 4, "[thread_cache.4] then barrier");
+_Static_assert(offsetof(struct tri_mutator_head_, frames) == 8, "[thread_cache.4] then frames");
+_Static_assert(offsetof(struct tri_type, head) == 0, "[thread_cache.4] a type begins with its head");
+
+void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
+                       struct cache_bin *bins)
+{
+    *cache = (struct thread_cache){.cursors = cursors, .bins = bins};
+}
+
+/* Move the cursor's limit on over slots that are or become zero. False at the end of the run. */
+static bool extend(struct tri_cursor_ *cursor, const struct cache_bin *bin, size_t slot_bytes,
+                   bool zero)
+{
+    size_t rest = (size_t)(bin->run_end - cursor->limit);
+    if (rest == 0) {
+        return false;
+    }
+    if (zero && bin->span->needs_zero) {
+        size_t step = RUN_ZERO_BYTES / slot_bytes * slot_bytes;
+        rest = size_min(rest, size_max(step, slot_bytes));
+        memset(cursor->limit, 0, rest); /* [thread_cache.1] */
+    }
+    cursor->limit += rest;
+    TRI_ASSERT(cursor->limit <= bin->run_end); /* [thread_cache.2] */
+    return true;
+}
+
+/* Count the slots of the current run that became objects. */
+static void count_run(struct thread_cache *cache, const struct cache_bin *bin, const char *free)
+{
+    size_t bytes = (size_t)(free - bin->run_start);
+    cache->bytes += bytes;
+    cache->objects += bin->span == NULL ? 0 : bytes / bin->span->slot_bytes;
+}
+
+/* Begin the span's next run. False if it has no free slot any more. */
+static bool next_run(struct thread_cache *cache, const struct span_table *table, uint32_t list)
+{
+    struct cache_bin *bin = &cache->bins[list];
+    struct tri_cursor_ *cursor = &cache->cursors[list];
+    if (bin->span == NULL) {
+        return false;
+    }
+    count_run(cache, bin, cursor->free);
+    uint32_t first;
+    uint32_t count;
+    if (!span_take_run(bin->span, &first, &count)) {
+        bin->run_start = bin->run_end = cursor->free = cursor->limit = NULL;
+        return false;
+    }
+    bin->run_start = span_slot_address(table, bin->span, first);
+    bin->run_end = bin->run_start + (size_t)count * bin->span->slot_bytes;
+    cursor->free = cursor->limit = bin->run_start;
+    return true;
+}
+
+char *thread_cache_take(struct thread_cache *cache, const struct span_table *table, uint32_t list,
+                        bool zero)
+{
+    struct tri_cursor_ *cursor = &cache->cursors[list];
+    const struct cache_bin *bin = &cache->bins[list];
+    if (bin->span == NULL) {
+        return NULL;
+    }
+    size_t slot_bytes = bin->span->slot_bytes;
+    while ((size_t)(cursor->limit - cursor->free) < slot_bytes) {
+        if (!extend(cursor, bin, slot_bytes, zero) && !next_run(cache, table, list)) {
+            return NULL;
+        }
+    }
+    char *slot = cursor->free;
+    cursor->free += slot_bytes;
+    return slot;
+}
+
+struct span *thread_cache_drop_span(struct thread_cache *cache, uint32_t list)
+{
+    struct cache_bin *bin = &cache->bins[list];
+    struct span *span = bin->span;
+    if (span != NULL) {
+        TRI_ASSERT(bin->run_start == NULL); /* next_run has counted and closed it */
+        bin->span = NULL;
+    }
+    return span;
+}
+
+void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct span *span)
+{
+    struct cache_bin *bin = &cache->bins[list];
+    TRI_ASSERT(bin->span == NULL && span->list == list);
+    bin->span = span;
+    bin->run_start = bin->run_end = NULL;
+    if (!bin->held) {
+        bin->held = true;
+        bin->next_held = cache->first_held;
+        cache->first_held = list + 1;
+    }
+}
+
+/* Give the rest of the run and the span back. Returns the bytes of the span that are free. */
+static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
+{
+    struct cache_bin *bin = &cache->bins[list];
+    struct tri_cursor_ *cursor = &cache->cursors[list];
+    struct span *span = bin->span;
+    if (span == NULL) {
+        return 0;
+    }
+    count_run(cache, bin, cursor->free);
+    size_t rest = (size_t)(bin->run_end - cursor->free);
+    if (rest > 0) { /* [thread_cache.3] */
+        const struct span_table *table = &home->page_heap->spans;
+        uint32_t first = span_slot(span, (uint32_t)(cursor->free - span_base(table, span)));
+        span_give_run(span, first, (uint32_t)(rest / span->slot_bytes));
+    }
+    uint32_t allocated = span_count_allocated(span);
+    struct central_list *central = type_table_list(home->types, list);
+    if (span->search < span->slots) {
+        central_list_push_partial(central, &home->page_heap->spans, span, home->generation);
+    } else {
+        central_list_push_full(central, &home->page_heap->spans, span, home->generation);
+    }
+    cursor->free = cursor->limit = NULL;
+    return (size_t)(span->slots - allocated) * span->slot_bytes;
+}
+
+size_t thread_cache_flush(struct thread_cache *cache, const struct cache_home *home)
+{
+    size_t rest = 0;
+    while (cache->first_held != 0) {
+        uint32_t list = cache->first_held - 1;
+        struct cache_bin *bin = &cache->bins[list];
+        cache->first_held = bin->next_held;
+        rest += flush_bin(cache, list, home);
+        *bin = (struct cache_bin){.span = NULL};
+    }
+    page_heap_flush_cache(home->page_heap, &cache->pages);
+    return rest;
+}

@@ -1,0 +1,198 @@
+/* type.c -- declaring types and numbering their lists.
+ *
+ * Owns:       struct tri_type, the numbering of lists and cursors.
+ * Invariants:
+ *   [type.1] A type's head MUST be written before the type is returned, and never after; otherwise a fast path allocates slots of a wrong
+ *            size.
+ *   [type.2] A list MUST be initialised before its number can be read from list_count or sized_lists; otherwise a sweeper walks sets
+ *            that are not there.
+ *   [type.3] Objects that must lie at multiples of 16 MUST NOT go to mixed spans, whose header shifts them by 8.
+ * Locks:      takes TYPES, under it META.
+ * Callers:    the public entry points, alloc.
+ */
+#include "gc/type.h"
+
+#include <string.h>
+
+#include "gc/assert.h"
+
+/* Append count lists, that of class first_class first. 0 where there are no more cursors or no memory. TYPES held. */
+static uint32_t append_lists(struct type_table *table, uint32_t count, uint32_t first_class,
+                             tri_type *type) LOCK_REQUIRES(table->lock)
+{
+    lock_assert_held(&table->lock);
+    uint32_t first = load_relaxed(&table->list_count);
+    if (count > CURSORS_MAX - first || !side_table_extend(&table->lists, first + count)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        central_list_init(type_table_list(table, first + i), first + i, first_class + i, type);
+    }
+    /* release: pairs with the acquire in sweep_one [type.2] */
+    store_release(&table->list_count, first + count);
+    return first;
+}
+
+bool type_table_init(struct type_table *table, struct meta_alloc *meta)
+{
+    *table = (struct type_table){.meta = meta};
+    if (!side_table_init(&table->lists, sizeof(struct central_list), CURSORS_MAX,
+                         "trillium central lists")) {
+        return false;
+    }
+    lock_init(&table->lock, LOCK_TYPES);
+    lock_acquire(&table->lock);
+    (void)append_lists(table, SIZE_CLASS_COUNT, 0, NULL);
+    bool done = table->list_count == SIZE_CLASS_COUNT;
+    lock_release(&table->lock);
+    if (!done) {
+        type_table_destroy(table);
+    }
+    return done;
+}
+
+void type_table_destroy(struct type_table *table)
+{
+    lock_destroy(&table->lock);
+    side_table_destroy(&table->lists);
+}
+
+unsigned type_size_class(const tri_type *type, size_t bytes)
+{
+    size_t rounded = size_max(bytes, SLOT_BYTES_MIN);
+    if (type->flags & TRI_TYPE_ALIGN_16) {
+        rounded = align_up(rounded, 16);
+    }
+    return rounded <= SMALL_SIZE_MAX ? size_class_of(rounded) : 0;
+}
+
+/* What is wrong with a description, apart from its layouts; NULL if nothing is. */
+static const char *desc_problem(const tri_type_desc *desc)
+{
+    if (desc->desc_size != sizeof(tri_type_desc)) {
+        return "desc_size is not sizeof(tri_type_desc): begin with TRI_TYPE_DESC";
+    }
+    if (desc->name == NULL || desc->name[0] == '\0') {
+        return "a type needs a name";
+    }
+    if (desc->flags & ~(TRI_TYPE_ALIGN_16 | TRI_TYPE_UNINITIALIZED)) {
+        return "a bit of flags is none of TRI_TYPE_...";
+    }
+    if (desc->trailing_layout.kind == TRI_LAYOUT_TRACE) {
+        return "trailing elements cannot be traced by a function";
+    }
+    bool trailing_scanned = desc->trailing_layout.kind != TRI_LAYOUT_LEAF;
+    if (trailing_scanned && !(is_aligned(desc->size, WORD_BYTES) &&
+                              is_aligned(desc->trailing_size, WORD_BYTES))) {
+        return "size and trailing_size must be multiples of 8 where trailing elements hold references";
+    }
+    if ((desc->flags & TRI_TYPE_UNINITIALIZED) &&
+        (trailing_scanned || desc->layout.kind != TRI_LAYOUT_LEAF)) {
+        return "TRI_TYPE_UNINITIALIZED is for leaf types only";
+    }
+    return NULL;
+}
+
+static tri_result compile_layouts(tri_type *type, const tri_type_desc *desc,
+                                  const tri_encoding *default_encoding, struct meta_alloc *meta,
+                                  const char **problem)
+{
+    tri_result result =
+        layout_compile(&type->layout, &desc->layout, desc->size, default_encoding, meta, problem);
+    if (result == TRI_OK) {
+        result = layout_compile(&type->trailing, &desc->trailing_layout, desc->trailing_size,
+                                default_encoding, meta, problem);
+    }
+    type->scannable = layout_has_references(&type->layout) || layout_has_references(&type->trailing);
+    return result;
+}
+
+static const char *copy_name(struct meta_alloc *meta, const char *name)
+{
+    size_t bytes = strlen(name) + 1;
+    char *copy = meta_alloc_take(meta, bytes, 1);
+    return copy == NULL ? NULL : memcpy(copy, name, bytes);
+}
+
+static void fill_type(tri_type *type, const struct tri_heap *heap, const tri_type_desc *desc)
+{
+    type->signature = TYPE_SIGNATURE;
+    type->heap = heap;
+    type->flags = desc->flags;
+    type->size = desc->size;
+    type->trailing_size = desc->trailing_size;
+    bool leaf = !layout_has_references(&type->layout);
+    type->stride = leaf ? desc->size : align_up(desc->size, WORD_BYTES);
+    type->size_class = type_size_class(type, desc->size);
+    if (desc->flags & TRI_TYPE_ALIGN_16) {
+        type->mixed_objects = TYPE_PROMOTION_OBJECTS; /* [type.3] */
+    }
+}
+
+/* Give the type its number and its list. TYPES held. */
+static tri_result enter(struct type_table *table, tri_type *type, const char **problem)
+    LOCK_REQUIRES(table->lock)
+{
+    if (table->type_count >= TRI_TYPES_MAX) {
+        *problem = "the heap has TRI_TYPES_MAX types already";
+        return TRI_E_LIMIT;
+    }
+    type->list = append_lists(table, 1, type->size_class, type);
+    if (type->list == 0) {
+        *problem = "no memory, or no cursor is left for the type";
+        return TRI_E_NOMEM;
+    }
+    table->type_count++;
+    type->head.cursor = /* [type.1] */
+        (uint32_t)(MUTATOR_CURSORS_OFFSET + type->list * sizeof(struct tri_cursor_));
+    type->head.slot = type->size_class == 0 ? UINT32_MAX : size_class_bytes[type->size_class];
+    return TRI_OK;
+}
+
+tri_result type_define(struct type_table *table, const struct tri_heap *heap,
+                       const tri_encoding *default_encoding, const tri_type_desc *desc,
+                       tri_type **type, const char **problem)
+{
+    *problem = desc_problem(desc);
+    if (*problem != NULL) {
+        return TRI_E_INVALID;
+    }
+    if (desc->size > TRI_TYPE_SIZE_MAX || desc->trailing_size > TRI_TYPE_SIZE_MAX) {
+        *problem = "size or trailing_size is over TRI_TYPE_SIZE_MAX";
+        return TRI_E_TOO_LARGE;
+    }
+    *problem = "no memory for the type";
+    tri_type *made = meta_alloc_take(table->meta, sizeof *made, CACHE_LINE);
+    if (made == NULL || (made->name = copy_name(table->meta, desc->name)) == NULL) {
+        return TRI_E_NOMEM;
+    }
+    tri_result result = compile_layouts(made, desc, default_encoding, table->meta, problem);
+    if (result != TRI_OK) {
+        return result;
+    }
+    fill_type(made, heap, desc);
+    lock_acquire(&table->lock);
+    result = enter(table, made, problem);
+    lock_release(&table->lock);
+    if (result == TRI_OK) {
+        *type = made;
+    }
+    return result;
+}
+
+uint32_t type_sized_list(struct type_table *table, tri_type *type, unsigned size_class)
+{
+    /* acquire: pairs with the release below [type.2] */
+    uint32_t first = load_acquire(&type->sized_lists);
+    if (first == 0) {
+        lock_acquire(&table->lock);
+        first = load_relaxed(&type->sized_lists);
+        if (first == 0) {
+            first = append_lists(table, SIZE_CLASS_COUNT, 0, type);
+            /* release: pairs with the acquire above */
+            store_release(&type->sized_lists, first);
+        }
+        lock_release(&table->lock);
+    }
+    return first == 0 ? 0 : first + size_class;
+}

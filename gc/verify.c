@@ -1,0 +1,143 @@
+/* verify.c -- the invariants of the heap's structures, walked.
+ *
+ * Owns:       nothing.
+ * Invariants:
+ *   [verify.1] Every span in use MUST be counted in exactly one set, or be held by a cache; otherwise it is swept twice or never.
+ *   [verify.2] Each page MUST be free, or in a page cache, or part of one span; otherwise it is handed out twice or lost.
+ * Locks:      takes PAGES. All mutators are held, or there is no other thread.
+ * Callers:    cycle where gcverify=1; tri_debug_verify; tests.
+ */
+#include "gc/verify.h"
+
+#include "gc/assert.h"
+#include "gc/object.h"
+#include "gc/sweep.h"
+
+struct walk {
+    struct tri_heap *heap;
+    enum verify_moment moment;
+    uint64_t spans;
+    uint64_t pages;
+};
+
+/* Call function for each span of the heap. */
+static void each_span(struct tri_heap *heap, void (*function)(struct span *span, void *argument),
+                      void *argument)
+{
+    struct span_table *table = &heap->page_heap.spans;
+    page_index pages = load_relaxed(&table->pages);
+    for (page_index page = 0; page < pages;) {
+        struct span *span = span_at(table, page);
+        bool begins = span->state != SPAN_FREE && span->first == page;
+        page += begins ? span->pages : 1;
+        if (begins) {
+            function(span, argument);
+        }
+    }
+}
+
+static void check_generation(const struct walk *walk, const struct span *span)
+{
+    uint32_t behind = sweep_generation(walk->heap) - span->sweep_gen;
+    TRI_REQUIRE(behind == 0 || (walk->moment == VERIFY_ANY && behind == 1),
+                "gcverify: the span at page %u is %u generations behind", span->first, behind);
+}
+
+static void check_span(struct span *span, void *argument)
+{
+    struct walk *walk = argument;
+    walk->pages += span->pages;
+    if (span->state != SPAN_IN_USE) {
+        return; /* a large object that its mutator is still zeroing: in no set, not counted */
+    }
+    walk->spans++;
+    span_check(&walk->heap->page_heap.spans, span);
+    check_generation(walk, span);
+    TRI_REQUIRE(walk->moment != VERIFY_BEFORE_MARK || span_count_marked(span) == 0,
+                "gcverify: marks before marking in the span at page %u", span->first);
+    TRI_REQUIRE(span->list < load_relaxed(&walk->heap->types.list_count),
+                "gcverify: the span at page %u names list %u", span->first, span->list);
+}
+
+/* Spans in one set, each of which must belong to the list. */
+static uint64_t count_set(const struct walk *walk, const struct central_list *list,
+                          const struct span_set *set)
+{
+    const struct span_table *table = &walk->heap->page_heap.spans;
+    uint64_t count = 0;
+    for (const struct span *span = span_set_next(set, table, NULL); span != NULL;
+         span = span_set_next(set, table, span)) {
+        TRI_REQUIRE(span->state == SPAN_IN_USE && span->list == list->index,
+                    "gcverify: list %u has the span at page %u, which is not one of its own",
+                    list->index, span->first);
+        TRI_REQUIRE(++count <= walk->spans, "gcverify: a set of list %u has no end", list->index);
+    }
+    return count;
+}
+
+static void check_sets(const struct walk *walk)
+{
+    uint64_t in_sets = 0;
+    const struct type_table *types = &walk->heap->types;
+    for (uint32_t i = 0; i < load_relaxed(&types->list_count); i++) {
+        const struct central_list *list = type_table_list(types, i);
+        for (unsigned half = 0; half < 2; half++) {
+            in_sets += count_set(walk, list, &list->partial[half]);
+            in_sets += count_set(walk, list, &list->full[half]);
+        }
+    }
+    uint64_t counted = load_relaxed(&walk->heap->counters.spans);
+    TRI_REQUIRE(walk->spans == counted, "gcverify: %ju spans are in use, %ju are counted",
+                (uintmax_t)walk->spans, (uintmax_t)counted);
+    bool all = walk->moment == VERIFY_ANY ? in_sets <= counted : in_sets == counted;
+    TRI_REQUIRE(all, "gcverify: of %ju spans %ju are in the sets", /* [verify.1] */
+                (uintmax_t)counted, (uintmax_t)in_sets);
+}
+
+static void check_pages(const struct walk *walk)
+{
+    struct page_heap *page_heap = &walk->heap->page_heap;
+    lock_acquire(&page_heap->pages.lock);
+    const char *problem = page_alloc_check(&page_heap->pages);
+    size_t taken = page_heap->pages.grown_pages - page_alloc_free_pages(&page_heap->pages);
+    lock_release(&page_heap->pages.lock);
+    TRI_REQUIRE(problem == NULL, "gcverify: page heap: %s", problem);
+    bool right = walk->moment == VERIFY_ANY ? walk->pages <= taken : walk->pages == taken;
+    TRI_REQUIRE(right, "gcverify: spans have %ju pages, %zu are taken", /* [verify.2] */
+                (uintmax_t)walk->pages, taken);
+}
+
+void verify_heap(struct tri_heap *heap, enum verify_moment moment)
+{
+    struct walk walk = {.heap = heap, .moment = moment};
+    each_span(heap, check_span, &walk);
+    check_sets(&walk);
+    check_pages(&walk);
+}
+
+struct object_walk {
+    struct tri_heap *heap;
+    void (*function)(tri_ref object, tri_type *type, size_t bytes, void *argument);
+    void *argument;
+};
+
+static void visit_objects(struct span *span, void *argument)
+{
+    const struct object_walk *walk = argument;
+    for (uint32_t slot = 0; span->state == SPAN_IN_USE && slot < span->slots; slot++) {
+        if (span_is_allocated(span, slot)) {
+            struct object_place place;
+            object_at_slot(&walk->heap->page_heap.spans, span, slot, &place);
+            walk->function(place.object, place.type, place.bytes, walk->argument);
+        }
+    }
+}
+
+void verify_each_object(struct tri_heap *heap,
+                        void (*function)(tri_ref object, tri_type *type, size_t bytes,
+                                         void *argument),
+                        void *argument)
+{
+    struct object_walk walk = {heap, function, argument};
+    each_span(heap, visit_objects, &walk);
+}
