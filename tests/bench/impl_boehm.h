@@ -1,0 +1,122 @@
+/* impl_boehm.h -- the Boehm-Demers-Weiser collector.
+ *
+ * Interior pointers from the heap are not recognized unless asked for (interior=1, the library's
+ * default): with them each object is one byte longer, so that one of 64 bytes costs 80.
+ */
+#ifndef TRILLIUM_BENCH_IMPL_BOEHM_H
+#define TRILLIUM_BENCH_IMPL_BOEHM_H
+
+#define GC_THREADS 1
+#include <gc.h>
+
+#include "bench.h"
+#include <pthread.h> /* gc.h has put its own pthread_create in place */
+
+#define IMPL_COLLECTS 1
+
+struct impl_thread {
+    char unused;
+};
+
+static inline void impl_print_version(void)
+{
+    unsigned version = GC_get_version();
+    printf("Boehm %u.%u.%u\n", version >> 16, version >> 8 & 0xff, version & 0xff);
+}
+
+static inline void impl_start(const struct bench_setup *setup)
+{
+    GC_set_all_interior_pointers(setup->interior);
+    if (setup->markers != 0) {
+        char text[16];
+        snprintf(text, sizeof(text), "%u", setup->markers);
+        setenv("GC_MARKERS", text, 1);
+    }
+    GC_INIT();
+    /* A program that never creates a thread would have one marker, whatever GC_MARKERS says. */
+    if (setup->markers > 1) {
+        GC_start_mark_threads();
+        if (GC_get_parallel() != (int)setup->markers - 1) {
+            bench_die("the marker threads that were asked for do not run");
+        }
+    }
+}
+
+static inline void impl_thread_begin(struct impl_thread *thread)
+{
+    thread->unused = 0;
+}
+
+static inline void impl_thread_end(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
+/* Signals reach a sleeping thread. */
+static inline void impl_wait_begin(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
+static inline void impl_wait_end(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
+static inline void **impl_array(struct impl_thread *thread, size_t count)
+{
+    (void)thread;
+    void **array = GC_MALLOC_IGNORE_OFF_PAGE(count * sizeof(void *));
+    if (array == NULL) {
+        bench_die("out of memory");
+    }
+    return array;
+}
+
+static inline void impl_array_drop(struct impl_thread *thread, void **array)
+{
+    (void)thread;
+    GC_FREE(array);
+}
+
+BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t size)
+{
+    (void)thread;
+    void *object = pointers ? GC_MALLOC(size) : GC_MALLOC_ATOMIC(size);
+    if (object == NULL) {
+        bench_die("out of memory");
+    }
+    return object;
+}
+
+BENCH_INLINE void impl_init(struct impl_thread *thread, void *slot, void *target)
+{
+    (void)thread;
+    *(void **)slot = target;
+}
+
+BENCH_INLINE void impl_replace(struct impl_thread *thread, void **slot, void *object)
+{
+    (void)thread;
+    *slot = object;
+}
+
+static inline void impl_store(struct impl_thread *thread, void *slot, void *target)
+{
+    (void)thread;
+    *(void **)slot = target;
+}
+
+static inline void impl_collect(struct impl_thread *thread)
+{
+    (void)thread;
+    GC_gcollect();
+}
+
+static inline int64_t impl_collections(struct impl_thread *thread)
+{
+    (void)thread;
+    return (int64_t)GC_get_gc_no();
+}
+
+#endif

@@ -1,0 +1,158 @@
+/* impl_trillium.h -- Trillium.
+ *
+ * One heap with the defaults; every thread attaches a mutator. An array is an object of the heap
+ * that a handle keeps alive.
+ */
+#ifndef TRILLIUM_BENCH_IMPL_TRILLIUM_H
+#define TRILLIUM_BENCH_IMPL_TRILLIUM_H
+
+#include "bench.h"
+#include <pthread.h>
+#include <trillium/trillium.h>
+
+#define IMPL_COLLECTS 1
+
+enum { IMPL_ARRAYS_MAX = 4, IMPL_WORDS_MAX = 64 };
+
+struct impl_thread {
+    tri_mutator *mutator;
+    tri_type *object_type;
+    tri_type *slot_type;
+    tri_handle *arrays[IMPL_ARRAYS_MAX]; /* NULL: free */
+};
+
+/* Written by impl_start, before any thread begins. */
+static tri_heap *impl_heap;
+static tri_type *impl_object_type;
+static tri_type *impl_slot_type;
+
+static inline void impl_require(tri_result result)
+{
+    if (result != TRI_OK) {
+        bench_die(tri_result_text(result));
+    }
+}
+
+static inline void impl_print_version(void)
+{
+    printf("Trillium %s\n", TRI_VERSION);
+}
+
+static inline tri_type *impl_define(const char *name, size_t size, uint64_t pointer_words)
+{
+    tri_field fields[IMPL_WORDS_MAX];
+    uint32_t count = 0;
+    for (uint32_t word = 0; word < IMPL_WORDS_MAX; word++) {
+        if (pointer_words >> word & 1) {
+            fields[count++] = (tri_field){word * (uint32_t)sizeof(void *), TRI_FIELD_POINTER};
+        }
+    }
+    tri_type_desc desc = TRI_TYPE_DESC(name, void *);
+    desc.size = size;
+    if (count > 0) {
+        desc.layout = (tri_layout){TRI_LAYOUT_FIELDS, count, fields, NULL, NULL};
+    } else {
+        desc.flags = TRI_TYPE_UNINITIALIZED;
+    }
+    tri_type *type;
+    impl_require(tri_type_define(impl_heap, &desc, &type));
+    return type;
+}
+
+static inline void impl_start(const struct bench_setup *setup)
+{
+    tri_heap_options options;
+    tri_heap_options_init(&options);
+    options.markers = (int32_t)setup->markers;
+    impl_require(tri_heap_create(&impl_heap, &options));
+    impl_object_type = impl_define("object", setup->object_size, setup->pointer_words);
+    impl_slot_type = impl_define("slot", sizeof(void *), 1);
+}
+
+static inline void impl_thread_begin(struct impl_thread *thread)
+{
+    memset(thread, 0, sizeof(*thread));
+    thread->object_type = impl_object_type;
+    thread->slot_type = impl_slot_type;
+    impl_require(tri_mutator_attach(impl_heap, &thread->mutator));
+}
+
+static inline void impl_thread_end(struct impl_thread *thread)
+{
+    for (size_t i = 0; i < IMPL_ARRAYS_MAX; i++) {
+        if (thread->arrays[i] != NULL) {
+            tri_handle_destroy(thread->mutator, thread->arrays[i]);
+        }
+    }
+    tri_mutator_detach(thread->mutator);
+}
+
+/* Around anything in which a thread sleeps. */
+static inline void impl_wait_begin(struct impl_thread *thread)
+{
+    tri_blocking_begin(thread->mutator);
+}
+
+static inline void impl_wait_end(struct impl_thread *thread)
+{
+    tri_blocking_end(thread->mutator);
+}
+
+static inline void **impl_array(struct impl_thread *thread, size_t count)
+{
+    size_t i = 0;
+    while (thread->arrays[i] != NULL) {
+        i++;
+    }
+    tri_ref array = tri_alloc_array(thread->mutator, thread->slot_type, count);
+    impl_require(tri_handle_create(thread->mutator, array, &thread->arrays[i]));
+    return array;
+}
+
+static inline void impl_array_drop(struct impl_thread *thread, void **array)
+{
+    for (size_t i = 0; i < IMPL_ARRAYS_MAX; i++) {
+        if (thread->arrays[i] != NULL && tri_handle_get(thread->arrays[i]) == (tri_ref)array) {
+            tri_handle_destroy(thread->mutator, thread->arrays[i]);
+            thread->arrays[i] = NULL;
+        }
+    }
+}
+
+BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t size)
+{
+    (void)pointers;
+    (void)size;
+    return tri_alloc(thread->mutator, thread->object_type);
+}
+
+/* Stores into a pointer of an object that nobody else knows yet. */
+BENCH_INLINE void impl_init(struct impl_thread *thread, void *slot, void *target)
+{
+    tri_init_ref(thread->mutator, slot, target);
+}
+
+/* Puts `object` in an array's slot, in place of what is there. */
+BENCH_INLINE void impl_replace(struct impl_thread *thread, void **slot, void *object)
+{
+    tri_store_ref(thread->mutator, slot, object);
+}
+
+static inline void impl_store(struct impl_thread *thread, void *slot, void *target)
+{
+    tri_store_ref(thread->mutator, slot, target);
+}
+
+static inline void impl_collect(struct impl_thread *thread)
+{
+    tri_collect(thread->mutator);
+}
+
+static inline int64_t impl_collections(struct impl_thread *thread)
+{
+    tri_stats stats = {.size = sizeof(stats)};
+    impl_require(tri_stats_read(tri_mutator_heap(thread->mutator), &stats));
+    return (int64_t)stats.num_gc;
+}
+
+#endif

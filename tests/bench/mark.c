@@ -1,0 +1,228 @@
+/* mark.c -- forced collections of a large heap in which everything is live.
+ *
+ * A node has 64 bytes: 4 pointers, 4 numbers. `count` of them make
+ *     graph=list    1024 linked lists, one after the other, each allocated from head to tail;
+ *     graph=tree    a binary tree, allocated depth first, parents before children;
+ *     graph=random  a binary tree over the nodes in random order, and two edges from every node to
+ *                   nodes chosen at random: nearly every pointer leads to a cache and a TLB miss.
+ * Then it collects `collections` times (5); full_ms is the median. At the end a walk over the graph
+ * counts the nodes and sums up what they hold.
+ *
+ *     bench_mark_... graph=list|tree|random markers=1 count=16777216
+ */
+#include BENCH_IMPL
+
+enum { LISTS = 1024, COLLECTIONS_MAX = 99, PENDING_MAX = 4096, PREFETCHES = 16 };
+
+struct node {
+    struct node *next[4];
+    uint64_t numbers[4]; /* the first: the order of allocation */
+};
+
+_Static_assert(sizeof(struct node) == 64, "the node of the workload's definition");
+
+static struct node *new_node(struct impl_thread *thread, uint64_t number)
+{
+    struct node *node = impl_alloc(thread, true, sizeof(struct node));
+    node->numbers[0] = number;
+    return node;
+}
+
+/* ---- Graphs: each is reachable from the array `roots` of LISTS slots ---- */
+
+static void build_list(struct impl_thread *thread, void **roots, uint64_t count)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < LISTS; i++) {
+        struct node *last = new_node(thread, number++);
+        impl_store(thread, &roots[i], last);
+        for (uint64_t j = 1; j < count / LISTS; j++) {
+            struct node *node = new_node(thread, number++);
+            impl_store(thread, &last->next[0], node);
+            last = node;
+        }
+    }
+}
+
+/* Hangs complete trees of `depth` levels below `parent`, at next[0] and next[1]. Each node is stored
+ * into its parent before the next is allocated, so that it is reachable. */
+static void build_below(struct impl_thread *thread, struct node *parent, unsigned depth,
+                        uint64_t *number)
+{
+    for (size_t i = 0; i < 2 && depth > 0; i++) {
+        struct node *child = new_node(thread, (*number)++);
+        impl_store(thread, &parent->next[i], child);
+        build_below(thread, child, depth - 1, number);
+    }
+}
+
+/* `count` is a power of two: a complete tree has one node less, the last stands beside it. */
+static void build_tree(struct impl_thread *thread, void **roots, uint64_t count)
+{
+    unsigned depth = (unsigned)__builtin_ctzll(count);
+    uint64_t number = 0;
+    struct node *top = new_node(thread, number++);
+    impl_store(thread, &roots[0], top);
+    build_below(thread, top, depth - 1, &number);
+    impl_store(thread, &roots[1], new_node(thread, number));
+}
+
+static void build_random(struct impl_thread *thread, void **roots, uint64_t count)
+{
+    uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+    void **nodes = impl_array(thread, count);
+    for (uint64_t i = 0; i < count; i++) {
+        impl_store(thread, &nodes[i], new_node(thread, i));
+    }
+    for (uint64_t i = count - 1; i > 0; i--) {
+        uint64_t j = bench_random_below(&state, i + 1);
+        void *exchanged = nodes[i];
+        impl_store(thread, &nodes[i], nodes[j]);
+        impl_store(thread, &nodes[j], exchanged);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        struct node *node = nodes[i];
+        for (uint64_t child = 2 * i + 1; child <= 2 * i + 2 && child < count; child++) {
+            impl_store(thread, &node->next[child - 2 * i - 1], nodes[child]);
+        }
+        impl_store(thread, &node->next[2], nodes[bench_random_below(&state, count)]);
+        impl_store(thread, &node->next[3], nodes[bench_random_below(&state, count)]);
+    }
+    impl_store(thread, &roots[0], nodes[0]);
+    impl_array_drop(thread, nodes);
+}
+
+/* ---- The check: a walk along next[0] and next[1], which never lead to one node twice ---- */
+
+static uint64_t node_sum(const struct node *node)
+{
+    uint64_t sum = node->numbers[0] * 2 + 1;
+    if (node->numbers[0] % 64 == 0 && node->next[2] != NULL) {
+        sum += 3 * node->next[2]->numbers[0] + 5 * node->next[3]->numbers[0];
+    }
+    return sum;
+}
+
+/* Adds the nodes below `root` to the sum and to their number. */
+static uint64_t walk(const struct node *root, uint64_t *nodes)
+{
+    const struct node *pending[PENDING_MAX], *prefetched[PREFETCHES] = {NULL};
+    size_t pending_count = 0, in_flight = 0;
+    uint64_t sum = 0;
+    pending[pending_count++] = root;
+    for (size_t turn = 0; pending_count > 0 || in_flight > 0; turn = (turn + 1) % PREFETCHES) {
+        const struct node *node = prefetched[turn];
+        prefetched[turn] = NULL;
+        if (pending_count > 0) {
+            prefetched[turn] = pending[--pending_count];
+            __builtin_prefetch(prefetched[turn]);
+            in_flight++;
+        }
+        if (node == NULL) {
+            continue;
+        }
+        in_flight--;
+        ++*nodes;
+        sum += node_sum(node);
+        for (size_t i = 0; i < 2; i++) {
+            if (node->next[i] != NULL && pending_count == PENDING_MAX) {
+                bench_die("the graph is deeper than it was built");
+            }
+            if (node->next[i] != NULL) {
+                pending[pending_count++] = node->next[i];
+            }
+        }
+    }
+    return sum;
+}
+
+static uint64_t check_graph(void **roots, uint64_t count)
+{
+    uint64_t sum = 0, nodes = 0;
+    for (size_t i = 0; i < LISTS; i++) {
+        if (roots[i] != NULL) {
+            sum += walk(roots[i], &nodes);
+        }
+    }
+    if (nodes != count) {
+        bench_die("nodes of the graph are missing");
+    }
+    return sum;
+}
+
+/* ---- The program ---- */
+
+static int compare_numbers(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+static double median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), compare_numbers);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+static void collect(struct impl_thread *thread, size_t collections)
+{
+    double wall_ms[COLLECTIONS_MAX], cpu_ms[COLLECTIONS_MAX];
+    for (size_t i = 0; i < collections; i++) {
+        uint64_t cpu = bench_cpu_ns();
+        uint64_t wall = bench_wall_ns();
+        impl_collect(thread);
+        wall_ms[i] = (double)(bench_wall_ns() - wall) / 1e6;
+        cpu_ms[i] = (double)(bench_cpu_ns() - cpu) / 1e6;
+    }
+    bench_report("full_ms", median(wall_ms, collections));
+    bench_report("full_cpu_ms", median(cpu_ms, collections));
+}
+
+static void build(struct impl_thread *thread, const char *graph, void **roots, uint64_t count)
+{
+    if (strcmp(graph, "list") == 0) {
+        build_list(thread, roots, count);
+    } else if (strcmp(graph, "tree") == 0) {
+        build_tree(thread, roots, count);
+    } else if (strcmp(graph, "random") == 0) {
+        build_random(thread, roots, count);
+    } else {
+        bench_die("graph must be list, tree or random");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "version") == 0) {
+        impl_print_version();
+        return 0;
+    }
+    const char *graph = bench_option(argc, argv, "graph");
+    uint64_t count = bench_number(argc, argv, "count", 1 << 24);
+    uint64_t collections = bench_number(argc, argv, "collections", 5);
+    if (count < 2 * LISTS || (count & (count - 1)) != 0 || count > UINT32_MAX) {
+        bench_die("count must be a power of two from 2048 to 2^31");
+    }
+    if (collections < 1 || collections > COLLECTIONS_MAX) {
+        bench_die("collections must be 1 to 99");
+    }
+    struct bench_setup setup = {
+        .object_size = sizeof(struct node),
+        .pointer_words = 0xf,
+        .live_objects = count,
+        .markers = (unsigned)bench_number(argc, argv, "markers", 1),
+        .interior = bench_number(argc, argv, "interior", 0) != 0,
+    };
+    impl_start(&setup);
+    struct impl_thread thread;
+    impl_thread_begin(&thread);
+    void **roots = impl_array(&thread, LISTS);
+
+    uint64_t start = bench_wall_ns();
+    build(&thread, graph == NULL ? "list" : graph, roots, count);
+    bench_report("build_s", (double)(bench_wall_ns() - start) / 1e9);
+    collect(&thread, collections);
+    bench_report_check(check_graph(roots, count));
+    impl_thread_end(&thread);
+    return 0;
+}
