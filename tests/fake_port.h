@@ -10,8 +10,6 @@
 #ifndef TESTS_FAKE_PORT_H
 #define TESTS_FAKE_PORT_H
 
-#include <setjmp.h>
-
 #include "gc/port.h"
 
 /* Forget all, and set what the functions below change to its default: 4 KiB pages (or the
@@ -19,8 +17,7 @@
  * 0, nothing fails. */
 void fake_port_reset(void);
 
-/* Dies unless every reservation was released, every mutex and condition destroyed, and no fatal
- * message expected that did not come. */
+/* Dies unless every reservation was released, and every mutex and condition destroyed. */
 void fake_port_finish(void);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
@@ -97,26 +94,8 @@ struct fake_port_hooks *fake_port_hooks(void);
 const char *fake_port_log_text(void);
 void fake_port_clear_log(void);
 
-/* Where port_fatal jumps to instead of ending the program, once. Use FAKE_PORT_FATAL. */
-jmp_buf *fake_port_expect_fatal(void);
-
-/* Takes the expectation back. */
-void fake_port_unexpect_fatal(void);
-
-/* Run statement and yield the message that it died with; NULL where it did not die. Statement must
- * not leave by itself. What it held stays held: let the test that uses it end soon. */
-#define FAKE_PORT_FATAL(message, statement)                                                        \
-    do {                                                                                           \
-        (message) = NULL;                                                                          \
-        if (setjmp(*fake_port_expect_fatal()) == 0) {                                              \
-            statement;                                                                             \
-            fake_port_unexpect_fatal();                                                            \
-        } else {                                                                                   \
-            (message) = fake_port_fatal_message();                                                 \
-        }                                                                                          \
-    } while (0)
-
-/* Of the last expected death; NULL before the first. */
-const char *fake_port_fatal_message(void);
+/* Call function(argument) and return the message that it died with through port_fatal; NULL where
+ * it returned. What it held when it died stays held. The text is valid until the next call. */
+const char *fake_port_death_of(void (*function)(void *argument), void *argument);
 
 #endif
