@@ -4,11 +4,13 @@
 Cases are counted, not programs, where a program says how many it had: Check's summary
 ("95%: Checks: 20, Failures: 1, Errors: 0") and a last line "N passed, N failed" are understood.
 Any other program counts as one. A program that fails although it counted no failed case (it
-crashed, a sanitizer spoke, it hung) is one failure more. No test at all is a failure, too.
+crashed, a sanitizer spoke, it hung) is one failure, and so is one that counted no case at all. No
+test at all is a failure, too.
 """
 
 import argparse
 import json
+import os
 import re
 import sys
 
@@ -39,7 +41,7 @@ def judge(test):
     passed, failed = count_cases(test.get("stdout", "")) or (1 if good else 0, 0)
     if good and failed > 0:
         return passed, failed, 0  # a runner that forgets its exit status
-    if not good and failed == 0:
+    if failed == 0 and (not good or passed == 0):
         failed = 1
     return passed, failed, 0
 
@@ -51,6 +53,8 @@ def main():
 
     passed = failed = skipped = 0
     for log in arguments.logs:
+        if not os.path.exists(log):
+            continue  # meson writes none if it finds no test
         with open(log, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 test = json.loads(line)
