@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Check the rules of the house that need no compiler, and one that needs the objects.
 
-Text:     no tab, no trailing blank, a line end at the end, lines of at most 100 columns (not in .md),
-          no mark of unfinished work.
-Opening:  a C file begins with `/* name -- what it is`, a public header with `/** @file name`; sources
-          of gc/ and runtime/ also say Owns, Invariants, Locks and Callers.
+Text:     no tab, no trailing blank, a line end at the end, lines of at most 100 columns (not in
+          .md), no mark of unfinished work.
+Opening:  a C file begins with `/* name -- what it is`, a public header with `/** @file name`;
+          sources of gc/ and runtime/ also say Owns, Invariants, Locks and Callers.
 Length:   a function has at most 120 lines; over 80 is told but no failure.
 Dialect:  what only gcc and clang know stands in the headers made for it.
 Globals:  with --objects: no object has a variable that can be written, of whatever scope.
@@ -32,11 +32,15 @@ NO_COLUMN_LIMIT = {".md", ".lox", ".txt"}
 
 # Functions that may be longer than FUNCTION_LINES_MAX: "path:function": reason.
 LONG_FUNCTIONS = {
-    "examples/lox/vm.c:run": "the interpreter's loop: one case an instruction",
+    "examples/lox/interpret.c:interpret": "the interpreter's loop: one case an instruction",
 }
 
 # Variables that may be written although no heap owns them: "object symbol": reason.
-MUTABLE_GLOBALS = {}
+MUTABLE_GLOBALS = {
+    "lock.c held_locks": "what the calling thread holds, in checked builds: belongs to no heap",
+    "thread.c binding_key": "the one key that tells of a thread's end, whatever its heaps",
+    "thread.c key_once": "creates binding_key",
+}
 
 # Where compiler extensions are wrapped, so that nobody else has to name them.
 DIALECT_FILES = {"include/trillium/config.h", "gc/base.h", "gc/atomic.h", "gc/bits.h",
@@ -111,7 +115,8 @@ def check_functions(source):
 
 
 def check_dialect(source):
-    if source.shown in DIALECT_FILES or not source.shown.startswith(("include/", "gc/", "runtime/")):
+    if source.shown in DIALECT_FILES \
+            or not source.shown.startswith(("include/", "gc/", "runtime/")):
         return []
     return [f"{source.shown}:{number}: {match.group().strip()} belongs behind a macro of"
             f" {', '.join(sorted(DIALECT_FILES))}"

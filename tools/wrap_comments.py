@@ -21,7 +21,8 @@ from c_source import TOKEN
 
 LIMIT = 100
 RULER = re.compile(r"^(\s*/\* -{3,} .*? )-{3,}( \*/)$")
-HEADING = "Owns|Idea|Invariants|Locks|Callers|Units|Sources?|Threads|Safepoint|Colour|Cost|Since|Pitfall"
+HEADING = ("Owns|Idea|Invariants|Locks|Callers|Units|Sources?"
+           "|Threads|Safepoint|Colour|Cost|Since|Pitfall")
 ITEM = re.compile(rf"""(?:(?:{HEADING}|,\s)+:(?:\s+|$)
                         |\[\w+\.\d+\]\s+          # [page_alloc.3]
                         |@(?:param\s+\w+|\w+)\s+  # @param name, @return

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Use Trillium as hosts do: as a meson subproject, then installed, by pkg-config.
 
-The small project in host/ is built in C and C++17 with Trillium as its subproject, and with each kind
-of library. From there Trillium is installed below a fresh prefix, and the same hosts are built
+The small project in host/ is built in C and C++17 with Trillium as its subproject, and with each
+kind of library. From there Trillium is installed below a fresh prefix, and the same hosts are built
 against what is there: by meson, and by a bare compiler with what pkg-config says.
 """
 
@@ -80,7 +80,8 @@ class Hosts:
     def installed_by_meson(self):
         project = make_project(self.work / "installed", None)
         self.build_and_test(project, project / "build", "--wrap-mode=nofallback",
-                            PKG_CONFIG_PATH=self.pc_path(), LD_LIBRARY_PATH=str(self.prefix / "lib"))
+                            PKG_CONFIG_PATH=self.pc_path(),
+                            LD_LIBRARY_PATH=str(self.prefix / "lib"))
 
     def compile_and_run(self, kind, libraries):
         for compiler, standard, source in ((self.cc, "-std=c11", "host.c"),

@@ -51,7 +51,8 @@ class WrapTest(unittest.TestCase):
         self.assertEqual(lines[3], " * Locks:      none.")
 
     def test_invariant(self):
-        lines = self.wrapped(f"/* a.c -- b\n *   [a.1] {LONG}\n *         end.\n *   [a.2] x\n */\n")
+        lines = self.wrapped(f"/* a.c -- b\n *   [a.1] {LONG}\n *         end.\n"
+                             " *   [a.2] x\n */\n")
         self.assert_fits(lines)
         self.assertTrue(lines[2].startswith(" *         word"))
         self.assertTrue(lines[2].endswith("word end."))

@@ -1,4 +1,4 @@
-/* host.cpp -- the smallest host in C++17: an array of references that lives through a collection. */
+/* host.cpp -- the smallest host in C++17: an array that lives through a collection. */
 #include <cstdio>
 #include <string_view>
 #include <trillium/trillium.h>
