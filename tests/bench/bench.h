@@ -19,11 +19,12 @@
 
 /* What an implementation is told before it starts. Every object of a program is of the same kind. */
 struct bench_setup {
-    size_t object_size;     /* bytes, a multiple of 8 up to 512 */
-    uint64_t pointer_words; /* bit i: word i of an object is a pointer; 0: a leaf, not to be zeroed */
-    size_t live_objects;    /* how many are live at most, of one thread */
-    unsigned markers;       /* threads that mark; 0: the implementation's default */
-    bool interior;          /* Boehm: recognize interior pointers from the heap, its default */
+    size_t object_size; /* bytes, a multiple of 8 up to 512 */
+    uint64_t
+        pointer_words;   /* bit i: word i of an object is a pointer; 0: a leaf, not to be zeroed */
+    size_t live_objects; /* how many are live at most, of one thread */
+    unsigned markers;    /* threads that mark; 0: the implementation's default */
+    bool interior;       /* Boehm: recognize interior pointers from the heap, its default */
 };
 
 /* Ends the program with a message. */

@@ -13,7 +13,10 @@
  */
 #include BENCH_IMPL
 
-enum { RING_SLOTS = 10000, THREADS_MAX = 64 };
+enum {
+    RING_SLOTS = 10000,
+    THREADS_MAX = 64
+};
 
 /* What an object with pointers begins with. A leaf begins with the number. */
 struct object {

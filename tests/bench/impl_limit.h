@@ -16,7 +16,11 @@
 
 /* What impl_collect expects of an object, and how many prefetches it keeps in flight. 16 was faster
  * than 64 on lists and trees and as fast on random graphs. */
-enum { LIMIT_NODE_BYTES = 64, LIMIT_NODE_POINTERS = 4, LIMIT_PREFETCHES = 16 };
+enum {
+    LIMIT_NODE_BYTES = 64,
+    LIMIT_NODE_POINTERS = 4,
+    LIMIT_PREFETCHES = 16
+};
 
 struct impl_thread {
     char *free, *limit, *start;

@@ -12,7 +12,10 @@
 
 #define IMPL_COLLECTS 1
 
-enum { IMPL_ARRAYS_MAX = 4, IMPL_WORDS_MAX = 64 };
+enum {
+    IMPL_ARRAYS_MAX = 4,
+    IMPL_WORDS_MAX = 64
+};
 
 struct impl_thread {
     tri_mutator *mutator;

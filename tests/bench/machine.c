@@ -21,7 +21,9 @@
 
 /* ---- factor ---- */
 
-enum { FACTOR_STEPS = 25000000 };
+enum {
+    FACTOR_STEPS = 25000000
+};
 
 struct arithmetic {
     pthread_barrier_t *start;

@@ -12,7 +12,12 @@
  */
 #include BENCH_IMPL
 
-enum { LISTS = 1024, COLLECTIONS_MAX = 99, PENDING_MAX = 4096, PREFETCHES = 16 };
+enum {
+    LISTS = 1024,
+    COLLECTIONS_MAX = 99,
+    PENDING_MAX = 4096,
+    PREFETCHES = 16
+};
 
 struct node {
     struct node *next[4];

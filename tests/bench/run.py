@@ -1,0 +1,665 @@
+#!/usr/bin/env python3
+"""Measure Trillium beside its peers: `./dev bench`.
+
+Workloads, implementations and metrics are described in docs/benchmarks.md. For each variant of a
+workload the implementations run in turn, A B C A B C, so that what the machine does to one it does
+to all; a figure is the median over the runs, a ratio the median of the ratios within each turn.
+
+Virtual machines sometimes keep two busy threads on one processor for a minute. So a thread of idle
+priority spins on each processor while this measures, a short loop of arithmetic before and after
+each run tells whether two processors are there (a factor near 2), and a run that had less than
+1.6 is repeated, up to a bound. What stays below is said.
+"""
+
+import argparse
+import contextlib
+import datetime
+import fnmatch
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+RUNS = 5
+QUICK_RUNS = 3
+TWO_PROCESSORS = 1.6  # the least factor at which two threads count as having two processors
+ATTEMPTS = 3  # how often a run is made for want of a second processor
+PROBES = 5  # how often a second processor is looked for before a run, a second apart
+TIMEOUT_S = 1200
+
+UNITS = {
+    "ns_op": "ns",
+    "cpu_ns_op": "ns",
+    "full_ms": "ms",
+    "full_cpu_ms": "ms",
+    "build_s": "s",
+    "collections": "1",
+    "wall_s": "s",
+    "cpu_s": "s",
+    "peak_rss_mb": "MiB",
+    "ratio": "trillium/this",
+}
+
+# Settings of the peers and of Trillium that a user's environment may carry.
+FOREIGN_VARIABLES = re.compile(
+    r"^(GC|GO|MEMLIMIT|MALLOC_|MIMALLOC_|_RJEM|LD_PRELOAD|GLIBC_TUNABLES)"
+)
+
+GO_ABSENT = (
+    "go is not installed, so Go's rows are left out: take it from https://go.dev/dl or your "
+    "distribution's package (golang) and put it on PATH, or name it with --go PATH"
+)
+
+
+class Implementation:
+    """One column of the comparison: a program for each of its workloads."""
+
+    def __init__(self, name, workloads, program=None, arguments=(), experiment=None, package=None):
+        self.name = name
+        self.workloads = workloads  # those it takes part in unless it is asked for by name
+        self.program = program or name  # the last part of the executable's name
+        self.arguments = list(arguments)
+        self.experiment = experiment  # Go only: GOEXPERIMENT of the build; "" for none
+        self.package = package  # where to get what it needs
+
+    @property
+    def is_go(self):
+        return self.experiment is not None
+
+
+IMPLEMENTATIONS = [
+    Implementation("trillium", ["churn", "mark"]),
+    Implementation("go", ["churn", "mark"], experiment=""),
+    Implementation("go-nogreentea", ["mark"], experiment="nogreenteagc"),
+    Implementation("boehm", ["churn", "mark"], package="libgc-dev"),
+    Implementation(
+        "boehm-default", ["churn", "mark"], "boehm", ["interior=1"], package="libgc-dev"
+    ),
+    Implementation("mimalloc", ["churn"], package="libmimalloc-dev"),
+    Implementation("jemalloc", ["churn"], package="libjemalloc-dev"),
+    Implementation("glibc", ["churn"]),
+    Implementation("limit", ["churn", "mark"]),
+]
+
+
+class Churn:
+    """10 000 live objects, each allocation takes the place of the oldest."""
+
+    name = "churn"
+    metric = "ns_op"
+    columns = ["cpu_ns_op", "collections"]
+    kinds = ["p", "a"]
+    sizes = [16, 32, 64, 128, 512]
+
+    def __init__(self):
+        single = [f"{kind}{size}" for kind in self.kinds for size in self.sizes]
+        self.variants = [
+            variant + threads for threads in ("", "/2", "/4") for variant in single
+        ]
+        self.default_variants = single + ["p32/2", "p32/4", "p128/2", "p128/4"]
+        self.quick_variants = ["p32", "a64", "p32/2"]
+
+    def arguments(self, variant, quick):
+        kind, size, threads = re.fullmatch(r"([pa])(\d+)(?:/(\d+))?", variant).groups()
+        count = {128: 20_000_000, 512: 10_000_000}.get(int(size), 40_000_000)
+        return [
+            f"kind={kind}",
+            f"size={size}",
+            f"threads={threads or 1}",
+            f"count={count // 20 if quick else count}",
+        ]
+
+    def base(self, variant):
+        """The variant with one thread, for the scaling; None for that itself."""
+        return variant.split("/")[0] if "/" in variant else None
+
+    def scaling(self, variant, ns_op, base_ns_op):
+        """How many times the work of one thread is done in the same time."""
+        return int(variant.split("/")[1]) * base_ns_op / ns_op
+
+    def takes(self, implementation, variant):
+        return True
+
+
+class Mark:
+    """Forced full collections of a heap of 2^24 live nodes."""
+
+    name = "mark"
+    metric = "full_ms"
+    columns = ["full_cpu_ms", "build_s"]
+
+    def __init__(self):
+        self.variants = [f"{g}/{m}" for g in ("list", "tree", "random") for m in (1, 2)]
+        self.default_variants = self.variants
+        self.quick_variants = ["list/1", "tree/1", "random/1", "random/2"]
+
+    def arguments(self, variant, quick):
+        graph, markers = variant.split("/")
+        return [f"graph={graph}", f"markers={markers}", f"count={2 ** (20 if quick else 24)}"]
+
+    def base(self, variant):
+        return None
+
+    def takes(self, implementation, variant):
+        return implementation.name != "limit" or variant.endswith("/1")
+
+
+WORKLOADS = [Churn(), Mark()]
+
+
+class BenchError(Exception):
+    """Something that makes the figures worthless."""
+
+
+# ---- The machine ----------------------------------------------------------------------------------
+
+
+class Machine:
+    """Runs programs, and knows how many processors they really had."""
+
+    def __init__(self, tool, attempts=ATTEMPTS, pause=time.sleep):
+        self.tool = tool
+        self.attempts = attempts
+        self.pause = pause
+        self.processors = len(os.sched_getaffinity(0))
+        self.notes = []
+        self.environment = {
+            name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.match(name)
+        }
+
+    def lines(self, command, timeout=TIMEOUT_S):
+        """The output of a program as {name: text}."""
+        done = subprocess.run(
+            command, stdout=subprocess.PIPE, text=True, env=self.environment, timeout=timeout
+        )
+        if done.returncode != 0:
+            raise BenchError(f"{' '.join(command)} ended with status {done.returncode}")
+        return dict(line.split(None, 1) for line in done.stdout.splitlines() if line.strip())
+
+    def factor(self):
+        """How much more two threads do than one; 2 where that is not to be had anyway."""
+        if self.processors < 2:
+            return 2.0
+        return float(self.lines([self.tool, "factor"])["factor"])
+
+    def wait_for_two_processors(self):
+        factor = self.factor()
+        for _ in range(PROBES - 1):
+            if factor >= TWO_PROCESSORS:
+                break
+            self.pause(1)
+            factor = self.factor()
+        return factor
+
+    def measure(self, command):
+        """One run: its metrics, and the lesser of the factors before and after. Of several attempts
+        the one with the best factor."""
+        best = None
+        for _ in range(self.attempts):
+            before = self.wait_for_two_processors()
+            lines = self.lines([self.tool, "run"] + command)
+            factor = min(before, self.factor())
+            if best is None or factor > best[1]:
+                best = (lines, factor)
+            if factor >= TWO_PROCESSORS:
+                break
+        return best
+
+    @contextlib.contextmanager
+    def spinners(self):
+        """A thread of idle priority on each processor, in this session: in another one it would be
+        given a session's share of the processor."""
+        spinner = subprocess.Popen([self.tool, "spin"])
+        try:
+            yield
+        finally:
+            if spinner.poll() is not None:
+                self.notes.append("the threads of idle priority did not run all the time")
+            spinner.kill()
+            spinner.wait()
+
+
+def machine_text():
+    model = "unknown processor"
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as info:
+        names = re.findall(r"^model name\s*:\s*(.*)$", info.read(), re.MULTILINE)
+        model = names[0] if names else platform.machine()
+    count = len(os.sched_getaffinity(0))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {count} processors, {memory:.0f} GiB, Linux {platform.release()}"
+
+
+# ---- Programs -------------------------------------------------------------------------------------
+
+
+class Programs:
+    """The executables of a build directory, and Go's beside them."""
+
+    def __init__(self, build_dir, go):
+        self.directory = os.path.join(build_dir, "tests", "bench")
+        self.build_dir = build_dir
+        self.go = go
+        self.failed = False
+
+    def build(self):
+        """Build what there is to build; what cannot be built is missing afterwards."""
+        if os.path.exists(os.path.join(self.build_dir, "build.ninja")):
+            done = subprocess.run(
+                ["ninja", "-C", self.build_dir, "-k", "0", "bench-programs"],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            if done.returncode != 0:
+                self._fail(done.stdout)
+        if self.go is None:
+            return
+        for implementation in IMPLEMENTATIONS:
+            if implementation.is_go:
+                for workload in WORKLOADS:
+                    self._build_go(implementation, workload)
+
+    def _fail(self, output):
+        print(output, file=sys.stderr)
+        print("some programs could not be built, see above; going on without", file=sys.stderr)
+        self.failed = True
+
+    def _build_go(self, implementation, workload):
+        sources = [os.path.join(HERE, "go", name) for name in (workload.name + ".go", "bench.go")]
+        environment = dict(
+            os.environ,
+            GOCACHE=os.path.join(os.path.abspath(self.directory), "go-cache"),
+            GOEXPERIMENT=implementation.experiment,
+            GOTOOLCHAIN="local",
+            GOFLAGS="",
+            GOWORK="off",
+            CGO_ENABLED="0",
+        )
+        target = self.path(implementation, workload)
+        os.makedirs(self.directory, exist_ok=True)
+        done = subprocess.run(
+            [self.go, "build", "-o", target] + sources,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+        )
+        if done.returncode != 0:
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(target)  # of an earlier build
+            self._fail(done.stdout)
+
+    def path(self, implementation, workload):
+        return os.path.join(
+            os.path.abspath(self.directory), f"bench_{workload.name}_{implementation.program}"
+        )
+
+    def tool(self):
+        return os.path.join(os.path.abspath(self.directory), "bench_machine")
+
+    def has(self, implementation, workload):
+        if implementation.is_go and self.go is None:
+            return False
+        return os.path.exists(self.path(implementation, workload))
+
+    def description(self):
+        """(text, warning) about how the library was built."""
+        path = os.path.join(self.build_dir, "meson-info", "intro-buildoptions.json")
+        try:
+            with open(path, encoding="utf-8") as file:
+                options = {option["name"]: option["value"] for option in json.load(file)}
+        except OSError:
+            return "build options unknown", None
+        names = ("buildtype", "optimization", "checks", "b_sanitize")
+        text = ", ".join(f"{name}={options.get(name)}" for name in names)
+        fast = (
+            options.get("optimization") in ("2", "3")
+            and options.get("checks") == "none"
+            and options.get("b_sanitize") == "none"
+        )
+        warning = "this is not how a release is built: use -Dbuildtype=release -Dchecks=none"
+        return text, None if fast else warning
+
+
+# ---- Measuring ------------------------------------------------------------------------------------
+
+
+class Row:
+    """What one implementation did in one variant."""
+
+    def __init__(self, workload, variant, implementation):
+        self.workload = workload
+        self.variant = variant
+        self.implementation = implementation
+        self.values = {}  # metric: one value a run
+        self.checks = []
+        self.factors = []
+
+    def add(self, lines, factor):
+        for metric, text in lines.items():
+            if metric == "check":
+                self.checks.append(text)
+            elif metric in UNITS:
+                self.values.setdefault(metric, []).append(float(text))
+            else:
+                raise BenchError(f"{self.title()}: unknown metric {metric}")
+        if self.workload.metric not in lines or "check" not in lines:
+            raise BenchError(f"{self.title()}: the program printed no result")
+        self.factors.append(factor)
+
+    def title(self):
+        return f"{self.workload.name} {self.variant} {self.implementation.name}"
+
+    def median(self, metric):
+        return statistics.median(self.values[metric]) if metric in self.values else None
+
+    def add_ratios(self, trillium):
+        """Trillium's figure by this one's, turn by turn."""
+        if trillium not in (None, self):
+            metric = self.workload.metric
+            pairs = zip(trillium.values[metric], self.values[metric])
+            self.values["ratio"] = [ours / theirs for ours, theirs in pairs]
+
+    def packed(self):
+        return [factor for factor in self.factors if factor < TWO_PROCESSORS]
+
+    def json_lines(self, quick):
+        for metric, values in self.values.items():
+            record = {
+                "workload": self.workload.name,
+                "variant": self.variant,
+                "implementation": self.implementation.name,
+                "metric": metric,
+                "unit": UNITS[metric],
+                "median": statistics.median(values),
+                "min": min(values),
+                "max": max(values),
+                "runs": len(values),
+            }
+            if quick:
+                record["quick"] = True
+            if self.packed():
+                record["packed_runs"] = len(self.packed())
+            yield json.dumps(record)
+
+
+def measure_variant(machine, programs, workload, variant, implementations, runs, quick):
+    """A row for each implementation, their runs interleaved."""
+    rows = [Row(workload, variant, implementation) for implementation in implementations]
+    for _ in range(runs):
+        for row in rows:
+            command = [programs.path(row.implementation, workload)]
+            command += workload.arguments(variant, quick) + row.implementation.arguments
+            row.add(*machine.measure(command))
+    checks = {check for row in rows for check in row.checks}
+    if len(checks) > 1:
+        found = ", ".join(f"{row.implementation.name} {sorted(set(row.checks))}" for row in rows)
+        raise BenchError(f"{workload.name} {variant}: implementations did different work: {found}")
+    trillium = next((row for row in rows if row.implementation.name == "trillium"), None)
+    for row in rows:
+        row.add_ratios(trillium)
+    return rows
+
+
+# ---- Tables ---------------------------------------------------------------------------------------
+
+
+def figure(value):
+    """Three digits that count."""
+    if value is None:
+        return "-"
+    if value >= 100:
+        return f"{value:.0f}"
+    if value >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}"
+
+
+def ratio_text(row):
+    ratio = row.median("ratio")
+    return "-" if ratio is None else f"{ratio:.2f}"
+
+
+def packed_text(row):
+    """What is to be said about runs without a second processor."""
+    return (
+        f"  {row.implementation.name}: in {len(row.packed())} of {len(row.factors)} runs two threads "
+        f"had less than two processors (factor {min(row.packed()):.2f}): indicative only"
+    )
+
+
+def print_table(header, lines):
+    """As Markdown, aligned: the first column to the left, figures to the right."""
+    widths = [max(len(line[i]) for line in [header] + lines) for i in range(len(header))]
+
+    def text(cells):
+        aligned = [cells[0].ljust(widths[0])]
+        aligned += [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:])]
+        return "| " + " | ".join(aligned) + " |"
+
+    print(text(header))
+    print("|" + "|".join(["-" * (widths[0] + 2)] + ["-" * (w + 1) + ":" for w in widths[1:]]) + "|")
+    for line in lines:
+        print(text(line))
+    print(flush=True)
+
+
+def print_variant(workload, variant, rows, scalings):
+    print(f"{workload.name} {variant}")
+    header = ["implementation", f"{workload.metric}", "min", "max", "trillium/this"]
+    header += workload.columns + ["wall_s", "cpu_s", "peak MiB"] + (["scaling"] if scalings else [])
+    lines = []
+    for row in rows:
+        values = row.values[workload.metric]
+        line = [row.implementation.name, figure(row.median(workload.metric))]
+        line += [figure(min(values)), figure(max(values)), ratio_text(row)]
+        line += [figure(row.median(metric)) for metric in workload.columns]
+        line += [figure(row.median(metric)) for metric in ("wall_s", "cpu_s", "peak_rss_mb")]
+        if scalings:
+            line.append(figure(scalings.get(row.implementation.name)))
+        lines.append(line)
+    print_table(header, lines)
+    packed = [packed_text(row) for row in rows if row.packed()]
+    print("".join(line + "\n" for line in packed) + "\n" if packed else "", end="", flush=True)
+
+
+def print_summary(rows, label):
+    """Trillium by each peer, all variants at a glance."""
+    names = [
+        implementation.name
+        for implementation in IMPLEMENTATIONS
+        if any(row.implementation is implementation for row in rows)
+    ]
+    others = [name for name in names if name != "trillium"]
+    if "trillium" not in names or not others:
+        return
+    print(f"Trillium by each{label}: below 1 Trillium is faster (of the limit, above 1)")
+    cells = {(row.workload.name, row.variant, row.implementation.name): row for row in rows}
+    lines = []
+    for workload, variant in dict.fromkeys((row.workload.name, row.variant) for row in rows):
+        of_variant = [cells.get((workload, variant, name)) for name in others]
+        lines.append(
+            [f"{workload} {variant}"] + ["-" if row is None else ratio_text(row) for row in of_variant]
+        )
+    print_table(["variant"] + others, lines)
+
+
+# ---- The command ----------------------------------------------------------------------------------
+
+
+def chosen(names, patterns):
+    return [name for name in names if any(fnmatch.fnmatchcase(name, p) for p in patterns)]
+
+
+def split(values):
+    return [part for value in values for part in value.split(",") if part]
+
+
+def choose_variants(workload, options):
+    if options.variant:
+        return chosen(workload.variants, split(options.variant))
+    return workload.quick_variants if options.quick else workload.default_variants
+
+
+def choose_implementations(workload, options):
+    if options.implementation:
+        names = [implementation.name for implementation in IMPLEMENTATIONS]
+        wanted = chosen(names, split(options.implementation))
+        possible = [i for i in IMPLEMENTATIONS if i.name in wanted]
+        # Go's second collector has all workloads' programs, the others only their own.
+        return [i for i in possible if workload.name in i.workloads or i.is_go]
+    return [i for i in IMPLEMENTATIONS if workload.name in i.workloads]
+
+
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="./dev bench",
+        description=__doc__.splitlines()[0],
+        epilog="Lists and patterns may be given: --variant 'p*' --implementation trillium,go",
+    )
+    parser.add_argument("--build-dir", required=True, help="a meson build directory")
+    parser.add_argument("--runs", type=positive, help=f"runs a figure is the median of ({RUNS})")
+    parser.add_argument("--quick", action="store_true", help="small counts, few variants: a smoke test")
+    parser.add_argument("--workload", action="append", help="only these: churn, mark")
+    parser.add_argument("--variant", action="append", help="only these, also beyond the default ones")
+    parser.add_argument("--implementation", action="append", help="only these")
+    parser.add_argument("--json", help="write one object a line to this file")
+    parser.add_argument("--go", help="the go command, where it is not on PATH")
+    parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
+    parser.add_argument("--list", action="store_true", help="show what there is, and end")
+    return parser.parse_args(arguments)
+
+
+def print_list():
+    for workload in WORKLOADS:
+        names = [i.name for i in IMPLEMENTATIONS if workload.name in i.workloads]
+        print(f"{workload.name}: {workload.__doc__}")
+        print(f"  variants         {' '.join(workload.variants)}")
+        print(f"  by default       {' '.join(workload.default_variants)}")
+        print(f"  implementations  {' '.join(names)}")
+
+
+def plan(options, programs):
+    """[(workload, variant, implementations)], and notes on what is missing."""
+    workloads = [w for w in WORKLOADS if w.name in chosen([w.name], split(options.workload or ["*"]))]
+    result = []
+    missing = {}
+    for workload in workloads:
+        wanted = choose_implementations(workload, options)
+        for implementation in wanted:
+            if not programs.has(implementation, workload):
+                missing[implementation.name] = implementation
+        present = [i for i in wanted if programs.has(i, workload)]
+        for variant in choose_variants(workload, options):
+            takers = [i for i in present if workload.takes(i, variant)]
+            if takers:
+                result.append((workload, variant, takers))
+    notes = []
+    for implementation in missing.values():
+        if implementation.is_go and programs.go is None:
+            if GO_ABSENT not in notes:
+                notes.append(GO_ABSENT)
+        elif implementation.package:
+            notes.append(f"no {implementation.name}: it needs the package {implementation.package}")
+        else:
+            notes.append(f"no {implementation.name}: its program is not there")
+    return result, notes
+
+
+def print_opening(options, programs, machine, steps, runs):
+    if options.quick:
+        print("QUICK: small counts; a smoke test, not a measurement\n")
+    build, warning = programs.description()
+    print(f"date     {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}")
+    print(f"machine  {machine_text()}")
+    print(f"build    {build}")
+    seen = {}
+    for workload, _, implementations in steps:
+        for implementation in implementations:
+            seen.setdefault(implementation.name, programs.path(implementation, workload))
+    for name, path in seen.items():
+        version = subprocess.run([path, "version"], stdout=subprocess.PIPE, text=True)
+        print(f"         {name}: {version.stdout.strip()}")
+    print(f"runs     {runs}, interleaved; medians; ratios are medians of those within each turn")
+    if machine.processors < 2:
+        print("note     one processor: variants with several threads show no parallelism")
+    if runs < RUNS and not options.quick:
+        print(f"note     fewer than {RUNS} runs: indicative only")
+    if warning:
+        print(f"note     {warning}")
+    print(flush=True)
+
+
+def measure_all(options, programs, machine, steps, runs):
+    rows = []
+    medians = {}  # (workload, variant, implementation): the metric, for the scaling
+    with machine.spinners():
+        for workload, variant, implementations in steps:
+            fresh = measure_variant(
+                machine, programs, workload, variant, implementations, runs, options.quick
+            )
+            scalings = {}
+            for row in fresh:
+                name = row.implementation.name
+                value = medians[workload.name, variant, name] = row.median(workload.metric)
+                base = medians.get((workload.name, workload.base(variant), name))
+                if base is not None:
+                    scalings[name] = workload.scaling(variant, value, base)
+            print_variant(workload, variant, fresh, scalings)
+            rows += fresh
+            if options.json:
+                with open(options.json, "a", encoding="utf-8") as file:
+                    for row in fresh:
+                        file.writelines(line + "\n" for line in row.json_lines(options.quick))
+    return rows
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    if options.list:
+        print_list()
+        return 0
+    programs = Programs(options.build_dir, options.go or shutil.which("go"))
+    if not options.no_build:
+        programs.build()
+    steps, notes = plan(options, programs)
+    for note in notes:
+        print(f"note     {note}")
+    if not steps:
+        print("nothing to measure: see --list for the names", file=sys.stderr)
+        return 2
+    if not os.path.exists(programs.tool()):
+        print(f"{programs.tool()} is missing", file=sys.stderr)
+        return 2
+    if options.json:
+        open(options.json, "w", encoding="utf-8").close()
+    runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
+    machine = Machine(programs.tool(), attempts=1 if options.quick else ATTEMPTS)
+    print_opening(options, programs, machine, steps, runs)
+    try:
+        rows = measure_all(options, programs, machine, steps, runs)
+    except (BenchError, subprocess.TimeoutExpired) as error:
+        print(f"failed: {error}", file=sys.stderr)
+        return 1
+    print_summary(rows, " (QUICK)" if options.quick else "")
+    for note in machine.notes:
+        print(f"note     {note}")
+    return 1 if programs.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

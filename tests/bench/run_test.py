@@ -1,0 +1,321 @@
+#!/usr/bin/env python3
+"""run.py's medians, ratios, JSON, filters and its doubts, on programs that only pretend to measure."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import run  # noqa: E402
+
+# Takes one line of a file at each call; the last line stays.
+NEXT_LINE = """\
+next_line() {
+    head -n 1 "$1"
+    if [ "$(wc -l <"$1")" -gt 1 ]; then sed -i 1d "$1"; fi
+}
+"""
+
+MACHINE = """\
+#!/bin/sh
+here=$(dirname "$0")
+%s
+case $1 in
+factor) echo "factor $(next_line "$here/factors")" ;;
+spin) exec sleep 600 ;;
+run)
+    shift
+    "$@" || exit
+    printf 'wall_s 1.5\\ncpu_s 2.5\\npeak_rss_mb 10\\n'
+    ;;
+esac
+"""
+
+PROGRAM = """\
+#!/bin/sh
+here=$(dirname "$0")
+name=$(basename "$0")
+%s
+if [ "$1" = version ]; then echo "$name 1.0"; exit; fi
+echo "$name $*" >>"$here/calls"
+env | grep -q ^GOGC= && echo "GOGC seen" >>"$here/calls"
+next_line "$here/$name.lines" | tr ';' '\\n'
+"""
+
+
+class RunTest(unittest.TestCase):
+    """A build directory of programs that print what they are told to."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.build = pathlib.Path(directory.name)
+        self.programs = self.build / "tests" / "bench"
+        self.programs.mkdir(parents=True)
+        self.write("bench_machine", MACHINE % NEXT_LINE)
+        self.factors("2.0")
+        pauses = run.Machine.__init__.__defaults__
+        self.addCleanup(setattr, run.Machine.__init__, "__defaults__", pauses)
+        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, lambda seconds: None)
+        processors = os.sched_getaffinity
+        self.addCleanup(setattr, os, "sched_getaffinity", processors)
+        os.sched_getaffinity = lambda pid: {0, 1}
+
+    def write(self, name, text):
+        path = self.programs / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+    def factors(self, *values):
+        (self.programs / "factors").write_text("".join(f"{value}\n" for value in values))
+
+    def program(self, name, *outputs):
+        self.write(name, PROGRAM % NEXT_LINE)
+        (self.programs / f"{name}.lines").write_text("".join(line + "\n" for line in outputs))
+
+    def churn(self, implementation, *figures, check="aa"):
+        self.program(
+            f"bench_churn_{implementation}", *[f"ns_op {f};check {check}" for f in figures]
+        )
+
+    def calls(self):
+        return (self.programs / "calls").read_text().splitlines()
+
+    def run_it(self, *arguments):
+        """(exit status, output, messages, JSON records)"""
+        output, messages = io.StringIO(), io.StringIO()
+        json_file = self.build / "out.json"
+        command = ["--build-dir", str(self.build), "--no-build", "--json", str(json_file)]
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(messages):
+            status = run.main(command + list(arguments))
+        records = []
+        if json_file.exists():
+            records = [json.loads(line) for line in json_file.read_text().splitlines()]
+        return status, output.getvalue(), messages.getvalue(), records
+
+    def record(self, records, implementation, metric):
+        found = [
+            r for r in records if r["implementation"] == implementation and r["metric"] == metric
+        ]
+        self.assertEqual(len(found), 1, records)
+        return found[0]
+
+    def test_medians_and_json(self):
+        self.churn("trillium", 3, 9, 4, 1, 2)
+        self.churn("glibc", 10, 10, 10, 2, 10)
+        status, output, _, records = self.run_it("--variant", "p32")
+        self.assertEqual(status, 0)
+        self.assertEqual(
+            self.record(records, "trillium", "ns_op"),
+            {
+                "workload": "churn",
+                "variant": "p32",
+                "implementation": "trillium",
+                "metric": "ns_op",
+                "unit": "ns",
+                "median": 3,
+                "min": 1,
+                "max": 9,
+                "runs": 5,
+            },
+        )
+        # 0.3 0.9 0.4 0.5 0.2: the median of the ratios, not the ratio of the medians (0.3)
+        ratio = self.record(records, "glibc", "ratio")
+        self.assertAlmostEqual(ratio["median"], 0.4)
+        self.assertEqual(ratio["unit"], "trillium/this")
+        self.assertEqual(self.record(records, "glibc", "wall_s")["median"], 1.5)
+        self.assertEqual(self.record(records, "glibc", "cpu_s")["median"], 2.5)
+        self.assertEqual(self.record(records, "glibc", "peak_rss_mb")["unit"], "MiB")
+        self.assertIn("| churn p32 |  0.40 |", output)
+
+    def test_interleaving(self):
+        self.churn("trillium", 1)
+        self.churn("glibc", 1)
+        self.run_it("--variant", "a64", "--runs", "2")
+        arguments = "kind=a size=64 threads=1 count=40000000"
+        pair = [f"bench_churn_trillium {arguments}", f"bench_churn_glibc {arguments}"]
+        self.assertEqual(self.calls(), pair + pair)
+
+    def test_arguments_of_variants(self):
+        churn, mark = run.WORKLOADS
+        self.assertEqual(
+            churn.arguments("p512/4", False), ["kind=p", "size=512", "threads=4", "count=10000000"]
+        )
+        self.assertEqual(
+            churn.arguments("a128", True), ["kind=a", "size=128", "threads=1", "count=1000000"]
+        )
+        self.assertEqual(
+            mark.arguments("random/2", False), ["graph=random", "markers=2", "count=16777216"]
+        )
+
+    def test_every_variant_has_arguments(self):
+        for workload in run.WORKLOADS:
+            self.assertLessEqual(set(workload.default_variants), set(workload.variants))
+            self.assertLessEqual(set(workload.quick_variants), set(workload.variants))
+            for variant in workload.variants:
+                self.assertTrue(workload.arguments(variant, False))
+
+    def test_filters(self):
+        self.churn("trillium", 1)
+        self.churn("glibc", 1)
+        self.churn("boehm", 1)
+        self.program("bench_mark_trillium", "full_ms 1;check bb")
+        _, _, _, records = self.run_it(
+            "--workload=churn", "--variant=p1*", "--implementation=trillium,boehm", "--runs=1"
+        )
+        variants = {record["variant"] for record in records}
+        self.assertEqual(variants, {"p16", "p128", "p16/2", "p128/2", "p16/4", "p128/4"})
+        self.assertEqual({r["implementation"] for r in records}, {"trillium", "boehm"})
+        _, _, _, records = self.run_it("--workload=mark", "--runs=1")
+        self.assertEqual({record["workload"] for record in records}, {"mark"})
+        self.assertEqual(len({record["variant"] for record in records}), 6)
+
+    def test_arguments_of_implementations(self):
+        self.churn("boehm", 1)
+        self.run_it("--variant=p16", "--implementation=boehm*", "--runs=1")
+        self.assertTrue(self.calls()[1].endswith("interior=1"), self.calls())
+        self.assertFalse(self.calls()[0].endswith("interior=1"), self.calls())
+
+    def test_limit_marks_with_one_thread(self):
+        self.program("bench_mark_limit", "full_ms 1;check bb")
+        self.program("bench_mark_trillium", "full_ms 2;check bb")
+        _, _, _, records = self.run_it("--variant=list/*", "--runs=1")
+        of_limit = {r["variant"] for r in records if r["implementation"] == "limit"}
+        self.assertEqual(of_limit, {"list/1"})
+
+    def test_nothing_chosen(self):
+        self.churn("trillium", 1)
+        status, _, messages, _ = self.run_it("--variant", "p48")
+        self.assertEqual(status, 2)
+        self.assertIn("nothing to measure", messages)
+
+    def test_quick_is_labelled(self):
+        self.churn("trillium", 1)
+        self.churn("glibc", 1)
+        status, output, _, records = self.run_it("--quick")
+        self.assertEqual(status, 0)
+        self.assertTrue(output.index("QUICK") < output.index("churn p32"))
+        self.assertTrue(all(record["quick"] for record in records))
+        self.assertTrue(all("count=2000000" in call for call in self.calls()))
+
+    def test_absent_implementations_are_named(self):
+        self.churn("trillium", 1)
+        path = os.environ["PATH"]
+        self.addCleanup(os.environ.__setitem__, "PATH", path)
+        links = self.build / "bin"
+        links.mkdir()
+        for tool in ("sh", "dirname", "basename", "head", "wc", "sed", "env", "grep", "tr", "sleep"):
+            (links / tool).symlink_to(run.shutil.which(tool))
+        os.environ["PATH"] = str(links)
+        _, output, _, _ = self.run_it("--variant=p16", "--runs=1")
+        self.assertIn("https://go.dev/dl", output)
+        self.assertEqual(output.count("https://go.dev/dl"), 1)
+        self.assertIn("no boehm: it needs the package libgc-dev", output)
+
+    def test_scaling(self):
+        self.churn("trillium", 10, 11)
+        _, output, _, _ = self.run_it("--variant=p32,p32/2", "--runs=1")
+        self.assertIn("scaling", output)
+        self.assertIn(" 1.82 |", output)  # 2 threads * 10 ns / 11 ns
+
+    def test_different_work_is_an_error(self):
+        self.churn("trillium", 1)
+        self.churn("glibc", 1, check="ab")
+        status, _, messages, _ = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(status, 1)
+        self.assertIn("did different work", messages)
+
+    def test_failing_program(self):
+        self.write("bench_churn_trillium", "#!/bin/sh\nexit 3\n")
+        status, _, messages, _ = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(status, 1)
+        self.assertIn("status 3", messages)
+
+    def test_program_without_result(self):
+        self.program("bench_churn_trillium", "cpu_ns_op 4;check aa")
+        status, _, messages, _ = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(status, 1)
+        self.assertIn("printed no result", messages)
+
+    def test_unknown_metric(self):
+        self.program("bench_churn_trillium", "ns_op 4;speed 5;check aa")
+        status, _, messages, _ = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(status, 1)
+        self.assertIn("unknown metric speed", messages)
+
+    def test_environment_of_programs(self):
+        self.churn("trillium", 1)
+        os.environ["GOGC"] = "50"
+        self.addCleanup(os.environ.pop, "GOGC")
+        self.run_it("--variant=p16", "--runs=1")
+        self.assertNotIn("GOGC seen", self.calls())
+
+    def test_run_without_second_processor_is_repeated(self):
+        self.churn("trillium", 5, 7)
+        self.factors("2.0", "1.1", "2.0")  # before, after, then good for ever
+        _, output, _, records = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(self.record(records, "trillium", "ns_op")["median"], 7)
+        self.assertNotIn("packed_runs", self.record(records, "trillium", "ns_op"))
+        self.assertNotIn("indicative only\n\n", output.split("churn p16")[1])
+
+    def test_second_processor_is_waited_for(self):
+        self.churn("trillium", 5, 7)
+        self.factors("1.0", "1.0", "2.0")
+        _, _, _, records = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(self.record(records, "trillium", "ns_op")["median"], 5)
+
+    def test_lack_of_second_processor_is_said(self):
+        self.churn("trillium", 5, 6, 7)
+        self.factors("1.2")
+        _, output, _, records = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(len(self.calls()), run.ATTEMPTS)
+        self.assertEqual(self.record(records, "trillium", "ns_op")["packed_runs"], 1)
+        self.assertIn("in 1 of 1 runs two threads had less than two processors (factor 1.20)", output)
+
+    def test_one_processor(self):
+        self.churn("trillium", 5)
+        self.factors("1.0")
+        os.sched_getaffinity = lambda pid: {0}
+        _, output, _, records = self.run_it("--variant=p16", "--runs=1")
+        self.assertEqual(len(self.calls()), 1)
+        self.assertNotIn("packed_runs", records[0])
+        self.assertIn("one processor", output)
+
+    def test_unoptimized_build_is_said(self):
+        self.churn("trillium", 5)
+        info = self.build / "meson-info"
+        info.mkdir()
+        options = {"buildtype": "debug", "optimization": "0", "checks": "full", "b_sanitize": "none"}
+        text = json.dumps([{"name": name, "value": value} for name, value in options.items()])
+        (info / "intro-buildoptions.json").write_text(text)
+        _, output, _, _ = self.run_it("--variant=p16", "--runs=1")
+        self.assertIn("not how a release is built", output)
+        (info / "intro-buildoptions.json").write_text(
+            text.replace('"0"', '"3"').replace("full", "none")
+        )
+        _, output, _, _ = self.run_it("--variant=p16", "--runs=1")
+        self.assertNotIn("not how a release is built", output)
+
+    def test_figures(self):
+        self.assertEqual(run.figure(None), "-")
+        self.assertEqual(run.figure(1.234), "1.23")
+        self.assertEqual(run.figure(12.34), "12.3")
+        self.assertEqual(run.figure(1234.5), "1234")
+
+
+def main():
+    program = unittest.main(exit=False)
+    result = program.result
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    sys.exit(1 if failed or result.testsRun == 0 else 0)
+
+
+if __name__ == "__main__":
+    main()
