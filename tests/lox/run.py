@@ -224,6 +224,7 @@ def main(argv):
     options = parse_arguments(argv)
     roots = list(options.roots)
     if options.generate_into:
+        sys.dont_write_bytecode = True
         sys.path.insert(0, str(Path(__file__).resolve().parent))
         import generate
         generate.write_all(Path(options.generate_into))
