@@ -120,6 +120,7 @@ static void collect_locked(struct tri_heap *heap, enum cycle_reason reason)
     struct cycle_state *cycle = &heap->cycle;
     struct cycle_figures *figures = &cycle->last;
     sweep_finish(heap); /* [cycle.1] */
+    sweep_close(heap);
     uint64_t asked_ns = port_now_ns();
     figures->goal = load_relaxed(&heap->counters.goal_bytes);
     figures->heap_before = load_relaxed(&heap->counters.live_bytes);

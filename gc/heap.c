@@ -13,6 +13,7 @@
 #include "gc/assert.h"
 #include "gc/cycle.h"
 #include "gc/mark.h"
+#include "gc/sweep.h"
 
 #define CURSORS_BYTES (CURSORS_MAX * sizeof(struct tri_cursor_))
 #define BINS_BYTES (CURSORS_MAX * sizeof(struct cache_bin))
@@ -28,6 +29,7 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
         goto fail_types;
     }
     mark_state_init(&heap->mark, &heap->meta);
+    heap->sweep.visitors = SWEEP_CLOSED;
     cycle_state_init(heap);
     heap->signature = HEAP_SIGNATURE; /* [heap.2] */
     return true;

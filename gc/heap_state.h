@@ -44,6 +44,7 @@ struct mark_state {
 struct sweep_state {
     uint32_t generation; /* atomic; changes during a hold only. A span whose sweep_gen differs is unswept */
     uint32_t cursor;     /* atomic: the lists below it have no unswept span any more */
+    uint32_t visitors;   /* atomic: threads without a mutator that are sweeping; SWEEP_CLOSED: none may begin */
     uint64_t unswept;    /* atomic: spans not yet swept, those being swept included */
 };
 

@@ -126,10 +126,17 @@ static void mark_worker(void *argument, unsigned index)
     marker->cpu_ns += port_thread_cpu_ns() - start_ns;
 }
 
+/* As many as the options or the processors allow, but no more than there is work for: waking a thread costs as much as marking some
+ * hundred KiB. */
 static unsigned wanted_markers(const struct tri_heap *heap)
 {
-    unsigned wanted =
+    const struct cycle_figures *last = &heap->cycle.last;
+    unsigned allowed =
         heap->options.markers > 0 ? (unsigned)heap->options.markers : port_cpu_count();
+    uint64_t expected = last->number == 0 ? load_relaxed(&heap->counters.live_bytes)
+                                          : load_relaxed(&last->marked_bytes);
+    uint64_t useful = 1 + expected / MARKER_WORTH_BYTES;
+    unsigned wanted = useful < allowed ? (unsigned)useful : allowed;
     return wanted < MARKERS_MAX ? wanted : MARKERS_MAX;
 }
 

@@ -9,6 +9,8 @@
  *   [sweep.3] The cursor MUST NOT pass a list with an unswept span; otherwise it is swept only when somebody allocates from it, and the next
  *             cycle waits for ever.
  *   [sweep.4] unswept MUST reach 0 only after the last span's bits are written; otherwise marking begins over old marks.
+ *   [sweep.5] No thread MUST be between reading the generation and using it when the generation changes; otherwise it takes a swept span for
+ *             an unswept one. Mutators are held then; other threads register as visitors, and the cycle waits for them to leave.
  * Locks:      takes PAGES when it frees a span.
  * Callers:    mutators on the allocation slow path, the background sweeper, cycle, tri_collect.
  */
@@ -23,7 +25,38 @@ void sweep_begin(struct tri_heap *heap)
     lock_assert_held(&heap->cycle.lock);
     store_relaxed(&heap->sweep.cursor, 0U);
     store_relaxed(&heap->sweep.unswept, load_relaxed(&heap->counters.spans));
+    TRI_ASSERT(load_relaxed(&heap->sweep.visitors) == SWEEP_CLOSED); /* [sweep.5] */
     store_relaxed(&heap->sweep.generation, heap->sweep.generation + 1);
+    /* release: pairs with the acquire half in enter_visitor */
+    store_release(&heap->sweep.visitors, 0U);
+}
+
+void sweep_close(struct tri_heap *heap)
+{
+    fetch_or_relaxed(&heap->sweep.visitors, SWEEP_CLOSED);
+    /* acquire: pairs with the release half in leave_visitor */
+    while (load_acquire(&heap->sweep.visitors) != SWEEP_CLOSED) {
+        port_yield();
+    }
+}
+
+/* False where the doors are closed. */
+static bool enter_visitor(struct tri_heap *heap)
+{
+    uint32_t visitors = load_relaxed(&heap->sweep.visitors);
+    while (!(visitors & SWEEP_CLOSED)) {
+        /* acquire half: pairs with the release in sweep_begin */
+        if (cas_weak_acq_rel(&heap->sweep.visitors, &visitors, visitors + 1)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void leave_visitor(struct tri_heap *heap)
+{
+    /* release half: pairs with the acquire in sweep_close */
+    fetch_sub_acq_rel(&heap->sweep.visitors, 1U);
 }
 
 /* Fill what is free in word number index of span with a pattern that no program takes for its data. */
@@ -149,12 +182,15 @@ bool sweep_one(struct tri_heap *heap)
 
 bool sweep_some(struct tri_heap *heap, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (!sweep_one(heap)) {
-            return false;
-        }
+    if (!enter_visitor(heap)) { /* [sweep.5] */
+        return false;
     }
-    return true;
+    bool more = true;
+    for (size_t i = 0; i < count && more; i++) {
+        more = sweep_one(heap);
+    }
+    leave_visitor(heap);
+    return more;
 }
 
 void sweep_finish(struct tri_heap *heap)

@@ -9,12 +9,18 @@
 
 #include "gc/heap_state.h"
 
+/* In sweep_state.visitors. */
+#define SWEEP_CLOSED (UINT32_C(1) << 31)
+
 /* What a span was after its sweep. */
 enum sweep_outcome {
     SWEEP_FREED,   /* no object was left: its pages are free, the span is no more */
     SWEEP_PARTIAL, /* it has free slots */
     SWEEP_FULL
 };
+
+/* No thread without a mutator sweeps until the next sweep_begin. All spans are swept; CYCLE held. */
+void sweep_close(struct tri_heap *heap);
 
 /* Everything that was marked is live, everything else is garbage, and every span is unswept. All mutators are held, their caches flushed;
  * CYCLE held. */
@@ -27,7 +33,7 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
 /* Sweep one more span and put it where it belongs. False where none is left to take; others may still be sweeping theirs. */
 bool sweep_one(struct tri_heap *heap);
 
-/* Sweep up to count spans. False where none is left to take. For the background thread. */
+/* Sweep up to count spans. False where none is left to take, or a cycle is about to begin. For threads without a mutator. */
 bool sweep_some(struct tri_heap *heap, size_t count);
 
 /* Sweep all that is left, and wait for others to finish theirs: every span is swept afterwards, every mark bit clear. */

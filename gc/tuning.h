@@ -37,6 +37,10 @@
 /* Objects a marker scans between two looks at whether others are hungry. */
 #define MARK_SHARE_INTERVAL 256
 
+/* Bytes expected to be live for each marker beyond the first. Lower: threads are woken for heaps that one marks in less time than waking
+ * takes. Higher: marking of small heaps takes longer. */
+#define MARKER_WORTH_BYTES MIB
+
 /* Markers of one heap at the most. */
 #define MARKERS_MAX 64
 

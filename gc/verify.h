@@ -6,8 +6,7 @@
 
 enum verify_moment {
     VERIFY_BEFORE_MARK, /* caches flushed, all spans swept, no mark set */
-    VERIFY_AFTER_MARK,  /* the same, with marks */
-    VERIFY_ANY          /* during a hold between cycles: caches may hold spans, spans may be unswept */
+    VERIFY_AFTER_MARK   /* the same, with marks */
 };
 
 /* Check every structure of the held heap. The first breach ends the process with a message. */

@@ -12,8 +12,10 @@
 
 TRI_BEGIN_DECLS
 
-/** The slow half of ::tri_alloc. */
+/** The slow half of ::tri_alloc, and its checks. @{ */
 TRI_API TRI_COLD tri_ref tri_alloc_slow_(tri_mutator *mutator, tri_type *type);
+TRI_API TRI_COLD void tri_check_alloc_(tri_mutator *mutator, tri_type *type);
+/** @} */
 
 /**
  * Allocate one object of @p type, every byte zero (unless ::TRI_TYPE_UNINITIALIZED), without trailing elements.
@@ -34,6 +36,9 @@ TRI_INLINE tri_ref tri_alloc(tri_mutator *mutator, tri_type *type)
 {
     const struct tri_type_head_ *head = (const struct tri_type_head_ *)(const void *)type;
     struct tri_cursor_ *cursor = (struct tri_cursor_ *)(void *)((char *)mutator + head->cursor);
+    if (TRI_CHECKED) {
+        tri_check_alloc_(mutator, type);
+    }
     char *object = cursor->free;
     if (TRI_UNLIKELY((size_t)(cursor->limit - object) < head->slot)) {
         return tri_alloc_slow_(mutator, type);

@@ -41,6 +41,15 @@
 /** Runs @p function on the address of the variable when it goes out of scope, however the scope is left. */
 #define TRI_CLEANUP(function) __attribute__((cleanup(function)))
 
+/**
+ * Define it as 1 before the first include, in a host's debug build, and the inline fast paths check their arguments: the mutator
+ * is attached and bound to the calling thread, a slot lies in its heap or is a global slot, a reference leads to an object. A breach ends
+ * the process with a message that names the call and the cure.
+ */
+#ifndef TRI_CHECKED
+#define TRI_CHECKED 0
+#endif
+
 /** A word that may alias an object of any type: what a heap slot is read and written as. */
 typedef uintptr_t __attribute__((may_alias)) tri_aliased_word;
 

@@ -15,6 +15,7 @@ TRI_BEGIN_DECLS
 /** The slow halves of the functions below. @{ */
 TRI_API TRI_COLD void tri_store_slow_(tri_mutator *mutator, const void *slot, tri_word word);
 TRI_API TRI_COLD void tri_init_slow_(tri_mutator *mutator, tri_word word);
+TRI_API TRI_COLD void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word);
 /** @} */
 
 /**
@@ -31,6 +32,9 @@ TRI_API TRI_COLD void tri_init_slow_(tri_mutator *mutator, tri_word word);
 TRI_INLINE void tri_store(tri_mutator *mutator, void *slot, tri_word word)
 {
     const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
+    if (TRI_CHECKED) {
+        tri_check_store_(mutator, slot, word);
+    }
     if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
         tri_store_slow_(mutator, slot, word);
     }
@@ -52,6 +56,9 @@ TRI_INLINE void tri_store_ref(tri_mutator *mutator, void *slot, const void *refe
 TRI_INLINE void tri_init(tri_mutator *mutator, void *slot, tri_word word)
 {
     const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
+    if (TRI_CHECKED) {
+        tri_check_store_(mutator, slot, word);
+    }
     if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
         tri_init_slow_(mutator, word);
     }

@@ -1,0 +1,669 @@
+/* api.c -- the door: every public function checks its arguments and calls inward; nothing else.
+ *
+ * Owns:       nothing.
+ * Invariants:
+ *   [api.1] Misuse that can be seen MUST end the process with the name of the call and the cure, before anything is changed; otherwise it shows
+ *           as damage somewhere else.
+ * Locks:      none of its own.
+ * Callers:    hosts.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <trillium/debug.h>
+#include <trillium/trillium.h>
+
+#include "gc/alloc.h"
+#include "gc/assert.h"
+#include "gc/barrier.h"
+#include "gc/cycle.h"
+#include "gc/heap.h"
+#include "gc/object.h"
+#include "gc/port.h"
+#include "gc/scan.h"
+#include "gc/sweep.h"
+#include "gc/verify.h"
+#include "runtime/env.h"
+#include "runtime/mutator.h"
+#include "runtime/roots.h"
+#include "runtime/safepoint.h"
+#include "runtime/stack_scan.h"
+#include "runtime/stats.h"
+#include "runtime/workers.h"
+
+const char *tri_result_text(tri_result result)
+{
+    switch (result) {
+    case TRI_OK:
+        return "success";
+    case TRI_E_INVALID:
+        return "an argument is outside its range";
+    case TRI_E_NOMEM:
+        return "out of memory";
+    case TRI_E_TOO_LARGE:
+        return "a size is over its maximum";
+    case TRI_E_THREAD:
+        return "a thread could not be started, or this thread may not do that";
+    case TRI_E_LIMIT:
+        return "a number of things is at its maximum";
+    case TRI_E_STATE:
+        return "the heap or the mutator is not in a state that allows the call";
+    }
+    return "an unknown result";
+}
+
+/* ---- Heaps -------------------------------------------------------------------------------------------------------- */
+
+static void heap_require(const tri_heap *heap, const char *call)
+{
+    TRI_REQUIRE(heap != NULL && heap->signature == HEAP_SIGNATURE,
+                "%s: %p is not a heap, or was destroyed", call, (const void *)heap);
+}
+
+void tri_heap_options_init(tri_heap_options *options)
+{
+    *options = (tri_heap_options){
+        .size = sizeof(tri_heap_options),
+        .gc_percent = 100,
+        .memory_limit = TRI_MEMORY_LIMIT_OFF,
+        .heap_minimum = HEAP_MINIMUM_BYTES,
+        .background_sweep = true,
+        .value_encoding = TRI_ENCODING_RAW,
+    };
+    env_read(options);
+}
+
+static bool options_are_valid(const tri_heap_options *options)
+{
+    return options->size == sizeof(tri_heap_options) && options->memory_limit >= 0 &&
+           options->markers >= 0 && encoding_is_valid(&options->value_encoding);
+}
+
+static size_t process_heap_mapping_bytes(void)
+{
+    return align_up(sizeof(struct process_heap), port_os_page_bytes());
+}
+
+/* A zeroed mapping for a heap; NULL where the system refuses. */
+static struct process_heap *map_process_heap(void)
+{
+    size_t bytes = process_heap_mapping_bytes();
+    struct process_heap *heap = port_reserve(bytes, port_os_page_bytes(), "trillium heap state");
+    if (heap != NULL && !port_commit(heap, bytes, "trillium heap state")) {
+        port_release(heap, bytes);
+        heap = NULL;
+    }
+    return heap;
+}
+
+tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options)
+{
+    tri_heap_options defaults;
+    if (options == NULL) {
+        tri_heap_options_init(&defaults);
+        options = &defaults;
+    }
+    if (heap == NULL || !options_are_valid(options)) {
+        return TRI_E_INVALID;
+    }
+    struct process_heap *made = map_process_heap();
+    if (made == NULL) {
+        return TRI_E_NOMEM;
+    }
+    if (!heap_init(&made->heap, options)) {
+        port_release(made, process_heap_mapping_bytes());
+        return TRI_E_NOMEM;
+    }
+    handshake_state_init(&made->handshake);
+    roots_state_init(made);
+    workers_init(&made->workers);
+    lock_init(&made->log_lock, LOCK_LOG);
+    *heap = &made->heap;
+    return TRI_OK;
+}
+
+void tri_heap_destroy(tri_heap *heap)
+{
+    heap_require(heap, "tri_heap_destroy");
+    struct process_heap *process = process_heap_of(heap);
+    struct process_mutator *own = mutator_current(process);
+    if (own != NULL) {
+        mutator_require(&own->mutator, "tri_heap_destroy");
+        mutator_detach(own);
+    }
+    TRI_REQUIRE(process->handshake.mutator_count == 0,
+                "tri_heap_destroy: %zu mutators are still attached; detach them first",
+                process->handshake.mutator_count);
+    workers_stop(process);
+    heap_destroy(heap);
+    mutator_release_all(process);
+    handshake_state_destroy(&process->handshake);
+    roots_state_destroy(process);
+    lock_destroy(&process->log_lock);
+    port_release(process, process_heap_mapping_bytes());
+}
+
+void tri_collect(tri_mutator *mutator)
+{
+    mutator_require(mutator, "tri_collect");
+    cycle_run(mutator, CYCLE_FORCED);
+    sweep_finish(mutator->heap);
+}
+
+int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent)
+{
+    heap_require(heap, "tri_set_gc_percent");
+    int32_t old = exchange_acq_rel(&heap->options.gc_percent, percent < 0 ? TRI_GC_PERCENT_OFF : percent);
+    cycle_commit_goal(heap);
+    return old;
+}
+
+int64_t tri_set_memory_limit(tri_heap *heap, int64_t bytes)
+{
+    heap_require(heap, "tri_set_memory_limit");
+    if (bytes < 0) {
+        return load_relaxed(&heap->options.memory_limit);
+    }
+    int64_t old = exchange_acq_rel(&heap->options.memory_limit, bytes);
+    cycle_commit_goal(heap);
+    return old;
+}
+
+bool tri_heap_contains(const tri_heap *heap, tri_word word)
+{
+    return address_space_contains(&heap->page_heap.space, word);
+}
+
+tri_ref tri_object_base(tri_heap *heap, const void *address)
+{
+    struct object_place place;
+    heap_require(heap, "tri_object_base");
+    return object_find(heap, (uintptr_t)address, &place) ? place.object : TRI_NULL;
+}
+
+tri_type *tri_object_type(tri_heap *heap, const void *address)
+{
+    struct object_place place;
+    heap_require(heap, "tri_object_type");
+    return object_find(heap, (uintptr_t)address, &place) ? place.type : NULL;
+}
+
+size_t tri_object_size(tri_heap *heap, const void *address)
+{
+    struct object_place place;
+    heap_require(heap, "tri_object_size");
+    return object_find(heap, (uintptr_t)address, &place) ? place.bytes : 0;
+}
+
+/* ---- Types -------------------------------------------------------------------------------------------------------- */
+
+tri_result tri_type_define(tri_heap *heap, const tri_type_desc *desc, tri_type **type)
+{
+    heap_require(heap, "tri_type_define");
+    if (desc == NULL || type == NULL) {
+        return TRI_E_INVALID;
+    }
+    const char *problem = NULL;
+    tri_result result =
+        type_define(&heap->types, heap, &heap->options.value_encoding, desc, type, &problem);
+    if (result != TRI_OK && problem != NULL) {
+        char line[256];
+        (void)snprintf(line, sizeof line, "trillium: tri_type_define: %s: %s",
+                       desc->name == NULL ? "(no name)" : desc->name, problem);
+        port_log(heap, line);
+    }
+    return result;
+}
+
+const char *tri_type_name(const tri_type *type)
+{
+    return type->name;
+}
+
+size_t tri_type_size(const tri_type *type)
+{
+    return type->size;
+}
+
+size_t tri_type_stride(const tri_type *type)
+{
+    return type->stride;
+}
+
+/* ---- Mutators ----------------------------------------------------------------------------------------------------- */
+
+tri_result tri_mutator_attach(tri_heap *heap, tri_mutator **mutator)
+{
+    heap_require(heap, "tri_mutator_attach");
+    struct process_mutator *made;
+    tri_result result = mutator_attach(process_heap_of(heap), &made);
+    if (result == TRI_OK) {
+        *mutator = &made->mutator;
+    }
+    return result;
+}
+
+void tri_mutator_detach(tri_mutator *mutator)
+{
+    TRI_REQUIRE(mutator != NULL, "tri_mutator_detach: the mutator is NULL");
+    struct process_mutator *process = process_mutator_of(mutator);
+    bool parked = mutator->signature == MUTATOR_SIGNATURE && load_relaxed(&process->thread) == 0;
+    if (!parked) {
+        mutator_require(mutator, "tri_mutator_detach");
+    }
+    mutator_detach(process);
+}
+
+void tri_mutator_park(tri_mutator *mutator)
+{
+    mutator_require(mutator, "tri_mutator_park");
+    mutator_park(process_mutator_of(mutator));
+}
+
+tri_result tri_mutator_resume(tri_mutator *mutator)
+{
+    TRI_REQUIRE(mutator != NULL && mutator->signature == MUTATOR_SIGNATURE,
+                "tri_mutator_resume: %p is not a mutator, or was detached", (const void *)mutator);
+    return mutator_resume(process_mutator_of(mutator));
+}
+
+tri_heap *tri_mutator_heap(const tri_mutator *mutator)
+{
+    return mutator->heap;
+}
+
+tri_mutator *tri_mutator_current(tri_heap *heap)
+{
+    heap_require(heap, "tri_mutator_current");
+    struct process_mutator *mutator = mutator_current(process_heap_of(heap));
+    return mutator == NULL ? NULL : &mutator->mutator;
+}
+
+tri_result tri_mutator_scan_c_stack(tri_mutator *mutator, bool on)
+{
+    mutator_require(mutator, "tri_mutator_scan_c_stack");
+    struct process_mutator *process = process_mutator_of(mutator);
+    const char *top = on ? stack_scan_top() : NULL;
+    if (on && top == NULL) {
+        return TRI_E_THREAD;
+    }
+    process->stack.top = top;
+    process->scan_c_stack = on;
+    return TRI_OK;
+}
+
+/* ---- Safepoints --------------------------------------------------------------------------------------------------- */
+
+void tri_safepoint_slow_(tri_mutator *mutator)
+{
+    mutator_require(mutator, "tri_safepoint");
+    port_safepoint(mutator);
+}
+
+void tri_blocking_begin(tri_mutator *mutator)
+{
+    mutator_require(mutator, "tri_blocking_begin");
+    safepoint_block(process_mutator_of(mutator), __builtin_frame_address(0));
+}
+
+void tri_blocking_end(tri_mutator *mutator)
+{
+    TRI_REQUIRE(mutator != NULL && mutator->signature == MUTATOR_SIGNATURE,
+                "tri_blocking_end: %p is not a mutator, or was detached", (const void *)mutator);
+    struct process_mutator *process = process_mutator_of(mutator);
+    TRI_REQUIRE(load_relaxed(&process->thread) == port_thread_id(),
+                "tri_blocking_end: the mutator %p is bound to another thread or parked",
+                (const void *)mutator);
+    TRI_REQUIRE(!handshake_is_running(process),
+                "tri_blocking_end: the mutator %p is not inside a blocking region",
+                (const void *)mutator);
+    handshake_unblock(process);
+}
+
+/* ---- Allocation --------------------------------------------------------------------------------------------------- */
+
+static void type_require(const tri_mutator *mutator, const tri_type *type, const char *call)
+{
+    TRI_REQUIRE(type != NULL && type->signature == TYPE_SIGNATURE, "%s: %p is not a type", call,
+                (const void *)type);
+    TRI_REQUIRE(type->heap == mutator->heap, "%s: the type %s belongs to another heap", call,
+                type->name);
+}
+
+static tri_ref alloc_single(tri_mutator *mutator, tri_type *type, enum alloc_policy policy,
+                            const char *call)
+{
+    mutator_require(mutator, call);
+    type_require(mutator, type, call);
+    return alloc_object(mutator, type, type->size, true, policy);
+}
+
+tri_ref tri_alloc_slow_(tri_mutator *mutator, tri_type *type)
+{
+    return alloc_single(mutator, type, ALLOC_OR_HANDLER, "tri_alloc");
+}
+
+void tri_check_alloc_(tri_mutator *mutator, tri_type *type)
+{
+    mutator_require(mutator, "tri_alloc");
+    type_require(mutator, type, "tri_alloc");
+}
+
+tri_ref tri_try_alloc(tri_mutator *mutator, tri_type *type)
+{
+    return alloc_single(mutator, type, ALLOC_OR_NULL, "tri_try_alloc");
+}
+
+/* *bytes = head + count * each, if that is no more than TRI_OBJECT_SIZE_MAX. */
+static bool object_bytes(size_t head, size_t count, size_t each, size_t *bytes)
+{
+    return size_multiply(count, each, bytes) && size_add(*bytes, head, bytes) &&
+           *bytes <= TRI_OBJECT_SIZE_MAX;
+}
+
+/* count elements of each bytes behind head bytes. What does not fit the policy ends the process. */
+static tri_ref alloc_sized(tri_mutator *mutator, tri_type *type, size_t head, size_t count,
+                           size_t each, enum alloc_policy policy, const char *call)
+{
+    size_t bytes;
+    if (!object_bytes(head, count, each, &bytes)) {
+        TRI_REQUIRE(policy == ALLOC_OR_NULL,
+                    "%s: %zu elements of %zu bytes of type %s are over TRI_OBJECT_SIZE_MAX (%zu bytes)",
+                    call, count, each, type->name, TRI_OBJECT_SIZE_MAX);
+        return TRI_NULL;
+    }
+    return alloc_object(mutator, type, bytes, false, policy);
+}
+
+static void array_require(const tri_mutator *mutator, const tri_type *element, const char *call)
+{
+    mutator_require(mutator, call);
+    type_require(mutator, element, call);
+    TRI_REQUIRE(element->trailing_size == 0 && element->layout.kind != LAYOUT_TRACE,
+                "%s: type %s has trailing elements or a trace function, so that it cannot be an element",
+                call, element->name);
+}
+
+tri_ref tri_alloc_array(tri_mutator *mutator, tri_type *element, size_t count)
+{
+    array_require(mutator, element, "tri_alloc_array");
+    return alloc_sized(mutator, element, 0, count, element->stride, ALLOC_OR_HANDLER,
+                       "tri_alloc_array");
+}
+
+tri_ref tri_try_alloc_array(tri_mutator *mutator, tri_type *element, size_t count)
+{
+    array_require(mutator, element, "tri_try_alloc_array");
+    return alloc_sized(mutator, element, 0, count, element->stride, ALLOC_OR_NULL,
+                       "tri_try_alloc_array");
+}
+
+static tri_ref alloc_trailing(tri_mutator *mutator, tri_type *type, size_t count,
+                              enum alloc_policy policy, const char *call)
+{
+    mutator_require(mutator, call);
+    type_require(mutator, type, call);
+    TRI_REQUIRE(type->trailing_size != 0, "%s: type %s has no trailing elements", call, type->name);
+    return alloc_sized(mutator, type, type->size, count, type->trailing_size, policy, call);
+}
+
+tri_ref tri_alloc_trailing(tri_mutator *mutator, tri_type *type, size_t count)
+{
+    return alloc_trailing(mutator, type, count, ALLOC_OR_HANDLER, "tri_alloc_trailing");
+}
+
+tri_ref tri_try_alloc_trailing(tri_mutator *mutator, tri_type *type, size_t count)
+{
+    return alloc_trailing(mutator, type, count, ALLOC_OR_NULL, "tri_try_alloc_trailing");
+}
+
+/* Copy bytes, a multiple of 8 where the type has references. */
+static void copy_elements(tri_mutator *mutator, const tri_type *element, void *target,
+                          const void *source, size_t bytes)
+{
+    if (element->scannable) {
+        tri_store_range(mutator, target, source, bytes / WORD_BYTES);
+    } else {
+        memcpy(target, source, bytes);
+    }
+}
+
+static void clear_elements(tri_mutator *mutator, const tri_type *element, char *from, size_t bytes)
+{
+    if (element->scannable) {
+        tri_fill_range(mutator, from, 0, bytes / WORD_BYTES);
+    } else {
+        memset(from, 0, bytes);
+    }
+}
+
+tri_ref tri_resize_array(tri_mutator *mutator, tri_type *element, tri_ref array, size_t old_count,
+                         size_t count)
+{
+    array_require(mutator, element, "tri_resize_array");
+    if (array == TRI_NULL) {
+        return tri_alloc_array(mutator, element, count);
+    }
+    struct object_place place;
+    TRI_REQUIRE(object_find(mutator->heap, (uintptr_t)array, &place) && place.object == array,
+                "tri_resize_array: %p is not the start of an array of the mutator's heap", array);
+    TRI_REQUIRE(old_count <= place.bytes / size_max(element->stride, 1),
+                "tri_resize_array: the array at %p has no room for old_count = %zu elements", array,
+                old_count);
+    if (count < old_count) {
+        clear_elements(mutator, element, (char *)array + count * element->stride,
+                       (old_count - count) * element->stride);
+    }
+    if (count <= place.bytes / size_max(element->stride, 1)) {
+        return array;
+    }
+    tri_ref grown = tri_alloc_array(mutator, element, count);
+    if (grown != TRI_NULL) {
+        copy_elements(mutator, element, grown, array, old_count * element->stride);
+    }
+    return grown;
+}
+
+/* ---- Stores ------------------------------------------------------------------------------------------------------- */
+
+void tri_store_slow_(tri_mutator *mutator, const void *slot, tri_word word)
+{
+    (void)slot;
+    (void)word;
+    TRI_ASSERT(!barrier_is_on(mutator)); /* mutators are held while a cycle marks */
+}
+
+void tri_init_slow_(tri_mutator *mutator, tri_word word)
+{
+    (void)word;
+    TRI_ASSERT(!barrier_is_on(mutator)); /* mutators are held while a cycle marks */
+}
+
+void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word)
+{
+    mutator_require(mutator, "tri_store");
+    struct object_place place;
+    bool in_object = object_find(mutator->heap, (uintptr_t)slot, &place);
+    TRI_REQUIRE(in_object || roots_has_global(process_heap_of(mutator->heap), slot),
+                "tri_store: the slot %p lies neither in an object of the mutator's heap nor in a global slot. "
+                "Use a mutator of the heap that the object belongs to; a local needs no tri_store",
+                slot);
+    TRI_REQUIRE(is_aligned((uintptr_t)slot, WORD_BYTES), "tri_store: the slot %p is not aligned to 8",
+                slot);
+    const tri_encoding *encoding = &mutator->heap->options.value_encoding;
+    if (encoding_is_reference(encoding, word)) {
+        uintptr_t address = encoding_address(encoding, word);
+        TRI_REQUIRE(!address_space_contains(&mutator->heap->page_heap.space, address) ||
+                        object_find(mutator->heap, address, &place),
+                    "tri_store: the reference %p leads to no object; it was collected because no root held it",
+                    (void *)address);
+    }
+}
+
+void tri_store_range(tri_mutator *mutator, void *target, const void *source, size_t count)
+{
+    TRI_ASSERT(!barrier_is_on(mutator));
+    barrier_copy_words(target, source, count);
+}
+
+void tri_fill_range(tri_mutator *mutator, void *target, tri_word word, size_t count)
+{
+    TRI_ASSERT(!barrier_is_on(mutator));
+    barrier_fill_words(target, word, count);
+}
+
+bool tri_cas(tri_mutator *mutator, void *slot, tri_word *expected, tri_word desired)
+{
+    TRI_ASSERT(!barrier_is_on(mutator));
+    /* pairs with other threads' stores to and loads of the slot */
+    return cas_seq_cst((tri_aliased_word *)slot, expected, desired);
+}
+
+void tri_written(tri_mutator *mutator, tri_ref reference)
+{
+    (void)reference;
+    TRI_ASSERT(!barrier_is_on(mutator));
+}
+
+/* ---- Roots -------------------------------------------------------------------------------------------------------- */
+
+void tri_visit_ref(tri_visitor *visitor, const void *reference)
+{
+    shade(marker_of(visitor), (uintptr_t)reference);
+}
+
+void tri_visit_value(tri_visitor *visitor, tri_word word)
+{
+    struct marker *marker = marker_of(visitor);
+    shade_value(marker, &marker->heap->options.value_encoding, word);
+}
+
+void tri_visit_values(tri_visitor *visitor, const tri_word *words, size_t count)
+{
+    struct marker *marker = marker_of(visitor);
+    scan_values(marker, &marker->heap->options.value_encoding, words, count);
+}
+
+void tri_visit_conservatively(tri_visitor *visitor, const void *words, size_t count)
+{
+    scan_conservatively(marker_of(visitor), words, count);
+}
+
+void tri_roots_set_scanner(tri_mutator *mutator, tri_roots_function *function, void *argument)
+{
+    mutator_require(mutator, "tri_roots_set_scanner");
+    struct process_mutator *process = process_mutator_of(mutator);
+    process->scanner = function;
+    process->scanner_argument = argument;
+}
+
+tri_result tri_global_add(tri_heap *heap, tri_word *slots, size_t count)
+{
+    heap_require(heap, "tri_global_add");
+    return roots_add_global(process_heap_of(heap), slots, count);
+}
+
+bool tri_global_remove(tri_heap *heap, tri_word *slots)
+{
+    heap_require(heap, "tri_global_remove");
+    return roots_remove_global(process_heap_of(heap), slots);
+}
+
+static void handle_require(const tri_handle *handle, const char *call)
+{
+    TRI_REQUIRE(handle != NULL && handle->signature == HANDLE_SIGNATURE,
+                "%s: %p is not a handle, or was destroyed", call, (const void *)handle);
+}
+
+tri_result tri_handle_create(tri_mutator *mutator, tri_ref reference, tri_handle **handle)
+{
+    mutator_require(mutator, "tri_handle_create");
+    tri_handle *made = roots_create_handle(process_heap_of(mutator->heap));
+    if (made == NULL) {
+        return TRI_E_NOMEM;
+    }
+    tri_store_ref(mutator, &made->reference, reference);
+    *handle = made;
+    return TRI_OK;
+}
+
+tri_ref tri_handle_get(const tri_handle *handle)
+{
+    handle_require(handle, "tri_handle_get");
+    /* acquire: pairs with the release in tri_store, by which the handle was set */
+    return (tri_ref)load_acquire(&handle->reference);
+}
+
+void tri_handle_set(tri_mutator *mutator, tri_handle *handle, tri_ref reference)
+{
+    mutator_require(mutator, "tri_handle_set");
+    handle_require(handle, "tri_handle_set");
+    tri_store_ref(mutator, &handle->reference, reference);
+}
+
+void tri_handle_destroy(tri_mutator *mutator, tri_handle *handle)
+{
+    mutator_require(mutator, "tri_handle_destroy");
+    handle_require(handle, "tri_handle_destroy");
+    tri_store_ref(mutator, &handle->reference, TRI_NULL);
+    roots_destroy_handle(process_heap_of(mutator->heap), handle);
+}
+
+/* ---- Observation -------------------------------------------------------------------------------------------------- */
+
+tri_result tri_stats_read(tri_heap *heap, tri_stats *stats)
+{
+    heap_require(heap, "tri_stats_read");
+    if (stats == NULL || stats->size != sizeof(tri_stats)) {
+        return TRI_E_INVALID;
+    }
+    stats_fill(process_heap_of(heap), stats);
+    return TRI_OK;
+}
+
+void tri_debug_hold(tri_mutator *mutator)
+{
+    mutator_require(mutator, "tri_debug_hold");
+    port_blocking_begin(mutator);
+    lock_acquire(&mutator->heap->cycle.lock);
+    port_hold_begin(mutator->heap);
+}
+
+void tri_debug_release(tri_mutator *mutator)
+{
+    TRI_REQUIRE(mutator != NULL && mutator->signature == MUTATOR_SIGNATURE,
+                "tri_debug_release: %p is not a mutator, or was detached", (const void *)mutator);
+    port_hold_end(mutator->heap);
+    lock_release(&mutator->heap->cycle.lock);
+    port_blocking_end(mutator);
+}
+
+static void flush_one(struct tri_mutator *mutator, void *unused)
+{
+    (void)unused;
+    cycle_flush_mutator(mutator);
+}
+
+/* Bring the held heap into the state that a cycle begins with: all spans swept (the background sweeper is no mutator, and a hold does not
+ * stop it), all caches flushed. */
+static void settle_held(tri_heap *heap)
+{
+    sweep_finish(heap);
+    port_each_mutator(heap, flush_one, NULL);
+}
+
+void tri_debug_verify(tri_mutator *mutator)
+{
+    tri_debug_hold(mutator);
+    settle_held(mutator->heap);
+    verify_heap(mutator->heap, VERIFY_BEFORE_MARK);
+    tri_debug_release(mutator);
+}
+
+void tri_debug_each_object(tri_mutator *mutator, tri_object_function *function, void *argument)
+{
+    TRI_REQUIRE(mutator != NULL && mutator->signature == MUTATOR_SIGNATURE &&
+                    process_heap_of(mutator->heap)->handshake.holding,
+                "tri_debug_each_object: call tri_debug_hold first");
+    settle_held(mutator->heap);
+    verify_each_object(mutator->heap, function, argument);
+}

@@ -1,0 +1,60 @@
+/* stats.c -- counters as a host sees them.
+ *
+ * Owns:       nothing.
+ * Invariants:
+ *   [stats.1] mallocs - frees MUST be heap_objects, and sys the sum of its parts; otherwise nobody trusts any of them.
+ * Locks:      takes HANDSHAKE, ROOTS, PAGES, one after the other.
+ * Callers:    tri_stats_read.
+ */
+#include "runtime/stats.h"
+
+#include "gc/cycle.h"
+#include "gc/heap.h"
+#include "gc/port.h"
+#include "runtime/roots.h"
+
+static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
+{
+    /* Frees first: an object is counted as allocated before it is counted as freed, so the difference is not negative. */
+    stats->frees = load_relaxed(&counters->freed_objects);
+    uint64_t freed_bytes = load_relaxed(&counters->freed_bytes);
+    stats->mallocs = load_relaxed(&counters->allocated_objects);
+    stats->total_alloc = load_relaxed(&counters->allocated_bytes);
+    stats->heap_objects = stats->mallocs - stats->frees; /* [stats.1] */
+    stats->heap_alloc = stats->total_alloc - freed_bytes;
+    stats->heap_live = load_relaxed(&counters->live_bytes);
+    stats->next_gc = load_relaxed(&counters->goal_bytes);
+}
+
+static void fill_memory(struct process_heap *heap, tri_stats *stats)
+{
+    struct tri_heap *gc = &heap->heap;
+    stats->heap_sys = page_heap_grown_bytes(&gc->page_heap);
+    stats->heap_in_use = load_relaxed(&gc->counters.in_use_pages) * PAGE_BYTES;
+    stats->heap_idle = stats->heap_sys - stats->heap_in_use;
+    stats->gc_sys = page_heap_metadata_bytes(&gc->page_heap) + meta_alloc_mapped_bytes(&gc->meta);
+    stats->sys = stats->heap_sys + stats->gc_sys;
+}
+
+static void fill_cycles(const struct cycle_state *cycle, tri_stats *stats)
+{
+    stats->num_gc = load_relaxed(&cycle->count);
+    stats->num_forced_gc = load_relaxed(&cycle->forced_count);
+    stats->last_gc_ns = load_relaxed(&cycle->last_end_ns);
+    stats->pause_total_ns = load_relaxed(&cycle->pause_total_ns);
+    stats->pause_max_ns = load_relaxed(&cycle->pause_max_ns);
+    stats->gc_cpu_ns = load_relaxed(&cycle->cpu_ns);
+    stats->last_marked = load_relaxed(&cycle->last.marked_bytes);
+    stats->last_marked_objects = load_relaxed(&cycle->last.marked_objects);
+}
+
+void stats_fill(struct process_heap *heap, tri_stats *stats)
+{
+    fill_objects(&heap->heap.counters, stats);
+    fill_memory(heap, stats);
+    fill_cycles(&heap->heap.cycle, stats);
+    lock_acquire(&heap->handshake.lock);
+    stats->mutators = heap->handshake.mutator_count;
+    lock_release(&heap->handshake.lock);
+    stats->handles = roots_handle_count(heap);
+}
