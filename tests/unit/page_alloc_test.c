@@ -215,7 +215,9 @@ static void exhaust(size_t chunks, size_t count)
     ck_assert_uint_eq(take(count), PAGE_NONE);
     ck_assert_uint_eq(page_alloc_free_pages(&heap), chunks * C - taken);
     for (size_t page = 0; page < chunks * C; page++) {
-        ck_assert(page_alloc_in_use(&heap, (page_index)page) == (page < taken));
+        if (page_alloc_in_use(&heap, (page_index)page) != (page < taken)) {
+            ck_abort_msg("page %zu", page);
+        }
     }
     expect_sound();
     for (size_t page = taken; page < chunks * C; page++) {
@@ -501,7 +503,9 @@ static void model_compare(void)
     size_t free = 0;
     size_t zero = 0;
     for (size_t i = 0; i < model.pages; i++) {
-        ck_assert(page_alloc_in_use(&heap, (page_index)i) == model.in_use[i]);
+        if (page_alloc_in_use(&heap, (page_index)i) != model.in_use[i]) {
+            ck_abort_msg("page %zu should be %s", i, model.in_use[i] ? "in use" : "free");
+        }
         free += !model.in_use[i];
         zero += model.zero[i];
     }

@@ -52,6 +52,14 @@ static unsigned slow_find_run(uint64_t word, unsigned count)
     return 64;
 }
 
+static void expect_run(uint64_t word, unsigned wanted, unsigned want)
+{
+    unsigned found = bits_find_run(word, wanted);
+    if (found != want) {
+        ck_abort_msg("%u of %#" PRIx64 ": %u instead of %u", wanted, word, found, want);
+    }
+}
+
 START_TEST(runs_of_words)
 {
     uint64_t random = unit_seed();
@@ -59,8 +67,8 @@ START_TEST(runs_of_words)
         for (unsigned count = 1; first + count <= 64; count++) {
             uint64_t word = bit_range(first, count);
             for (unsigned wanted = 1; wanted <= 64; wanted++) {
-                ck_assert_uint_eq(bits_find_run(word, wanted), wanted <= count ? first : 64);
-                ck_assert_uint_eq(bits_find_run(~word, wanted), slow_find_run(~word, wanted));
+                expect_run(word, wanted, wanted <= count ? first : 64);
+                expect_run(~word, wanted, slow_find_run(~word, wanted));
             }
         }
     }
@@ -75,15 +83,14 @@ START_TEST(runs_of_words)
     };
     for (unsigned wanted = 1; wanted <= 64; wanted++) {
         for (size_t i = 0; i < ARRAY_LENGTH(patterns); i++) {
-            ck_assert_uint_eq(bits_find_run(patterns[i], wanted),
-                              slow_find_run(patterns[i], wanted));
+            expect_run(patterns[i], wanted, slow_find_run(patterns[i], wanted));
         }
         for (unsigned turn = 0; turn < 500; turn++) {
             uint64_t word = unit_random(&random);
             for (unsigned i = turn % 4; i > 0; i--) {
                 word |= unit_random(&random); /* longer runs */
             }
-            ck_assert_uint_eq(bits_find_run(word, wanted), slow_find_run(word, wanted));
+            expect_run(word, wanted, slow_find_run(word, wanted));
         }
     }
 }

@@ -71,7 +71,9 @@ START_TEST(every_size)
         while (size_class_bytes[number] < bytes) {
             number++;
         }
-        ck_assert_uint_eq(size_class_of(bytes), number);
+        if (size_class_of(bytes) != number) {
+            ck_abort_msg("%zu bytes: class %u instead of %u", bytes, size_class_of(bytes), number);
+        }
     }
     ck_assert_uint_eq(number, SIZE_CLASS_COUNT - 1);
 }
@@ -82,7 +84,10 @@ START_TEST(every_offset)
     for (unsigned number = 1; number < SIZE_CLASS_COUNT; number++) {
         uint32_t span = (uint32_t)(size_class_pages[number] * PAGE_BYTES);
         for (uint32_t offset = 0; offset < span; offset++) {
-            ck_assert_uint_eq(size_class_divide(number, offset), offset / size_class_bytes[number]);
+            if (size_class_divide(number, offset) != offset / size_class_bytes[number]) {
+                ck_abort_msg("class %u, offset %u: slot %u", number, offset,
+                             size_class_divide(number, offset));
+            }
         }
         ck_assert_uint_eq(size_class_slots[number], span / size_class_bytes[number]);
     }
