@@ -2,11 +2,13 @@
  *
  * Owns:       nothing: it moves spans from lists and pages to the mutator's cache.
  * Invariants:
- *   [alloc.1] No safepoint MUST lie between taking a slot and returning it; otherwise a cycle in between frees the object.
- *   [alloc.2] The free slots of a span MUST be charged to heap_live when a cache takes it (the flush takes back what was not used);
- *             otherwise the pacer learns of them when it is too late.
- *   [alloc.3] A mixed object's header MUST be released after the object's memory is zero and before the object is returned; otherwise the
- *             marker scans it by no layout.
+ *   [alloc.1] No safepoint MUST lie between taking a slot and returning it; otherwise a cycle in
+ *             between frees the object.
+ *   [alloc.2] The free slots of a span MUST be charged to heap_live when a cache takes it (the
+ *             flush takes back what was not used); otherwise the pacer learns of them when it is
+ *             too late.
+ *   [alloc.3] A mixed object's header MUST be released after the object's memory is zero and before
+ *             the object is returned; otherwise the marker scans it by no layout.
  * Locks:      takes PAGES; CYCLE inside cycle_run.
  * Callers:    the public allocation functions, on the mutator's thread.
  */
@@ -62,7 +64,8 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
     return span;
 }
 
-/* Sweep unswept spans of the list until one has a free slot: partial ones first, then full ones within a budget. */
+/* Sweep unswept spans of the list until one has a free slot: partial ones first, then full ones
+ * within a budget. */
 static struct span *sweep_for_span(struct tri_heap *heap, struct central_list *list)
 {
     const struct span_table *table = &heap->page_heap.spans;
@@ -101,7 +104,8 @@ static bool refill(struct tri_mutator *mutator, struct central_list *list)
         return false;
     }
     uint32_t free = span->slots - span_count_allocated(span);
-    fetch_add_relaxed(&heap->counters.live_bytes, (uint64_t)free * span->slot_bytes); /* [alloc.2] */
+    fetch_add_relaxed(&heap->counters.live_bytes,
+                      (uint64_t)free * span->slot_bytes); /* [alloc.2] */
     thread_cache_set_span(&mutator->cache, list->index, span);
     return true;
 }
@@ -172,8 +176,10 @@ static tri_ref collect_and_retry(struct tri_mutator *mutator, tri_type *type, si
 TRI_COLD TRI_NORETURN static void die_of_exhaustion(const tri_oom_info *info)
 {
     fatal("out of memory: %zu bytes for an object of type %s.\n"
-          "The heap has %zu bytes live and %zu in use; its limit is %zu. A collection has just been made. "
-          "Raise max_heap, hold less, or install an oom_handler; tri_try_alloc gives TRI_NULL instead.",
+          "The heap has %zu bytes live and %zu in use; its limit is %zu. A collection has just "
+          "been made. "
+          "Raise max_heap, hold less, or install an oom_handler; tri_try_alloc gives TRI_NULL "
+          "instead.",
           info->requested, info->type_name, info->heap_live, info->heap_in_use, info->heap_limit);
 }
 

@@ -1,4 +1,5 @@
-/* alloc.h -- allocation's slow path: the next run, the next span, sweeping for one, growing, collecting. */
+/* alloc.h -- allocation's slow path: the next run, the next span, sweeping for one, growing,
+ * collecting. */
 #ifndef GC_ALLOC_H
 #define GC_ALLOC_H
 
@@ -10,8 +11,9 @@ enum alloc_policy {
     ALLOC_OR_NULL     /* NULL */
 };
 
-/* Allocate an object of bytes bytes. single says that it is one object of type without trailing elements, so that the type's own cursor
- * serves; else the list is chosen by size. mutator is running and bound to the calling thread. A safepoint. */
+/* Allocate an object of bytes bytes. single says that it is one object of type without trailing
+ * elements, so that the type's own cursor serves; else the list is chosen by size. mutator is
+ * running and bound to the calling thread. A safepoint. */
 tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single,
                      enum alloc_policy policy);
 

@@ -2,7 +2,8 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [assert.1] A fatal message MUST be formatted without allocating; otherwise the report of exhausted memory is lost.
+ *   [assert.1] A fatal message MUST be formatted without allocating; otherwise the report of
+ *              exhausted memory is lost.
  * Locks:      none, and it may be called with any held.
  * Callers:    anyone.
  */
@@ -26,6 +27,7 @@ void fatal(const char *format, ...)
 void assert_failed(const char *expression, const char *file, int line, const char *function)
 {
     fatal("internal error: %s:%d: %s: expected %s\n"
-          "this is a defect in Trillium or memory of it was overwritten; GCDEBUG=gcverify=1 may find it sooner",
+          "this is a defect in Trillium or memory of it was overwritten; GCDEBUG=gcverify=1 may "
+          "find it sooner",
           file, line, function, expression);
 }

@@ -1,10 +1,13 @@
 /* assert.h -- three levels of checking, and the one way to die.
  *
- *   TRI_REQUIRE      misuse by the host at a public entry point. On in every build. The message names the call, what was
- *                    wrong and what to do instead.
- *   TRI_ASSERT       a local invariant of the collector. On where TRI_CHECKS >= 1 (meson -Dchecks=some, the default).
- *   TRI_ASSERT_SLOW  walks structures. On where TRI_CHECKS >= 2 (-Dchecks=full, what the tests use).
- *   TRI_NEVER        a defensive branch that cannot be taken: asserts in checked builds, survives in others.
+ *   TRI_REQUIRE      misuse by the host at a public entry point. On in every build. The message
+ *                    names the call, what was wrong and what to do instead.
+ *   TRI_ASSERT       a local invariant of the collector. On where TRI_CHECKS >= 1 (meson
+ *                    -Dchecks=some, the default).
+ *   TRI_ASSERT_SLOW  walks structures. On where TRI_CHECKS >= 2 (-Dchecks=full, what the tests
+ *                    use).
+ *   TRI_NEVER        a defensive branch that cannot be taken: asserts in checked builds, survives
+ *                    in others.
  */
 #ifndef GC_ASSERT_H
 #define GC_ASSERT_H
@@ -35,10 +38,10 @@ TRI_NORETURN TRI_COLD void assert_failed(const char *expression, const char *fil
 
 #if TRI_CHECKS >= 1
 #define TRI_ASSERT(condition) TRI_CHECK_ON_(condition)
-#define TRI_NEVER(condition) (TRI_UNLIKELY(condition) ? (TRI_ASSERT(!(condition)), true) : false)
+#define TRI_NEVER(condition)  (TRI_UNLIKELY(condition) ? (TRI_ASSERT(!(condition)), true) : false)
 #else
 #define TRI_ASSERT(condition) TRI_CHECK_OFF_(condition)
-#define TRI_NEVER(condition) TRI_UNLIKELY(condition)
+#define TRI_NEVER(condition)  TRI_UNLIKELY(condition)
 #endif
 
 #if TRI_CHECKS >= 2

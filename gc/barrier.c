@@ -2,7 +2,8 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [barrier.1] Each word MUST be written by exactly one store; otherwise a marker that reads it meanwhile sees half a reference.
+ *   [barrier.1] Each word MUST be written by exactly one store; otherwise a marker that reads it
+ *               meanwhile sees half a reference.
  * Locks:      none.
  * Callers:    the public store functions, on the mutator's thread.
  */
@@ -14,7 +15,8 @@ void barrier_copy_words(void *target, const void *source, size_t count)
     const tri_aliased_word *from = source;
     if ((uintptr_t)to <= (uintptr_t)from) {
         for (size_t i = 0; i < count; i++) {
-            /* [barrier.1]; release: pairs with the dependent load of a marker that follows the word */
+            /* [barrier.1]; release: pairs with the dependent load of a marker that follows the
+             * word */
             store_release(&to[i], load_relaxed(&from[i]));
         }
     } else {

@@ -10,7 +10,8 @@ static inline bool barrier_is_on(const struct tri_mutator *mutator)
     return load_relaxed(&mutator->head.barrier) != 0;
 }
 
-/* Copy count words with one store each, in the direction that overlap wants; each store is a release. */
+/* Copy count words with one store each, in the direction that overlap wants; each store is a
+ * release. */
 void barrier_copy_words(void *target, const void *source, size_t count);
 
 /* Store word into count words, each by one releasing store. */

@@ -14,7 +14,7 @@
 
 #define CACHE_LINE 64
 #define WORD_BYTES sizeof(uintptr_t)
-#define WORD_BITS 64
+#define WORD_BITS  64
 
 /* The unit of the page heap. Not the operating system's page, which may be smaller or larger. */
 #define PAGE_SHIFT 13
@@ -25,9 +25,10 @@
 #define CHUNK_BYTES (CHUNK_PAGES * PAGE_BYTES)
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member)                                                        \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 #define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
-#define THREAD_LOCAL _Thread_local
+#define THREAD_LOCAL  _Thread_local
 
 /* A page's number within its heap's reservation. */
 typedef uint32_t page_index;

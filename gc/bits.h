@@ -1,6 +1,8 @@
-/* bits.h -- finding, counting and setting ranges of bits in arrays of 64-bit words. Bit i is bit i%64 of word i/64.
+/* bits.h -- finding, counting and setting ranges of bits in arrays of 64-bit words. Bit i is bit
+ * i%64 of word i/64.
  *
- * Plain memory unless the name says otherwise: the caller owns the bitmap, or holds what protects it.
+ * Plain memory unless the name says otherwise: the caller owns the bitmap, or holds what protects
+ * it.
  */
 #ifndef GC_BITS_H
 #define GC_BITS_H
@@ -50,7 +52,8 @@ static inline void bitmap_clear(uint64_t *map, size_t index)
     map[index / 64] &= ~(UINT64_C(1) << (index % 64));
 }
 
-/* The part of [first, first + count) that lies in the word which holds bit first, as a mask; *taken says how many. */
+/* The part of [first, first + count) that lies in the word which holds bit first, as a mask; *taken
+ * says how many. */
 static inline uint64_t bitmap_word_part(size_t first, size_t count, size_t *taken)
 {
     unsigned start = (unsigned)(first % 64);
@@ -120,8 +123,9 @@ static inline size_t bitmap_find_clear(const uint64_t *map, size_t from, size_t 
     return limit;
 }
 
-/* Test and set by several threads at once: true for exactly the one that turned the bit on. The load before the atomic
- * operation spares the bus when the bit is already there. Relaxed: whoever acts on the bit orders what it needs. */
+/* Test and set by several threads at once: true for exactly the one that turned the bit on. The
+ * load before the atomic operation spares the bus when the bit is already there. Relaxed: whoever
+ * acts on the bit orders what it needs. */
 static inline bool bitmap_test_and_set_atomic(uint64_t *map, size_t index)
 {
     uint64_t *word = &map[index / 64];

@@ -2,8 +2,9 @@
  *
  * Owns:       the sets of spans; a span in one of them belongs to the list.
  * Invariants:
- *   [central_list.1] A span MUST be pushed to a swept set only with sweep_gen equal to the heap's generation; otherwise it is handed
- *                    to a mutator with the marks of a cycle that is over, and its garbage is never found.
+ *   [central_list.1] A span MUST be pushed to a swept set only with sweep_gen equal to the heap's
+ *                    generation; otherwise it is handed to a mutator with the marks of a cycle that
+ *                    is over, and its garbage is never found.
  * Locks:      none.
  * Callers:    alloc, large, sweep, thread_cache.
  */

@@ -4,10 +4,13 @@
  *
  * Owns:       struct cycle_state; the trigger and the goal.
  * Invariants:
- *   [cycle.1] Marking MUST begin only when every span is swept; otherwise it adds to marks of the last cycle, and garbage survives for ever.
- *   [cycle.2] The generation MUST change only while all mutators are held and their caches are flushed; otherwise a cached span is never
- *             swept, or a mutator pushes a span to the sets of the wrong generation.
- *   [cycle.3] The mutator that collects MUST be blocked meanwhile; otherwise the hold waits for it for ever.
+ *   [cycle.1] Marking MUST begin only when every span is swept; otherwise it adds to marks of the
+ *             last cycle, and garbage survives for ever.
+ *   [cycle.2] The generation MUST change only while all mutators are held and their caches are
+ *             flushed; otherwise a cached span is never swept, or a mutator pushes a span to the
+ *             sets of the wrong generation.
+ *   [cycle.3] The mutator that collects MUST be blocked meanwhile; otherwise the hold waits for it
+ *             for ever.
  * Locks:      CYCLE throughout.
  * Callers:    alloc, tri_collect. On a mutator's thread.
  */
@@ -51,10 +54,12 @@ static void flush_one(struct tri_mutator *mutator, void *unused)
     cycle_flush_mutator(mutator);
 }
 
-/* Memory that counts toward MEMLIMIT and is not live objects: free slots and pages that have been touched, and metadata. */
+/* Memory that counts toward MEMLIMIT and is not live objects: free slots and pages that have been
+ * touched, and metadata. */
 static uint64_t memory_overhead(struct tri_heap *heap, uint64_t live)
 {
-    uint64_t mapped = page_heap_metadata_bytes(&heap->page_heap) + meta_alloc_mapped_bytes(&heap->meta);
+    uint64_t mapped =
+        page_heap_metadata_bytes(&heap->page_heap) + meta_alloc_mapped_bytes(&heap->meta);
     uint64_t in_use = load_relaxed(&heap->counters.in_use_pages) * PAGE_BYTES;
     return mapped + (in_use > live ? in_use - live : 0);
 }
@@ -72,7 +77,8 @@ void cycle_commit_goal(struct tri_heap *heap)
     inputs.overhead = memory_overhead(heap, inputs.marked);
     uint64_t goal = pacer_goal(&inputs);
     store_relaxed(&heap->counters.goal_bytes, goal);
-    /* While mutators are held during marking, nothing is allocated meanwhile: the cycle may start at its goal. */
+    /* While mutators are held during marking, nothing is allocated meanwhile: the cycle may start
+     * at its goal. */
     store_relaxed(&heap->counters.trigger_bytes, goal);
 }
 

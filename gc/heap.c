@@ -2,9 +2,10 @@
  *
  * Owns:       struct tri_heap as a whole.
  * Invariants:
- *   [heap.1] What was mapped for a heap MUST be unmapped when it ends; otherwise a host that creates heaps by the thousand runs out of
- *            address space.
- *   [heap.2] The signature MUST be set last and cleared first; otherwise a half-made heap passes for one.
+ *   [heap.1] What was mapped for a heap MUST be unmapped when it ends; otherwise a host that
+ *            creates heaps by the thousand runs out of address space.
+ *   [heap.2] The signature MUST be set last and cleared first; otherwise a half-made heap passes
+ *            for one.
  * Locks:      none: nobody else knows the heap yet, or any more.
  * Callers:    runtime.
  */
@@ -16,7 +17,7 @@
 #include "gc/sweep.h"
 
 #define CURSORS_BYTES (CURSORS_MAX * sizeof(struct tri_cursor_))
-#define BINS_BYTES (CURSORS_MAX * sizeof(struct cache_bin))
+#define BINS_BYTES    (CURSORS_MAX * sizeof(struct cache_bin))
 
 bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
 {

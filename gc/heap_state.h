@@ -9,19 +9,20 @@
 #include "gc/thread_cache.h"
 #include "gc/type.h"
 
-#define HEAP_SIGNATURE UINT32_C(0x48454150)    /* "HEAP" */
+#define HEAP_SIGNATURE    UINT32_C(0x48454150) /* "HEAP" */
 #define MUTATOR_SIGNATURE UINT32_C(0x4d555441) /* "MUTA" */
-#define MUTATOR_DETACHED UINT32_C(0x64656164)  /* "dead" */
+#define MUTATOR_DETACHED  UINT32_C(0x64656164) /* "dead" */
 
 /* What one thread marks with. Also what the host knows as a tri_visitor. */
 struct marker {
-    /* Written before marking, read by its thread: copies that spare the marker a walk through the heap. */
+    /* Written before marking, read by its thread: copies that spare the marker a walk through the
+     * heap. */
     struct tri_heap *heap;
     const struct span_table *spans;
-    uintptr_t base;   /* of the address space */
-    size_t bytes;     /* of it that are in use: addresses beyond are in no span */
-    bool alone;       /* no other thread marks: bits are set without atomic operations */
-    bool check_dead;  /* a precise reference to a free slot ends the process (gcverify=1) */
+    uintptr_t base;    /* of the address space */
+    size_t bytes;      /* of it that are in use: addresses beyond are in no span */
+    bool alone;        /* no other thread marks: bits are set without atomic operations */
+    bool check_dead;   /* a precise reference to a free slot ends the process (gcverify=1) */
     bool conservative; /* the words just looked at are candidates, not references */
 
     struct mark_stack stack;
@@ -37,14 +38,17 @@ struct mark_state {
     uint32_t count;    /* markers that take part in this cycle; written before marking */
     uint32_t idle;     /* atomic: markers without work */
     uint32_t started;  /* atomic: markers that have begun */
-    uint32_t overflow; /* atomic: a grey object could not be queued and must be found in its span again */
+    uint32_t overflow; /* atomic: a grey object could not be queued and must be found in its span
+                          again */
     struct marker markers[MARKERS_MAX];
 };
 
 struct sweep_state {
-    uint32_t generation; /* atomic; changes during a hold only. A span whose sweep_gen differs is unswept */
+    uint32_t generation; /* atomic; changes during a hold only. A span whose sweep_gen differs is
+                            unswept */
     uint32_t cursor;     /* atomic: the lists below it have no unswept span any more */
-    uint32_t visitors;   /* atomic: threads without a mutator that are sweeping; SWEEP_CLOSED: none may begin */
+    uint32_t visitors;   /* atomic: threads without a mutator that are sweeping; SWEEP_CLOSED: none
+                            may begin */
     uint64_t unswept;    /* atomic: spans not yet swept, those being swept included */
 };
 
@@ -52,20 +56,21 @@ struct sweep_state {
 struct cycle_figures {
     uint64_t number;
     bool forced;
-    uint64_t start_ns;       /* since the heap was created */
-    uint64_t to_hold_ns;     /* from asking to all mutators held */
-    uint64_t mark_ns;        /* marking */
-    uint64_t to_release_ns;  /* from the end of marking to the release */
-    uint64_t mark_cpu_ns;    /* processor time of all markers */
-    uint64_t heap_before;    /* heap_live at the start */
-    uint64_t heap_after;     /* heap_live at the end of marking */
+    uint64_t start_ns;      /* since the heap was created */
+    uint64_t to_hold_ns;    /* from asking to all mutators held */
+    uint64_t mark_ns;       /* marking */
+    uint64_t to_release_ns; /* from the end of marking to the release */
+    uint64_t mark_cpu_ns;   /* processor time of all markers */
+    uint64_t heap_before;   /* heap_live at the start */
+    uint64_t heap_after;    /* heap_live at the end of marking */
     uint64_t marked_bytes;
     uint64_t marked_objects;
     uint64_t goal;
     uint64_t stack_bytes;
     uint64_t global_bytes;
     uint32_t processors;
-    double utilization; /* the collector's share of all processors' time since the heap was created */
+    double utilization; /* the collector's share of all processors' time since the heap was
+                           created */
 };
 
 /* Guarded by CYCLE, but for what is marked atomic. */
@@ -83,8 +88,8 @@ struct cycle_state {
 
 /* Atomic counters, written by many. */
 struct heap_counters {
-    uint64_t live_bytes;      /* marked by the last cycle plus handed to runs since */
-    uint64_t trigger_bytes;   /* a cycle starts when live_bytes reaches it */
+    uint64_t live_bytes;    /* marked by the last cycle plus handed to runs since */
+    uint64_t trigger_bytes; /* a cycle starts when live_bytes reaches it */
     uint64_t goal_bytes;
     uint64_t spans;           /* published and not retired */
     uint64_t in_use_pages;    /* in spans */

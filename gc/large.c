@@ -2,9 +2,11 @@
  *
  * Owns:       a large span from span_init until it is in a set.
  * Invariants:
- *   [large.1] A large object MUST be in no set and not SPAN_IN_USE before its memory is zero; otherwise a cycle that runs at one of the
- *             safepoints between scans old contents, or frees what its mutator is about to return.
- *   [large.2] Its sweep_gen MUST be that of the moment it enters a set; otherwise it is swept with the marks of no cycle.
+ *   [large.1] A large object MUST be in no set and not SPAN_IN_USE before its memory is zero;
+ *             otherwise a cycle that runs at one of the safepoints between scans old contents, or
+ *             frees what its mutator is about to return.
+ *   [large.2] Its sweep_gen MUST be that of the moment it enters a set; otherwise it is swept with
+ *             the marks of no cycle.
  * Locks:      takes PAGES.
  * Callers:    alloc.
  */

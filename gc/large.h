@@ -4,8 +4,8 @@
 
 #include "gc/heap_state.h"
 
-/* Allocate an object of bytes bytes of type in a span of its own, zeroed in steps with safepoints between. NULL where there is no
- * memory. */
+/* Allocate an object of bytes bytes of type in a span of its own, zeroed in steps with safepoints
+ * between. NULL where there is no memory. */
 char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes);
 
 #endif

@@ -2,9 +2,10 @@
  *
  * Owns:       nothing; the masks live in the heap's metadata until the heap ends.
  * Invariants:
- *   [layout.1] A set bit of a mask MUST name a word that lies wholly inside the declared size; otherwise the marker reads the
- *              next object's memory as this one's.
- *   [layout.2] A layout without a reference MUST become LAYOUT_LEAF; otherwise its objects are queued and scanned for nothing.
+ *   [layout.1] A set bit of a mask MUST name a word that lies wholly inside the declared size;
+ *              otherwise the marker reads the next object's memory as this one's.
+ *   [layout.2] A layout without a reference MUST become LAYOUT_LEAF; otherwise its objects are
+ *              queued and scanned for nothing.
  * Locks:      none.
  * Callers:    type_define.
  */
@@ -122,7 +123,8 @@ tri_result layout_compile(struct layout *layout, const tri_layout *declared, siz
     case TRI_LAYOUT_ALL_WORDS:
     case TRI_LAYOUT_CONSERVATIVE:
         if (words > 0) { /* [layout.2] */
-            layout->kind = declared->kind == TRI_LAYOUT_ALL_WORDS ? LAYOUT_VALUES : LAYOUT_CONSERVATIVE;
+            layout->kind =
+                declared->kind == TRI_LAYOUT_ALL_WORDS ? LAYOUT_VALUES : LAYOUT_CONSERVATIVE;
             layout->words = (uint32_t)words;
         }
         return TRI_OK;

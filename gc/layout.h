@@ -28,8 +28,8 @@ struct layout {
     tri_trace_function *trace;
 };
 
-/* Check declared, the layout of bytes bytes, and compile it into *layout. On failure *problem is a sentence for people, and the
- * result is TRI_E_INVALID or TRI_E_NOMEM. Masks live in meta. */
+/* Check declared, the layout of bytes bytes, and compile it into *layout. On failure *problem is a
+ * sentence for people, and the result is TRI_E_INVALID or TRI_E_NOMEM. Masks live in meta. */
 tri_result layout_compile(struct layout *layout, const tri_layout *declared, size_t bytes,
                           const tri_encoding *default_encoding, struct meta_alloc *meta,
                           const char **problem);

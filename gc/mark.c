@@ -2,19 +2,24 @@
  *
  * Owns:       struct mark_state.
  * Invariants:
- *   [mark.1] A marker MUST count itself idle only when its stack is empty and it scans nothing; otherwise all may leave while grey objects
- *            are left, and what these refer to is lost.
- *   [mark.2] A marker that steals MUST stop counting itself idle before it looks; otherwise the others may leave between its look and its
- *            taking, which is sound, but it would then mark alone and count itself twice.
- *   [mark.3] Marking MUST NOT use more C stack for a longer chain of objects; otherwise a long list ends the process.
- *   [mark.4] After an overflow every marked object MUST be scanned again; otherwise the one that was not queued stays grey for ever.
- *   [mark.5] After marking, whatever a marked object refers to MUST be marked; otherwise a live object is about to be freed.
+ *   [mark.1] A marker MUST count itself idle only when its stack is empty and it scans nothing;
+ *            otherwise all may leave while grey objects are left, and what these refer to is lost.
+ *   [mark.2] A marker that steals MUST stop counting itself idle before it looks; otherwise the
+ *            others may leave between its look and its taking, which is sound, but it would then
+ *            mark alone and count itself twice.
+ *   [mark.3] Marking MUST NOT use more C stack for a longer chain of objects; otherwise a long list
+ *            ends the process.
+ *   [mark.4] After an overflow every marked object MUST be scanned again; otherwise the one that
+ *            was not queued stays grey for ever.
+ *   [mark.5] After marking, whatever a marked object refers to MUST be marked; otherwise a live
+ *            object is about to be freed.
  * Locks:      MARK inside mark_stack; CYCLE is held by the caller.
  * Callers:    cycle.
  *
- * Why the end is the end: work appears only where a marker that is not idle scans. If all count as idle, then by [mark.1] every stack was
- * empty when its owner began to idle, and nobody has pushed since. So there is no grey object. A marker that begins only now, having been
- * late to start, brings no work with it, finds none, and leaves.
+ * Why the end is the end: work appears only where a marker that is not idle scans. If all count as
+ * idle, then by [mark.1] every stack was empty when its owner began to idle, and nobody has pushed
+ * since. So there is no grey object. A marker that begins only now, having been late to start,
+ * brings no work with it, finds none, and leaves.
  */
 #include "gc/mark.h"
 
@@ -89,7 +94,8 @@ static bool somebody_shares(const struct mark_state *mark)
     return false;
 }
 
-/* Wait for work of others. False when there is none anywhere. [mark.1]: this marker's stack is empty. */
+/* Wait for work of others. False when there is none anywhere. [mark.1]: this marker's stack is
+ * empty. */
 static bool find_work(struct mark_state *mark, struct marker *marker)
 {
     TRI_ASSERT(mark_stack_is_empty(&marker->stack));
@@ -126,8 +132,8 @@ static void mark_worker(void *argument, unsigned index)
     marker->cpu_ns += port_thread_cpu_ns() - start_ns;
 }
 
-/* As many as the options or the processors allow, but no more than there is work for: waking a thread costs as much as marking some
- * hundred KiB. */
+/* As many as the options or the processors allow, but no more than there is work for: waking a
+ * thread costs as much as marking some hundred KiB. */
 static unsigned wanted_markers(const struct tri_heap *heap)
 {
     const struct cycle_figures *last = &heap->cycle.last;
@@ -195,7 +201,8 @@ static void rescan_span(struct marker *marker, const struct span *span)
     }
 }
 
-/* The queue could not grow: find the grey objects among the marked ones by scanning all of these again [mark.4]. */
+/* The queue could not grow: find the grey objects among the marked ones by scanning all of these
+ * again [mark.4]. */
 static void rescan_heap(struct tri_heap *heap)
 {
     struct marker *marker = &heap->mark.markers[0];

@@ -15,12 +15,12 @@ struct mark_figures {
     size_t global_bytes;
 };
 
-/* Mark everything that is reachable from the roots of the held heap, by as many threads as the options say. All mark bits are clear
- * before. CYCLE held. */
+/* Mark everything that is reachable from the roots of the held heap, by as many threads as the
+ * options say. All mark bits are clear before. CYCLE held. */
 void mark_heap(struct tri_heap *heap, struct mark_figures *figures);
 
-/* Scan every marked object once more: whatever it refers to must be marked as well; ends the process where that is not so. For gcverify=1,
- * after mark_heap, during the same hold. */
+/* Scan every marked object once more: whatever it refers to must be marked as well; ends the
+ * process where that is not so. For gcverify=1, after mark_heap, during the same hold. */
 void mark_check_complete(struct tri_heap *heap);
 
 #endif

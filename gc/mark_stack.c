@@ -2,8 +2,9 @@
  *
  * Owns:       the segments that are on a stack.
  * Invariants:
- *   [mark_stack.1] An entry MUST be on exactly one stack until it is popped; otherwise an object is scanned by nobody, and what only it
- *                  refers to is lost, or twice, and scan work is counted twice.
+ *   [mark_stack.1] An entry MUST be on exactly one stack until it is popped; otherwise an object is
+ *                  scanned by nobody, and what only it refers to is lost, or twice, and scan work
+ *                  is counted twice.
  * Locks:      MARK, one stack's at a time.
  * Callers:    markers.
  */
@@ -53,7 +54,8 @@ static struct mark_segment *take_shared(struct mark_stack *victim)
     return segment;
 }
 
-/* Make a new private segment after the full one was shared. False where there is no memory; then nothing has changed. */
+/* Make a new private segment after the full one was shared. False where there is no memory; then
+ * nothing has changed. */
 static bool begin_segment(struct mark_stack *stack)
 {
     struct mark_segment *fresh = fixed_pool_take(stack->pool);

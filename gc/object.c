@@ -2,10 +2,11 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [object.1] An address in a span's tail, in a free slot, or in a free page MUST find nothing; otherwise a stale word names an object
- *              that is not there.
+ *   [object.1] An address in a span's tail, in a free slot, or in a free page MUST find nothing;
+ *              otherwise a stale word names an object that is not there.
  * Locks:      none; reads what span_publish released and allocation bits.
- * Callers:    the public look-ups, barrier checks, verify. The marker has a faster way of its own in shade.c.
+ * Callers:    the public look-ups, barrier checks, verify. The marker has a faster way of its own
+ *             in shade.c.
  */
 #include "gc/object.h"
 
@@ -19,7 +20,8 @@ void object_at_slot(const struct span_table *table, struct span *span, uint32_t 
     place->bytes = span_object_bytes(span);
     place->type = span->type;
     if (span_is_mixed(span)) {
-        /* acquire: pairs with the release in alloc_mixed, which writes the header of a new object */
+        /* acquire: pairs with the release in alloc_mixed, which writes the header of a new
+         * object */
         place->type = load_acquire((tri_type **)(void *)start);
         place->object = start + MIXED_HEADER_BYTES;
         place->bytes -= MIXED_HEADER_BYTES;

@@ -13,8 +13,8 @@ struct object_place {
     tri_type *type; /* NULL: a slot of a mixed span that is taken but not yet an object */
 };
 
-/* Find the allocated slot that address lies in. False where there is none. Exact during a hold; beside running mutators see
- * tri_object_base. */
+/* Find the allocated slot that address lies in. False where there is none. Exact during a hold;
+ * beside running mutators see tri_object_base. */
 bool object_find(const struct tri_heap *heap, uintptr_t address, struct object_place *place);
 
 /* Describe slot of span, which is allocated. */

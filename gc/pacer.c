@@ -2,14 +2,12 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [pacer.1] The goal MUST be above what is marked by a margin; otherwise a heap whose live bytes exceed the limit collects at every
- *             allocation.
+ *   [pacer.1] The goal MUST be above what is marked by a margin; otherwise a heap whose live bytes
+ *             exceed the limit collects at every allocation.
  * Locks:      none.
  * Callers:    cycle, the setters of GOGC and MEMLIMIT.
  */
 #include "gc/pacer.h"
-
-
 
 static uint64_t saturating_add(uint64_t a, uint64_t b)
 {
@@ -39,7 +37,8 @@ static uint64_t percent_goal(const struct pacer_inputs *inputs)
     return goal > minimum ? goal : minimum;
 }
 
-/* What the limit leaves for live objects, never less than what is marked plus a sixteenth [pacer.1]. */
+/* What the limit leaves for live objects, never less than what is marked plus a sixteenth
+ * [pacer.1]. */
 static uint64_t limit_goal(const struct pacer_inputs *inputs)
 {
     if (inputs->memory_limit == INT64_MAX) {

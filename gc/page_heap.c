@@ -2,10 +2,10 @@
  *
  * Owns:       the order in which the parts of the page heap grow.
  * Invariants:
- *   [page_heap.1] The span table MUST cover a page before the page allocator can hand it out; otherwise a span is described in memory
- *                 that is not there.
- *   [page_heap.2] A piece that the address space has grown by MUST reach the page allocator even if a step between failed once;
- *                 otherwise it is memory that nobody can use.
+ *   [page_heap.1] The span table MUST cover a page before the page allocator can hand it out;
+ *                 otherwise a span is described in memory that is not there.
+ *   [page_heap.2] A piece that the address space has grown by MUST reach the page allocator even if
+ *                 a step between failed once; otherwise it is memory that nobody can use.
  * Locks:      takes PAGES.
  * Callers:    mutators on the allocation slow path, the sweeper.
  */
@@ -47,7 +47,8 @@ static bool grow(struct page_heap *heap, size_t count) LOCK_REQUIRES(heap->pages
     if (known == heap->space.grown / PAGE_BYTES && address_space_grow(&heap->space, count) == 0) {
         return false;
     }
-    size_t grown = heap->space.grown / PAGE_BYTES; /* [page_heap.2]: also what an earlier failure left */
+    size_t grown = heap->space.grown / PAGE_BYTES; /* [page_heap.2]: also what an earlier failure
+                                                      left */
     return span_table_extend(&heap->spans, (page_index)grown) && /* [page_heap.1] */
            page_alloc_grow(&heap->pages, (page_index)known, grown - known);
 }

@@ -1,4 +1,5 @@
-/* page_heap.h -- the lowest storey of the allocator: pages of the heap's address space, growing as they are wanted.
+/* page_heap.h -- the lowest storey of the allocator: pages of the heap's address space, growing as
+ * they are wanted.
  *
  * Ties together the address space, the page allocator and the table of spans, which grow in step.
  */
@@ -14,12 +15,14 @@ struct page_heap {
     struct span_table spans;
 };
 
-/* Reserve address space for at most max_heap_bytes (0: the default). False where the system refuses even the smallest. */
+/* Reserve address space for at most max_heap_bytes (0: the default). False where the system refuses
+ * even the smallest. */
 bool page_heap_init(struct page_heap *heap, size_t max_heap_bytes);
 void page_heap_destroy(struct page_heap *heap);
 
-/* Take count pages, by way of cache (may be NULL) where they are few; grows the heap where no run is free. *zero says whether all
- * of them are known to be zero. PAGE_NONE where there is no memory. Takes PAGES. */
+/* Take count pages, by way of cache (may be NULL) where they are few; grows the heap where no run
+ * is free. *zero says whether all of them are known to be zero. PAGE_NONE where there is no memory.
+ * Takes PAGES. */
 page_index page_heap_take(struct page_heap *heap, struct page_cache *cache, size_t count,
                           bool *zero);
 

@@ -1,17 +1,19 @@
 /* port.h -- what the collector asks of the process it lives in.
  *
- * The edge that would run upward is turned round here: gc/ declares these primitives, runtime/ implements them for a real
- * process, tests/fake_port.c implements them deterministically and can make each of them fail. gc/ calls nothing else.
+ * The edge that would run upward is turned round here: gc/ declares these primitives, runtime/
+ * implements them for a real process, tests/fake_port.c implements them deterministically and can
+ * make each of them fail. gc/ calls nothing else.
  *
- * For all functions: sizes are in bytes, times in nanoseconds; pointer arguments are not NULL unless said; a false or NULL
- * result is a failure that the caller must handle; nothing here is called with PAGES held except the memory functions.
+ * For all functions: sizes are in bytes, times in nanoseconds; pointer arguments are not NULL
+ * unless said; a false or NULL result is a failure that the caller must handle; nothing here is
+ * called with PAGES held except the memory functions.
  */
 #ifndef GC_PORT_H
 #define GC_PORT_H
 
 #include "gc/base.h"
 
-/* ---- Memory. Addresses and sizes are multiples of port_os_page_bytes(). ------------------------------------------- */
+/* ---- Memory. Addresses and sizes are multiples of port_os_page_bytes(). ---------------------- */
 
 /* The granule of the functions below: 4 KiB to 64 KiB. */
 size_t port_os_page_bytes(void);
@@ -19,25 +21,27 @@ size_t port_os_page_bytes(void);
 /* Bytes of physical memory of the machine. */
 size_t port_physical_memory(void);
 
-/* Bytes of address space that this process can expect to reserve in one piece (resource limits, sanitizers); SIZE_MAX if
- * nothing restricts it. */
+/* Bytes of address space that this process can expect to reserve in one piece (resource limits,
+ * sanitizers); SIZE_MAX if nothing restricts it. */
 size_t port_address_space_limit(void);
 
-/* Reserve address space that costs no memory and cannot be accessed; aligned to alignment, a power of two. NULL if there is
- * no such range. Name appears in the process's map where the system supports that. */
+/* Reserve address space that costs no memory and cannot be accessed; aligned to alignment, a power
+ * of two. NULL if there is no such range. Name appears in the process's map where the system
+ * supports that. */
 void *port_reserve(size_t bytes, size_t alignment, const char *name);
 
-/* Make a part of a reservation readable and writable. It reads as zero. False where the system refuses. */
+/* Make a part of a reservation readable and writable. It reads as zero. False where the system
+ * refuses. */
 bool port_commit(void *address, size_t bytes, const char *name);
 
-/* Give the memory behind a committed part back. It stays accessible and reads as zero afterwards. False if unsupported,
- * then the contents are unspecified. */
+/* Give the memory behind a committed part back. It stays accessible and reads as zero afterwards.
+ * False if unsupported, then the contents are unspecified. */
 bool port_decommit(void *address, size_t bytes);
 
 /* End a reservation, all of it, committed or not. */
 void port_release(void *address, size_t bytes);
 
-/* ---- Time and processors ------------------------------------------------------------------------------------------ */
+/* ---- Time and processors --------------------------------------------------------------------- */
 
 /* Monotonic clock. */
 uint64_t port_now_ns(void);
@@ -51,10 +55,10 @@ unsigned port_cpu_count(void);
 /* Let another thread run. */
 void port_yield(void);
 
-/* ---- Mutual exclusion. gc/lock.h wraps this in a rank; use that. --------------------------------------------------- */
+/* ---- Mutual exclusion. gc/lock.h wraps this in a rank; use that. ----------------------------- */
 
 #define PORT_MUTEX_BYTES 64
-#define PORT_COND_BYTES 64
+#define PORT_COND_BYTES  64
 
 typedef struct port_mutex {
     _Alignas(8) unsigned char storage[PORT_MUTEX_BYTES];
@@ -76,7 +80,7 @@ void port_cond_destroy(port_cond *cond);
 void port_cond_wait(port_cond *cond, port_mutex *mutex);
 void port_cond_broadcast(port_cond *cond);
 
-/* ---- Threads ------------------------------------------------------------------------------------------------------ */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 /* A number for the calling thread, unique among those alive, never 0. */
 uintptr_t port_thread_id(void);
@@ -85,19 +89,22 @@ struct tri_heap;
 struct tri_mutator;
 struct marker;
 
-/* Call function(argument, i) for i in 0 ... count-1 at the same time as far as threads are to be had: 0 on the calling thread,
- * the others on threads of the heap's own. Returns how many were called, at least 1, when all have returned. The function must
- * not rely on being called count times. */
+/* Call function(argument, i) for i in 0 ... count-1 at the same time as far as threads are to be
+ * had: 0 on the calling thread, the others on threads of the heap's own. Returns how many were
+ * called, at least 1, when all have returned. The function must not rely on being called count
+ * times. */
 unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
                            void (*function)(void *argument, unsigned index), void *argument);
 
-/* There are spans to sweep: let the heap's background sweeper, if it has one, call sweep_some until none is left. */
+/* There are spans to sweep: let the heap's background sweeper, if it has one, call sweep_some until
+ * none is left. */
 void port_wake_sweeper(struct tri_heap *heap);
 
-/* ---- Mutators and roots, implemented by runtime/handshake.c and runtime/roots.c ------------------------------------ */
+/* ---- Mutators and roots, implemented by runtime/handshake.c and runtime/roots.c -------------- */
 
-/* Bring every mutator of the heap to a safepoint and keep it there until port_hold_end; a mutator that is blocked stays so.
- * The caller is blocked or no mutator at all, and holds CYCLE. Attaching waits as well. */
+/* Bring every mutator of the heap to a safepoint and keep it there until port_hold_end; a mutator
+ * that is blocked stays so. The caller is blocked or no mutator at all, and holds CYCLE. Attaching
+ * waits as well. */
 void port_hold_begin(struct tri_heap *heap);
 void port_hold_end(struct tri_heap *heap);
 
@@ -106,12 +113,13 @@ void port_each_mutator(struct tri_heap *heap,
                        void (*function)(struct tri_mutator *mutator, void *argument),
                        void *argument);
 
-/* Report every root of the held heap to marker: those of each mutator, global slots, handles. Yields the bytes looked at on
- * stacks and elsewhere. */
+/* Report every root of the held heap to marker: those of each mutator, global slots, handles.
+ * Yields the bytes looked at on stacks and elsewhere. */
 void port_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
                      size_t *global_bytes);
 
-/* The calling mutator does not touch the heap until the end: the collector may act for it. They do not nest. */
+/* The calling mutator does not touch the heap until the end: the collector may act for it. They do
+ * not nest. */
 void port_blocking_begin(struct tri_mutator *mutator);
 void port_blocking_end(struct tri_mutator *mutator);
 
@@ -121,7 +129,7 @@ void port_safepoint(struct tri_mutator *mutator);
 /* A cycle has ended: its figures are in heap->last_cycle. For the log. */
 void port_cycle_ended(struct tri_heap *heap);
 
-/* ---- Words to people ---------------------------------------------------------------------------------------------- */
+/* ---- Words to people ------------------------------------------------------------------------- */
 
 /* One line without a line end, to where the heap's log goes. */
 void port_log(struct tri_heap *heap, const char *line);

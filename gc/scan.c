@@ -2,9 +2,12 @@
  *
  * Owns:       nothing: it reads objects and calls shade.
  * Invariants:
- *   [scan.1] A word that the layout names MUST be read exactly by one load; otherwise a reference that is stored meanwhile is seen torn.
- *   [scan.2] The pieces of a large object MUST cover each of its elements exactly once; otherwise references in the gap are lost.
- *   [scan.3] Nothing outside the slot MUST be read; otherwise the next object's words count as this one's.
+ *   [scan.1] A word that the layout names MUST be read exactly by one load; otherwise a reference
+ *            that is stored meanwhile is seen torn.
+ *   [scan.2] The pieces of a large object MUST cover each of its elements exactly once; otherwise
+ *            references in the gap are lost.
+ *   [scan.3] Nothing outside the slot MUST be read; otherwise the next object's words count as this
+ *            one's.
  * Locks:      none.
  * Callers:    markers.
  */
@@ -80,8 +83,8 @@ static void scan_element(struct marker *marker, const struct layout *layout, con
     }
 }
 
-/* The elements of stride bytes from base on that begin at offsets in [from, to). The memory ends at limit: an element that does not fit
- * before it is the zero tail of the slot. */
+/* The elements of stride bytes from base on that begin at offsets in [from, to). The memory ends at
+ * limit: an element that does not fit before it is the zero tail of the slot. */
 static void scan_elements(struct marker *marker, const struct layout *layout, const char *base,
                           size_t stride, size_t from, size_t to, size_t limit)
 {
@@ -89,13 +92,14 @@ static void scan_elements(struct marker *marker, const struct layout *layout, co
         return;
     }
     size_t needed = layout->words * WORD_BYTES;
-    size_t offset = (from + stride - 1) / stride * stride; /* [scan.2] */
+    size_t offset = (from + stride - 1) / stride * stride;              /* [scan.2] */
     for (; offset < to && offset + needed <= limit; offset += stride) { /* [scan.3] */
         scan_element(marker, layout, base + offset);
     }
 }
 
-/* What of the object does not repeat: its own layout, where trailing elements follow or a function traces it. */
+/* What of the object does not repeat: its own layout, where trailing elements follow or a function
+ * traces it. */
 static void scan_head(struct marker *marker, const struct object_place *place)
 {
     const struct layout *layout = &place->type->layout;

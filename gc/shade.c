@@ -2,9 +2,12 @@
  *
  * Owns:       mark bits while a cycle marks.
  * Invariants:
- *   [shade.1] Exactly one marker MUST see itself turn an object from white to grey; otherwise its scan is done twice or by nobody.
- *   [shade.2] An object that was shaded MUST be queued, or be a leaf, or the overflow be noted; otherwise what it refers to is lost.
- *   [shade.3] Only a slot whose allocated bit is set MUST be shaded; otherwise the sweep makes an object out of free memory ([span.2]).
+ *   [shade.1] Exactly one marker MUST see itself turn an object from white to grey; otherwise its
+ *             scan is done twice or by nobody.
+ *   [shade.2] An object that was shaded MUST be queued, or be a leaf, or the overflow be noted;
+ *             otherwise what it refers to is lost.
+ *   [shade.3] Only a slot whose allocated bit is set MUST be shaded; otherwise the sweep makes an
+ *             object out of free memory ([span.2]).
  * Locks:      none.
  * Callers:    markers; root scanners and trace functions by way of tri_visit_ref and its kin.
  */
@@ -30,8 +33,10 @@ static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_
 static void found_dead(const struct marker *marker, size_t offset)
 {
     if (marker->check_dead && !marker->conservative) {
-        fatal("gcverify: the reference %p, found while marking, points to memory that is not an object.\n"
-              "The object it meant was collected earlier, because no root or slot held it then, or was never there. "
+        fatal("gcverify: the reference %p, found while marking, points to memory that is not an "
+              "object.\n"
+              "The object it meant was collected earlier, because no root or slot held it then, or "
+              "was never there. "
               "Look for a store without tri_store and for a local that no frame or scanner shows.",
               (void *)(marker->base + offset));
     }

@@ -7,8 +7,9 @@
 /* The slow half of shade: offset lies in pages that have entries. */
 void shade_offset(struct marker *marker, size_t offset);
 
-/* Shade the object that address points to or into. An address in no object is ignored; where the marker was told so and the word is not
- * a conservative candidate, one that lies in a free slot ends the process. Marker's thread only. */
+/* Shade the object that address points to or into. An address in no object is ignored; where the
+ * marker was told so and the word is not a conservative candidate, one that lies in a free slot
+ * ends the process. Marker's thread only. */
 static inline void shade(struct marker *marker, uintptr_t address)
 {
     size_t offset = address - marker->base;

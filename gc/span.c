@@ -2,14 +2,16 @@
  *
  * Owns:       the entries of the span table.
  * Invariants:
- *   [span.1] A slot's allocated bit MUST be set before a pointer to it can exist; otherwise a conservative candidate for a live object
- *            is thrown away and the object is lost.
- *   [span.2] A mark bit MUST NOT be set where the allocated bit is clear; otherwise the sweep would turn a free slot, perhaps one
- *            that a run is handing out, into an object.
- *   [span.3] first MUST name the span in the entries of all its pages while it is in use; otherwise an interior pointer finds
- *            no object and what it keeps alive is freed.
- *   [span.4] state MUST become SPAN_IN_USE last, released; otherwise a look-up on another thread computes slots from stale fields.
- * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what span_publish released.
+ *   [span.1] A slot's allocated bit MUST be set before a pointer to it can exist; otherwise a
+ *            conservative candidate for a live object is thrown away and the object is lost.
+ *   [span.2] A mark bit MUST NOT be set where the allocated bit is clear; otherwise the sweep would
+ *            turn a free slot, perhaps one that a run is handing out, into an object.
+ *   [span.3] first MUST name the span in the entries of all its pages while it is in use; otherwise
+ *            an interior pointer finds no object and what it keeps alive is freed.
+ *   [span.4] state MUST become SPAN_IN_USE last, released; otherwise a look-up on another thread
+ *            computes slots from stale fields.
+ * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what
+ *             span_publish released.
  * Callers:    alloc, large, sweep (owners); mark and the object look-up (readers).
  */
 #include "gc/span.h"
@@ -36,7 +38,8 @@ bool span_table_extend(struct span_table *table, page_index pages)
     if (!side_table_extend(&table->entries, pages)) {
         return false;
     }
-    /* release: pairs with the acquire in span_of_page, which reads no entry before it is committed */
+    /* release: pairs with the acquire in span_of_page, which reads no entry before it is
+     * committed */
     store_release(&table->pages, pages);
     return true;
 }
@@ -94,7 +97,8 @@ struct span *span_of_page(const struct span_table *table, page_index page)
     return span;
 }
 
-/* The first slot at or after from whose allocated bit is (set == 1) or is not set; slots if there is none. */
+/* The first slot at or after from whose allocated bit is (set == 1) or is not set; slots if there
+ * is none. */
 static uint32_t find_slot(const struct span *span, uint32_t from, bool set)
 {
     while (from < span->slots) {
@@ -187,11 +191,14 @@ void span_check(const struct span_table *table, const struct span *span)
                     span_at(table, span->first + i)->first);
     }
     for (uint32_t i = 0; i < SPAN_BIT_WORDS; i++) {
-        uint64_t inside = i * 64 >= span->slots ? 0 : bit_range(0, (unsigned)size_min(64, span->slots - i * 64));
+        uint64_t inside =
+            i * 64 >= span->slots ? 0 : bit_range(0, (unsigned)size_min(64, span->slots - i * 64));
         const struct span_bits *bits = &span->bits[i];
         TRI_REQUIRE((bits->mark & ~bits->allocated) == 0, /* [span.2] */
-                    "span_check: marks of free slots in word %u of the span at page %u", i, span->first);
+                    "span_check: marks of free slots in word %u of the span at page %u", i,
+                    span->first);
         TRI_REQUIRE((bits->allocated & ~inside) == 0,
-                    "span_check: bits beyond the slots in word %u of the span at page %u", i, span->first);
+                    "span_check: bits beyond the slots in word %u of the span at page %u", i,
+                    span->first);
     }
 }

@@ -1,10 +1,13 @@
-/* span.h -- a run of pages that holds objects of one type and size class, one large object, or rare types mixed.
+/* span.h -- a run of pages that holds objects of one type and size class, one large object, or rare
+ * types mixed.
  *
- * The table of spans has one entry a page of the address space. The entry of a span's first page describes the span; the entries
- * of its other pages only say where that is. So "which span does this address lie in" is one load for spans of one page and two
- * for others, and mark and allocation bits lie at a place that is computed, not loaded.
+ * The table of spans has one entry a page of the address space. The entry of a span's first page
+ * describes the span; the entries of its other pages only say where that is. So "which span does
+ * this address lie in" is one load for spans of one page and two for others, and mark and
+ * allocation bits lie at a place that is computed, not loaded.
  *
- * The mark word and the allocation word of the same 64 slots are neighbours: whoever marks tests both and touches one line.
+ * The mark word and the allocation word of the same 64 slots are neighbours: whoever marks tests
+ * both and touches one line.
  */
 #ifndef GC_SPAN_H
 #define GC_SPAN_H
@@ -14,7 +17,8 @@
 #include "gc/side_table.h"
 #include "gc/size_class.h"
 
-/* The smallest slot is 16 bytes: 512 slots a page, 8 words of bits. docs/decisions.md, "No 8-byte objects". */
+/* The smallest slot is 16 bytes: 512 slots a page, 8 words of bits. docs/decisions.md, "No 8-byte
+ * objects". */
 #define SLOT_BYTES_MIN 16
 #define SPAN_SLOTS_MAX (PAGE_BYTES / SLOT_BYTES_MIN)
 #define SPAN_BIT_WORDS (SPAN_SLOTS_MAX / 64)
@@ -24,7 +28,8 @@
 
 enum span_state {
     SPAN_FREE = 0,    /* the entry describes no span */
-    SPAN_ZEROING = 1, /* a large object that is not yet zeroed: it is not there for markers and look-ups */
+    SPAN_ZEROING = 1, /* a large object that is not yet zeroed: it is not there for markers and
+                         look-ups */
     SPAN_IN_USE = 2
 };
 
@@ -34,11 +39,13 @@ struct span_bits {
     uint64_t allocated; /* handed to a run. Owner of the span only, read by markers during a hold */
 };
 
-/* Who may write: "init" fields at span_init, before state becomes SPAN_IN_USE; "owner" fields whoever has the span out of all
- * sets (a thread cache, a sweeper). Nobody else reads those but during a hold. */
+/* Who may write: "init" fields at span_init, before state becomes SPAN_IN_USE; "owner" fields
+ * whoever has the span out of all sets (a thread cache, a sweeper). Nobody else reads those but
+ * during a hold. */
 struct span {
     page_index first;    /* init: the first page of the span this page belongs to */
-    uint8_t state;       /* enum span_state. Released by span_publish; free entries are re-initialised under no reader */
+    uint8_t state;       /* enum span_state. Released by span_publish; free entries are
+                            re-initialised under no reader */
     uint8_t size_class;  /* init: 0 for a large object */
     uint8_t scannable;   /* init: objects may hold references (true for mixed spans) */
     uint8_t needs_zero;  /* owner: free slots may hold old contents */
@@ -54,14 +61,16 @@ struct span {
     uint64_t unused[2];
     struct span_bits bits[SPAN_BIT_WORDS];
 };
-_Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span is a head line and two lines of bits");
+_Static_assert(sizeof(struct span) == 3 * CACHE_LINE,
+               "a span is a head line and two lines of bits");
 _Static_assert(offsetof(struct span, bits) == CACHE_LINE, "the bits begin a line");
 
 /* The spans of one heap, indexed by page. */
 struct span_table {
     struct side_table entries;
     const struct address_space *space;
-    page_index pages; /* atomic: entries that exist; grows under PAGES, released after they can be read */
+    page_index pages; /* atomic: entries that exist; grows under PAGES, released after they can be
+                         read */
 };
 
 static inline struct span *span_at(const struct span_table *table, page_index page)
@@ -128,7 +137,8 @@ static inline size_t span_bit_words(const struct span *span)
     return bitmap_words(span->slots);
 }
 
-/* Room for an entry for each page of space, which outlives the table. False where the system refuses. */
+/* Room for an entry for each page of space, which outlives the table. False where the system
+ * refuses. */
 bool span_table_init(struct span_table *table, const struct address_space *space);
 void span_table_destroy(struct span_table *table);
 
@@ -147,23 +157,27 @@ struct span_shape {
     uint32_t sweep_gen;
 };
 
-/* Describe a fresh span, all slots free. It is in no set, and look-ups do not find it until span_publish. */
+/* Describe a fresh span, all slots free. It is in no set, and look-ups do not find it until
+ * span_publish. */
 struct span *span_init(const struct span_table *table, const struct span_shape *shape);
 
 /* Look-ups find the span from now on. */
 void span_publish(struct span *span);
 
-/* The entry describes no span any more. The caller owns the span and gives its pages back afterwards. */
+/* The entry describes no span any more. The caller owns the span and gives its pages back
+ * afterwards. */
 void span_retire(struct span *span);
 
-/* The span that page belongs to; NULL if none is in use there. Any thread; exact during a hold, else see tri_object_base. */
+/* The span that page belongs to; NULL if none is in use there. Any thread; exact during a hold,
+ * else see tri_object_base. */
 struct span *span_of_page(const struct span_table *table, page_index page);
 
-/* Find the next run of free slots from span->search on, enter it in the allocation bits, and move search behind it. False if there
- * is none. Owner only. */
+/* Find the next run of free slots from span->search on, enter it in the allocation bits, and move
+ * search behind it. False if there is none. Owner only. */
 bool span_take_run(struct span *span, uint32_t *first, uint32_t *count);
 
-/* Undo a part of a taken run: those slots are free again, and search goes back to the first of them if that is before it. */
+/* Undo a part of a taken run: those slots are free again, and search goes back to the first of them
+ * if that is before it. */
 void span_give_run(struct span *span, uint32_t first, uint32_t count);
 
 uint32_t span_count_allocated(const struct span *span);

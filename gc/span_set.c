@@ -2,9 +2,11 @@
  *
  * Owns:       the next field of every span that is in a set.
  * Invariants:
- *   [span_set.1] Each change of the head MUST change its tag; otherwise a thread that read (A, next B) and slept while A was taken,
- *                B was taken, and A was put back, installs B, which somebody owns: one span, two owners.
- *   [span_set.2] A span MUST be in at most one set; otherwise its next field leads from one set into another.
+ *   [span_set.1] Each change of the head MUST change its tag; otherwise a thread that read (A, next
+ *                B) and slept while A was taken, B was taken, and A was put back, installs B, which
+ *                somebody owns: one span, two owners.
+ *   [span_set.2] A span MUST be in at most one set; otherwise its next field leads from one set
+ *                into another.
  * Locks:      none.
  * Callers:    central_list.
  */
@@ -35,13 +37,15 @@ void span_set_push(struct span_set *set, const struct span_table *table, struct 
     do {
         store_relaxed(&span->next, (uint32_t)head);
         desired = next_head(head, page);
-        /* release half: pairs with the acquire half in span_set_pop, which takes over the span's owner fields */
+        /* release half: pairs with the acquire half in span_set_pop, which takes over the span's
+         * owner fields */
     } while (!cas_weak_acq_rel(&set->head, &head, desired));
 }
 
 struct span *span_set_pop(struct span_set *set, const struct span_table *table)
 {
-    /* acquire: pairs with the release half of the exchange in span_set_push, so that next is the one pushed with this head */
+    /* acquire: pairs with the release half of the exchange in span_set_push, so that next is the
+     * one pushed with this head */
     uint64_t head = load_acquire(&set->head);
     struct span *span;
     do {

@@ -2,15 +2,18 @@
  *
  * Owns:       struct sweep_state; a span while it is being swept.
  * Invariants:
- *   [sweep.1] A span MUST be swept by exactly one party, between the end of one cycle and the begin of the next; otherwise live objects are
- *             freed by the second sweep, which finds their marks cleared. The party is whoever popped it from an unswept set.
- *   [sweep.2] A mark on a slot that is not allocated MUST end the process; otherwise a dangling reference of the host becomes an object again
- *             after its memory was handed to another.
- *   [sweep.3] The cursor MUST NOT pass a list with an unswept span; otherwise it is swept only when somebody allocates from it, and the next
- *             cycle waits for ever.
- *   [sweep.4] unswept MUST reach 0 only after the last span's bits are written; otherwise marking begins over old marks.
- *   [sweep.5] No thread MUST be between reading the generation and using it when the generation changes; otherwise it takes a swept span for
- *             an unswept one. Mutators are held then; other threads register as visitors, and the cycle waits for them to leave.
+ *   [sweep.1] A span MUST be swept by exactly one party, between the end of one cycle and the begin
+ *             of the next; otherwise live objects are freed by the second sweep, which finds their
+ *             marks cleared. The party is whoever popped it from an unswept set.
+ *   [sweep.2] A mark on a slot that is not allocated MUST end the process; otherwise a dangling
+ *             reference of the host becomes an object again after its memory was handed to another.
+ *   [sweep.3] The cursor MUST NOT pass a list with an unswept span; otherwise it is swept only when
+ *             somebody allocates from it, and the next cycle waits for ever.
+ *   [sweep.4] unswept MUST reach 0 only after the last span's bits are written; otherwise marking
+ *             begins over old marks.
+ *   [sweep.5] No thread MUST be between reading the generation and using it when the generation
+ *             changes; otherwise it takes a swept span for an unswept one. Mutators are held then;
+ *             other threads register as visitors, and the cycle waits for them to leave.
  * Locks:      takes PAGES when it frees a span.
  * Callers:    mutators on the allocation slow path, the background sweeper, cycle, tri_collect.
  */
@@ -59,7 +62,8 @@ static void leave_visitor(struct tri_heap *heap)
     fetch_sub_acq_rel(&heap->sweep.visitors, 1U);
 }
 
-/* Fill what is free in word number index of span with a pattern that no program takes for its data. */
+/* Fill what is free in word number index of span with a pattern that no program takes for its
+ * data. */
 static void clobber_word(const struct tri_heap *heap, const struct span *span, size_t index,
                          uint64_t freed)
 {
@@ -77,13 +81,15 @@ TRI_COLD TRI_NORETURN static void found_zombie(const struct tri_heap *heap, cons
 {
     uint32_t slot = (uint32_t)(index * 64 + trailing_zeros(zombies));
     fatal("found a reference to a free object: slot %u (%p) of a span of %s, %zu bytes a slot.\n"
-          "The object was collected earlier because no root or slot held it then. Look for a store without tri_store and for a "
+          "The object was collected earlier because no root or slot held it then. Look for a store "
+          "without tri_store and for a "
           "local that no frame or scanner shows; GCDEBUG=gcverify=1 names the reference.",
           slot, (void *)span_slot_address(&heap->page_heap.spans, span, slot),
           span->type == NULL ? "mixed types" : span->type->name, span_object_bytes(span));
 }
 
-/* Marks become the allocation bits. Returns how many slots were freed; *live is how many are left. */
+/* Marks become the allocation bits. Returns how many slots were freed; *live is how many are
+ * left. */
 static uint32_t sweep_bits(const struct tri_heap *heap, struct span *span, uint32_t *live)
 {
     uint32_t freed_count = 0;

@@ -1,8 +1,9 @@
 /* sweep.h -- freeing the white.
  *
- * A span is unswept while its sweep_gen is not the heap's generation. A cycle ends by adding one to the generation, which makes every span
- * unswept at once; from then on whoever takes a span out of an unswept set sweeps it: mutators that look for free slots, the
- * background thread, tri_collect. Sweeping reads and writes bits beside the span only, never object memory (but for clobberfree).
+ * A span is unswept while its sweep_gen is not the heap's generation. A cycle ends by adding one to
+ * the generation, which makes every span unswept at once; from then on whoever takes a span out of
+ * an unswept set sweeps it: mutators that look for free slots, the background thread, tri_collect.
+ * Sweeping reads and writes bits beside the span only, never object memory (but for clobberfree).
  */
 #ifndef GC_SWEEP_H
 #define GC_SWEEP_H
@@ -19,24 +20,28 @@ enum sweep_outcome {
     SWEEP_FULL
 };
 
-/* No thread without a mutator sweeps until the next sweep_begin. All spans are swept; CYCLE held. */
+/* No thread without a mutator sweeps until the next sweep_begin. All spans are swept; CYCLE
+ * held. */
 void sweep_close(struct tri_heap *heap);
 
-/* Everything that was marked is live, everything else is garbage, and every span is unswept. All mutators are held, their caches flushed;
- * CYCLE held. */
+/* Everything that was marked is live, everything else is garbage, and every span is unswept. All
+ * mutators are held, their caches flushed; CYCLE held. */
 void sweep_begin(struct tri_heap *heap);
 
-/* Sweep span, which the caller has taken out of an unswept set and owns. Where keep_empty, a span without objects is kept, as
- * SWEEP_PARTIAL. The caller still owns it unless it was freed. */
+/* Sweep span, which the caller has taken out of an unswept set and owns. Where keep_empty, a span
+ * without objects is kept, as SWEEP_PARTIAL. The caller still owns it unless it was freed. */
 enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool keep_empty);
 
-/* Sweep one more span and put it where it belongs. False where none is left to take; others may still be sweeping theirs. */
+/* Sweep one more span and put it where it belongs. False where none is left to take; others may
+ * still be sweeping theirs. */
 bool sweep_one(struct tri_heap *heap);
 
-/* Sweep up to count spans. False where none is left to take, or a cycle is about to begin. For threads without a mutator. */
+/* Sweep up to count spans. False where none is left to take, or a cycle is about to begin. For
+ * threads without a mutator. */
 bool sweep_some(struct tri_heap *heap, size_t count);
 
-/* Sweep all that is left, and wait for others to finish theirs: every span is swept afterwards, every mark bit clear. */
+/* Sweep all that is left, and wait for others to finish theirs: every span is swept afterwards,
+ * every mark bit clear. */
 void sweep_finish(struct tri_heap *heap);
 
 static inline uint32_t sweep_generation(const struct tri_heap *heap)
@@ -46,7 +51,8 @@ static inline uint32_t sweep_generation(const struct tri_heap *heap)
 
 static inline bool sweep_is_done(const struct tri_heap *heap)
 {
-    /* acquire: pairs with the release half in sweep_span, so that the caller sees swept spans' bits */
+    /* acquire: pairs with the release half in sweep_span, so that the caller sees swept spans'
+     * bits */
     return load_acquire(&heap->sweep.unswept) == 0;
 }
 

@@ -2,12 +2,15 @@
  *
  * Owns:       the cursors and bins of a mutator, and the spans in them.
  * Invariants:
- *   [thread_cache.1] Memory between a cursor's free and limit MUST be zero (unless its type asked otherwise); otherwise a new object
- *                    holds a stale reference, and the marker keeps or follows garbage.
- *   [thread_cache.2] limit MUST NOT pass run_end; otherwise the fast path hands out a slot that holds a live object.
- *   [thread_cache.3] A flush MUST give the unused rest of each run back before marking; otherwise a conservative candidate finds a slot
- *                    that was never initialised.
- *   [thread_cache.4] The public layout MUST be what the inline fast paths in include/ compute with; otherwise they write anywhere.
+ *   [thread_cache.1] Memory between a cursor's free and limit MUST be zero (unless its type asked
+ *                    otherwise); otherwise a new object holds a stale reference, and the marker
+ *                    keeps or follows garbage.
+ *   [thread_cache.2] limit MUST NOT pass run_end; otherwise the fast path hands out a slot that
+ *                    holds a live object.
+ *   [thread_cache.3] A flush MUST give the unused rest of each run back before marking; otherwise a
+ *                    conservative candidate finds a slot that was never initialised.
+ *   [thread_cache.4] The public layout MUST be what the inline fast paths in include/ compute with;
+ *                    otherwise they write anywhere.
  * Locks:      none of its own; the flush takes PAGES.
  * Callers:    alloc by the owner; cycle during a hold; detaching.
  */
@@ -21,7 +24,8 @@ _Static_assert(sizeof(struct tri_cursor_) == 16, "[thread_cache.4] cursors are 1
 _Static_assert(offsetof(struct tri_mutator_head_, poll) == 0, "[thread_cache.4] poll is first");
 _Static_assert(offsetof(struct tri_mutator_head_, barrier) == 4, "[thread_cache.4] then barrier");
 _Static_assert(offsetof(struct tri_mutator_head_, frames) == 8, "[thread_cache.4] then frames");
-_Static_assert(offsetof(struct tri_type, head) == 0, "[thread_cache.4] a type begins with its head");
+_Static_assert(offsetof(struct tri_type, head) == 0,
+               "[thread_cache.4] a type begins with its head");
 
 void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
                        struct cache_bin *bins)

@@ -1,7 +1,9 @@
-/* thread_cache.h -- the spans, runs and cursors of one mutator. No locks: it belongs to the mutator, or during a hold to the collector.
+/* thread_cache.h -- the spans, runs and cursors of one mutator. No locks: it belongs to the
+ * mutator, or during a hold to the collector.
  *
- * A cursor is a range of zeroed free slots that the inline fast path bumps through. Behind it stands a bin: the span, and the rest of the
- * run that is not zeroed yet. Cursors and bins are numbered like the heap's central lists.
+ * A cursor is a range of zeroed free slots that the inline fast path bumps through. Behind it
+ * stands a bin: the span, and the rest of the run that is not zeroed yet. Cursors and bins are
+ * numbered like the heap's central lists.
  */
 #ifndef GC_THREAD_CACHE_H
 #define GC_THREAD_CACHE_H
@@ -12,19 +14,24 @@
 /* The cold half of a cursor. All zero: no span. */
 struct cache_bin {
     struct span *span;  /* NULL: none; then the cursor is empty */
-    char *run_start;    /* the current run is [run_start, run_end); its slots up to cursor->limit are zeroed */
+    char *run_start;    /* the current run is [run_start, run_end); its slots up to cursor->limit
+                           are zeroed */
     char *run_end;      /* run_start == run_end: the span's free slots are used up */
-    uint32_t next_held; /* the next bin that has a span, plus 1; 0: none. Valid while this bin is on that list */
+    uint32_t next_held; /* the next bin that has a span, plus 1; 0: none. Valid while this bin is on
+                           that list */
     bool held;          /* this bin is on the list of bins that have a span */
 };
 
 struct thread_cache {
-    struct tri_cursor_ *cursors; /* CURSORS_MAX of them, beside the mutator where the inline fast path finds them */
+    struct tri_cursor_ *cursors; /* CURSORS_MAX of them, beside the mutator where the inline fast
+                                    path finds them */
     struct cache_bin *bins;      /* CURSORS_MAX */
-    uint32_t first_held;         /* number of a bin that has or had a span since the last flush, plus 1; 0: none */
+    uint32_t first_held;         /* number of a bin that has or had a span since the last flush,
+                                    plus 1; 0: none */
     struct page_cache pages;
 
-    /* Of runs that were closed since the last flush; the owner reads and adds, the collector takes them over in a hold. */
+    /* Of runs that were closed since the last flush; the owner reads and adds, the collector takes
+     * them over in a hold. */
     uint64_t objects;
     uint64_t bytes;
 };
@@ -40,8 +47,9 @@ struct cache_home {
 void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
                        struct cache_bin *bins);
 
-/* The next slot of cursor list, of slot_bytes, zeroed if the span's slots need that and zero is true; NULL if the span, or the lack of
- * one, has no free slot: then give it another by thread_cache_set_span. */
+/* The next slot of cursor list, of slot_bytes, zeroed if the span's slots need that and zero is
+ * true; NULL if the span, or the lack of one, has no free slot: then give it another by
+ * thread_cache_set_span. */
 char *thread_cache_take(struct thread_cache *cache, const struct span_table *table, uint32_t list,
                         bool zero);
 
@@ -51,7 +59,8 @@ struct span *thread_cache_drop_span(struct thread_cache *cache, uint32_t list);
 /* Let cursor list, which has no span, allocate from span, which the caller owned. */
 void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct span *span);
 
-/* Give everything back to where it came from: the unused rest of runs, spans, pages. Returns the bytes of free slots of these spans. */
+/* Give everything back to where it came from: the unused rest of runs, spans, pages. Returns the
+ * bytes of free slots of these spans. */
 size_t thread_cache_flush(struct thread_cache *cache, const struct cache_home *home);
 
 #endif

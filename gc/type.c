@@ -2,11 +2,12 @@
  *
  * Owns:       struct tri_type, the numbering of lists and cursors.
  * Invariants:
- *   [type.1] A type's head MUST be written before the type is returned, and never after; otherwise a fast path allocates slots of a wrong
- *            size.
- *   [type.2] A list MUST be initialised before its number can be read from list_count or sized_lists; otherwise a sweeper walks sets
- *            that are not there.
- *   [type.3] Objects that must lie at multiples of 16 MUST NOT go to mixed spans, whose header shifts them by 8.
+ *   [type.1] A type's head MUST be written before the type is returned, and never after; otherwise
+ *            a fast path allocates slots of a wrong size.
+ *   [type.2] A list MUST be initialised before its number can be read from list_count or
+ *            sized_lists; otherwise a sweeper walks sets that are not there.
+ *   [type.3] Objects that must lie at multiples of 16 MUST NOT go to mixed spans, whose header
+ *            shifts them by 8.
  * Locks:      takes TYPES, under it META.
  * Callers:    the public entry points, alloc.
  */
@@ -16,7 +17,8 @@
 
 #include "gc/assert.h"
 
-/* Append count lists, that of class first_class first. 0 where there are no more cursors or no memory. TYPES held. */
+/* Append count lists, that of class first_class first. 0 where there are no more cursors or no
+ * memory. TYPES held. */
 static uint32_t append_lists(struct type_table *table, uint32_t count, uint32_t first_class,
                              tri_type *type) LOCK_REQUIRES(table->lock)
 {
@@ -82,9 +84,10 @@ static const char *desc_problem(const tri_type_desc *desc)
         return "trailing elements cannot be traced by a function";
     }
     bool trailing_scanned = desc->trailing_layout.kind != TRI_LAYOUT_LEAF;
-    if (trailing_scanned && !(is_aligned(desc->size, WORD_BYTES) &&
-                              is_aligned(desc->trailing_size, WORD_BYTES))) {
-        return "size and trailing_size must be multiples of 8 where trailing elements hold references";
+    if (trailing_scanned &&
+        !(is_aligned(desc->size, WORD_BYTES) && is_aligned(desc->trailing_size, WORD_BYTES))) {
+        return "size and trailing_size must be multiples of 8 where trailing elements hold "
+               "references";
     }
     if ((desc->flags & TRI_TYPE_UNINITIALIZED) &&
         (trailing_scanned || desc->layout.kind != TRI_LAYOUT_LEAF)) {
@@ -103,7 +106,8 @@ static tri_result compile_layouts(tri_type *type, const tri_type_desc *desc,
         result = layout_compile(&type->trailing, &desc->trailing_layout, desc->trailing_size,
                                 default_encoding, meta, problem);
     }
-    type->scannable = layout_has_references(&type->layout) || layout_has_references(&type->trailing);
+    type->scannable =
+        layout_has_references(&type->layout) || layout_has_references(&type->trailing);
     return result;
 }
 

@@ -1,8 +1,9 @@
 /* type.h -- declared types, and the central lists that their objects' spans belong to.
  *
- * Lists and cursors are numbered alike: a mutator's cursor i allocates from spans of list i. Lists 0 to 67 belong to no type: list 0 has
- * all large objects, lists 1 to 67 the mixed spans by size class. A type has one list for single objects from its definition on, and 68
- * more, by size class, once it is allocated as an array or with trailing elements.
+ * Lists and cursors are numbered alike: a mutator's cursor i allocates from spans of list i. Lists
+ * 0 to 67 belong to no type: list 0 has all large objects, lists 1 to 67 the mixed spans by size
+ * class. A type has one list for single objects from its definition on, and 68 more, by size class,
+ * once it is allocated as an array or with trailing elements.
  */
 #ifndef GC_TYPE_H
 #define GC_TYPE_H
@@ -41,8 +42,10 @@ struct tri_type {
     const char *name;
 
     /* Atomic. */
-    uint32_t sized_lists;   /* the first of its lists by size class; 0: none yet. Released under TYPES */
-    uint32_t mixed_objects; /* objects allocated in mixed spans; from TYPE_PROMOTION_OBJECTS on it has spans of its own */
+    uint32_t sized_lists;   /* the first of its lists by size class; 0: none yet. Released under
+                               TYPES */
+    uint32_t mixed_objects; /* objects allocated in mixed spans; from TYPE_PROMOTION_OBJECTS on it
+                               has spans of its own */
 };
 
 struct type_table {
@@ -62,8 +65,8 @@ tri_result type_define(struct type_table *table, const struct tri_heap *heap,
                        const tri_encoding *default_encoding, const tri_type_desc *desc,
                        tri_type **type, const char **problem);
 
-/* The list for objects of type that take size_class, not being single; 0 where there are no more cursors or no memory, and the
- * objects must go to mixed spans. */
+/* The list for objects of type that take size_class, not being single; 0 where there are no more
+ * cursors or no memory, and the objects must go to mixed spans. */
 uint32_t type_sized_list(struct type_table *table, tri_type *type, unsigned size_class);
 
 static inline struct central_list *type_table_list(const struct type_table *table, uint32_t index)

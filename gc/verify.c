@@ -2,8 +2,10 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [verify.1] Every span in use MUST be in exactly one set once all caches are flushed; otherwise it is swept twice or never.
- *   [verify.2] Each page MUST be free or part of one span once all caches are flushed; otherwise it is handed out twice or lost.
+ *   [verify.1] Every span in use MUST be in exactly one set once all caches are flushed; otherwise
+ *              it is swept twice or never.
+ *   [verify.2] Each page MUST be free or part of one span once all caches are flushed; otherwise it
+ *              is handed out twice or lost.
  * Locks:      takes PAGES. All mutators are held, or there is no other thread.
  * Callers:    cycle where gcverify=1; tri_debug_verify; tests.
  */
@@ -39,8 +41,8 @@ static void each_span(struct tri_heap *heap, void (*function)(struct span *span,
 static void check_generation(const struct walk *walk, const struct span *span)
 {
     uint32_t behind = sweep_generation(walk->heap) - span->sweep_gen;
-    TRI_REQUIRE(behind == 0,
-                "gcverify: the span at page %u is %u generations behind", span->first, behind);
+    TRI_REQUIRE(behind == 0, "gcverify: the span at page %u is %u generations behind", span->first,
+                behind);
 }
 
 static void check_span(struct span *span, void *argument)
@@ -101,7 +103,8 @@ static void check_pages(const struct walk *walk)
     size_t taken = page_heap->pages.grown_pages - page_alloc_free_pages(&page_heap->pages);
     lock_release(&page_heap->pages.lock);
     TRI_REQUIRE(problem == NULL, "gcverify: page heap: %s", problem);
-    TRI_REQUIRE(walk->pages == taken, "gcverify: spans have %ju pages, %zu are taken", /* [verify.2] */
+    TRI_REQUIRE(walk->pages == taken,
+                "gcverify: spans have %ju pages, %zu are taken", /* [verify.2] */
                 (uintmax_t)walk->pages, taken);
 }
 

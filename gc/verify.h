@@ -12,7 +12,8 @@ enum verify_moment {
 /* Check every structure of the held heap. The first breach ends the process with a message. */
 void verify_heap(struct tri_heap *heap, enum verify_moment moment);
 
-/* Call function for each allocated object of the held heap whose caches are flushed, in address order. */
+/* Call function for each allocated object of the held heap whose caches are flushed, in address
+ * order. */
 void verify_each_object(struct tri_heap *heap,
                         void (*function)(tri_ref object, tri_type *type, size_t bytes,
                                          void *argument),

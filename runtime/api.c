@@ -2,8 +2,8 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [api.1] Misuse that can be seen MUST end the process with the name of the call and the cure, before anything is changed; otherwise it shows
- *           as damage somewhere else.
+ *   [api.1] Misuse that can be seen MUST end the process with the name of the call and the cure,
+ *           before anything is changed; otherwise it shows as damage somewhere else.
  * Locks:      none of its own.
  * Callers:    hosts.
  */
@@ -51,7 +51,7 @@ const char *tri_result_text(tri_result result)
     return "an unknown result";
 }
 
-/* ---- Heaps -------------------------------------------------------------------------------------------------------- */
+/* ---- Heaps ----------------------------------------------------------------------------------- */
 
 static void heap_require(const tri_heap *heap, const char *call)
 {
@@ -152,7 +152,8 @@ void tri_collect(tri_mutator *mutator)
 int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent)
 {
     heap_require(heap, "tri_set_gc_percent");
-    int32_t old = exchange_acq_rel(&heap->options.gc_percent, percent < 0 ? TRI_GC_PERCENT_OFF : percent);
+    int32_t old =
+        exchange_acq_rel(&heap->options.gc_percent, percent < 0 ? TRI_GC_PERCENT_OFF : percent);
     cycle_commit_goal(heap);
     return old;
 }
@@ -194,7 +195,7 @@ size_t tri_object_size(tri_heap *heap, const void *address)
     return object_find(heap, (uintptr_t)address, &place) ? place.bytes : 0;
 }
 
-/* ---- Types -------------------------------------------------------------------------------------------------------- */
+/* ---- Types ----------------------------------------------------------------------------------- */
 
 tri_result tri_type_define(tri_heap *heap, const tri_type_desc *desc, tri_type **type)
 {
@@ -229,7 +230,7 @@ size_t tri_type_stride(const tri_type *type)
     return type->stride;
 }
 
-/* ---- Mutators ----------------------------------------------------------------------------------------------------- */
+/* ---- Mutators -------------------------------------------------------------------------------- */
 
 tri_result tri_mutator_attach(tri_heap *heap, tri_mutator **mutator)
 {
@@ -291,7 +292,7 @@ tri_result tri_mutator_scan_c_stack(tri_mutator *mutator, bool on)
     return TRI_OK;
 }
 
-/* ---- Safepoints --------------------------------------------------------------------------------------------------- */
+/* ---- Safepoints ------------------------------------------------------------------------------ */
 
 void tri_safepoint_slow_(tri_mutator *mutator)
 {
@@ -319,7 +320,7 @@ void tri_blocking_end(tri_mutator *mutator)
     handshake_unblock(process);
 }
 
-/* ---- Allocation --------------------------------------------------------------------------------------------------- */
+/* ---- Allocation ------------------------------------------------------------------------------ */
 
 static void type_require(const tri_mutator *mutator, const tri_type *type, const char *call)
 {
@@ -366,9 +367,10 @@ static tri_ref alloc_sized(tri_mutator *mutator, tri_type *type, size_t head, si
 {
     size_t bytes;
     if (!object_bytes(head, count, each, &bytes)) {
-        TRI_REQUIRE(policy == ALLOC_OR_NULL,
-                    "%s: %zu elements of %zu bytes of type %s are over TRI_OBJECT_SIZE_MAX (%zu bytes)",
-                    call, count, each, type->name, TRI_OBJECT_SIZE_MAX);
+        TRI_REQUIRE(
+            policy == ALLOC_OR_NULL,
+            "%s: %zu elements of %zu bytes of type %s are over TRI_OBJECT_SIZE_MAX (%zu bytes)",
+            call, count, each, type->name, TRI_OBJECT_SIZE_MAX);
         return TRI_NULL;
     }
     return alloc_object(mutator, type, bytes, false, policy);
@@ -378,9 +380,10 @@ static void array_require(const tri_mutator *mutator, const tri_type *element, c
 {
     mutator_require(mutator, call);
     type_require(mutator, element, call);
-    TRI_REQUIRE(element->trailing_size == 0 && element->layout.kind != LAYOUT_TRACE,
-                "%s: type %s has trailing elements or a trace function, so that it cannot be an element",
-                call, element->name);
+    TRI_REQUIRE(
+        element->trailing_size == 0 && element->layout.kind != LAYOUT_TRACE,
+        "%s: type %s has trailing elements or a trace function, so that it cannot be an element",
+        call, element->name);
 }
 
 tri_ref tri_alloc_array(tri_mutator *mutator, tri_type *element, size_t count)
@@ -463,7 +466,7 @@ tri_ref tri_resize_array(tri_mutator *mutator, tri_type *element, tri_ref array,
     return grown;
 }
 
-/* ---- Stores ------------------------------------------------------------------------------------------------------- */
+/* ---- Stores ---------------------------------------------------------------------------------- */
 
 void tri_store_slow_(tri_mutator *mutator, const void *slot, tri_word word)
 {
@@ -484,17 +487,19 @@ void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word)
     struct object_place place;
     bool in_object = object_find(mutator->heap, (uintptr_t)slot, &place);
     TRI_REQUIRE(in_object || roots_has_global(process_heap_of(mutator->heap), slot),
-                "tri_store: the slot %p lies neither in an object of the mutator's heap nor in a global slot. "
+                "tri_store: the slot %p lies neither in an object of the mutator's heap nor in a "
+                "global slot. "
                 "Use a mutator of the heap that the object belongs to; a local needs no tri_store",
                 slot);
-    TRI_REQUIRE(is_aligned((uintptr_t)slot, WORD_BYTES), "tri_store: the slot %p is not aligned to 8",
-                slot);
+    TRI_REQUIRE(is_aligned((uintptr_t)slot, WORD_BYTES),
+                "tri_store: the slot %p is not aligned to 8", slot);
     const tri_encoding *encoding = &mutator->heap->options.value_encoding;
     if (encoding_is_reference(encoding, word)) {
         uintptr_t address = encoding_address(encoding, word);
         TRI_REQUIRE(!address_space_contains(&mutator->heap->page_heap.space, address) ||
                         object_find(mutator->heap, address, &place),
-                    "tri_store: the reference %p leads to no object; it was collected because no root held it",
+                    "tri_store: the reference %p leads to no object; it was collected because no "
+                    "root held it",
                     (void *)address);
     }
 }
@@ -524,7 +529,7 @@ void tri_written(tri_mutator *mutator, tri_ref reference)
     TRI_ASSERT(!barrier_is_on(mutator));
 }
 
-/* ---- Roots -------------------------------------------------------------------------------------------------------- */
+/* ---- Roots ----------------------------------------------------------------------------------- */
 
 void tri_visit_ref(tri_visitor *visitor, const void *reference)
 {
@@ -608,7 +613,7 @@ void tri_handle_destroy(tri_mutator *mutator, tri_handle *handle)
     roots_destroy_handle(process_heap_of(mutator->heap), handle);
 }
 
-/* ---- Observation -------------------------------------------------------------------------------------------------- */
+/* ---- Observation ----------------------------------------------------------------------------- */
 
 tri_result tri_stats_read(tri_heap *heap, tri_stats *stats)
 {
@@ -643,8 +648,8 @@ static void flush_one(struct tri_mutator *mutator, void *unused)
     cycle_flush_mutator(mutator);
 }
 
-/* Bring the held heap into the state that a cycle begins with: all spans swept (the background sweeper is no mutator, and a hold does not
- * stop it), all caches flushed. */
+/* Bring the held heap into the state that a cycle begins with: all spans swept (the background
+ * sweeper is no mutator, and a hold does not stop it), all caches flushed. */
 static void settle_held(tri_heap *heap)
 {
     sweep_finish(heap);

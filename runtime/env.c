@@ -2,8 +2,8 @@
  *
  * Owns:       the names of variables and keys; docs/tuning.md is checked against the tables here.
  * Invariants:
- *   [env.1] A value that cannot be understood MUST leave the option as it was and be reported with what was expected; otherwise a user tunes
- *           what nobody reads.
+ *   [env.1] A value that cannot be understood MUST leave the option as it was and be reported with
+ *           what was expected; otherwise a user tunes what nobody reads.
  * Locks:      none; not beside setenv().
  * Callers:    tri_heap_options_init.
  */
@@ -61,8 +61,9 @@ static int unit_shift(const char *unit)
     static const struct {
         const char *unit;
         int shift;
-    } units[] = {{"", 0},    {"B", 0},   {"K", 10},  {"KB", 10},  {"KiB", 10}, {"M", 20}, {"MB", 20},
-                 {"MiB", 20}, {"G", 30}, {"GB", 30}, {"GiB", 30}, {"T", 40},   {"TB", 40}, {"TiB", 40}};
+    } units[] = {{"", 0},     {"B", 0},   {"K", 10},   {"KB", 10}, {"KiB", 10},
+                 {"M", 20},   {"MB", 20}, {"MiB", 20}, {"G", 30},  {"GB", 30},
+                 {"GiB", 30}, {"T", 40},  {"TB", 40},  {"TiB", 40}};
     for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
         if (strcmp(unit, units[i].unit) == 0) {
             return units[i].shift;
@@ -161,7 +162,8 @@ static const struct variable variables[] = {
     {"GOGC", parse_gc_percent, "a percentage such as 100, or off"},
     {"GOMEMLIMIT", parse_memory_limit, "a size such as 2GiB, 512MiB or 1073741824, or off"},
     {"MEMLIMIT", parse_memory_limit, "a size such as 2G, 2GiB, 512MiB or 1073741824, or off"},
-    {"GCMARKERS", parse_markers, "a number of threads from 1 to 1024, or 0 for as many as processors"},
+    {"GCMARKERS", parse_markers,
+     "a number of threads from 1 to 1024, or 0 for as many as processors"},
     {"GCTRACE", parse_trace, "0 or 1"},
 };
 
@@ -173,7 +175,8 @@ static const struct variable debug_keys[] = {
     {"gcstress", parse_stress, "a number: a cycle at every so many slow paths, or 0"},
 };
 
-/* Keys of GODEBUG that mean something here; it belongs to others too, so that unknown ones are passed over. */
+/* Keys of GODEBUG that mean something here; it belongs to others too, so that unknown ones are
+ * passed over. */
 static const struct variable go_debug_keys[] = {
     {"gctrace", parse_trace, "0 or 1"},
 };
@@ -181,8 +184,9 @@ static const struct variable go_debug_keys[] = {
 static void complain(const char *name, const char *value, const char *expected)
 {
     char line[512];
-    (void)snprintf(line, sizeof line, "trillium: %s=%s is not understood: expected %s; the default holds",
-                   name, value, expected);
+    (void)snprintf(line, sizeof line,
+                   "trillium: %s=%s is not understood: expected %s; the default holds", name, value,
+                   expected);
     port_log(NULL, line);
 }
 
@@ -230,7 +234,8 @@ static void read_keys(tri_heap_options *options, const struct key_list *list)
         size_t length = strcspn(text, ",");
         char item[128];
         if (length >= sizeof item) {
-            complain(list->variable, text, "keys of fewer than 128 characters, separated by commas");
+            complain(list->variable, text,
+                     "keys of fewer than 128 characters, separated by commas");
             return;
         }
         memcpy(item, text, length);

@@ -1,8 +1,10 @@
 /* gctrace.c -- one line a cycle, for people and for the tools made for Go's log.
  *
- * Owns:       the format. tests/golden/gctrace checks it with the expressions by which public tools parse it.
+ * Owns:       the format. tests/golden/gctrace checks it with the expressions by which public tools
+ *             parse it.
  * Invariants:
- *   [gctrace.1] Nothing MUST be added before " P"; otherwise parsers of Go's log do not recognise the line.
+ *   [gctrace.1] Nothing MUST be added before " P"; otherwise parsers of Go's log do not recognise
+ *               the line.
  * Locks:      none; called with CYCLE held, which guards the figures.
  * Callers:    cycle through port.h.
  */
@@ -34,8 +36,9 @@ void gctrace_format_ms(uint64_t ns, char text[24])
                    (uintmax_t)(us % scale));
 }
 
-/* The clock part: what the mutators waited for the hold, marking, and the release; and each as processor time. While mutators are held, they
- * wait for all of it, as under Go's gcstoptheworld=1. */
+/* The clock part: what the mutators waited for the hold, marking, and the release; and each as
+ * processor time. While mutators are held, they wait for all of it, as under Go's
+ * gcstoptheworld=1. */
 static void format_times(const struct cycle_figures *figures, char *text, size_t bytes)
 {
     char clock[3][24];
@@ -64,8 +67,9 @@ void gctrace_format(const struct cycle_figures *figures, char line[GCTRACE_LINE_
                    (int)(figures->utilization * 100), times,
                    (uintmax_t)(figures->heap_before / MIB), (uintmax_t)(figures->heap_after / MIB),
                    (uintmax_t)(figures->marked_bytes / MIB), (uintmax_t)(goal / MIB),
-                   (uintmax_t)(figures->stack_bytes / MIB), (uintmax_t)(figures->global_bytes / MIB),
-                   figures->processors, figures->forced ? " (forced)" : "");
+                   (uintmax_t)(figures->stack_bytes / MIB),
+                   (uintmax_t)(figures->global_bytes / MIB), figures->processors,
+                   figures->forced ? " (forced)" : "");
 }
 
 void port_cycle_ended(struct tri_heap *heap)

@@ -1,19 +1,24 @@
 /* handshake.c -- numbered handshakes, and the hold, which is one whose answer lasts.
  *
  * Owns:       struct handshake_state; the states of mutators.
- * Idea:       the collector asks each mutator by itself: it sets the mutator's poll word, and takes it as soon as it is blocked. A running
- *             mutator that sees the word becomes blocked at its safepoint, is taken, and runs on when it is let go. No mutator waits
- *             for another one's answer.
+ * Idea:       the collector asks each mutator by itself: it sets the mutator's poll word, and takes
+ *             it as soon as it is blocked. A running mutator that sees the word becomes blocked at
+ *             its safepoint, is taken, and runs on when it is let go. No mutator waits for another
+ *             one's answer.
  * Invariants:
- *   [handshake.1] A mutator that becomes blocked after it was asked MUST tell the collector; otherwise both sleep for ever. The mutator
- *                 writes its state and then reads the poll word, the collector writes the poll word and then reads the state, all
+ *   [handshake.1] A mutator that becomes blocked after it was asked MUST tell the collector;
+ *                 otherwise both sleep for ever. The mutator writes its state and then reads the
+ *                 poll word, the collector writes the poll word and then reads the state, all
  *                 sequentially consistent: at least one sees the other's write.
- *   [handshake.2] A mutator MUST leave MUTATOR_BLOCKED by compare-and-swap; otherwise it runs while the collector acts for it.
- *   [handshake.3] What the mutator wrote before it became blocked MUST be visible to whoever takes it, and back; otherwise its roots are read
- *                 half written. The compare-and-swaps of the state order both.
- *   [handshake.4] Attaching MUST wait while the heap is held; otherwise a mutator runs that the hold has not counted.
- *   [handshake.5] A blocked mutator of which an answer is wanted MUST stay blocked until it was taken and let go; otherwise the hold may
- *                 never catch it.
+ *   [handshake.2] A mutator MUST leave MUTATOR_BLOCKED by compare-and-swap; otherwise it runs while
+ *                 the collector acts for it.
+ *   [handshake.3] What the mutator wrote before it became blocked MUST be visible to whoever takes
+ *                 it, and back; otherwise its roots are read half written. The compare-and-swaps of
+ *                 the state order both.
+ *   [handshake.4] Attaching MUST wait while the heap is held; otherwise a mutator runs that the
+ *                 hold has not counted.
+ *   [handshake.5] A blocked mutator of which an answer is wanted MUST stay blocked until it was
+ *                 taken and let go; otherwise the hold may never catch it.
  * Locks:      HANDSHAKE.
  * Callers:    mutators at safepoints, blocking regions, attach and detach; cycle through port.h.
  */
@@ -84,15 +89,17 @@ static void tell(struct process_mutator *mutator)
 void handshake_block(struct process_mutator *mutator)
 {
     TRI_ASSERT(handshake_is_running(mutator));
-    /* [handshake.1]; its release half pairs with the acquire half of the exchange in take [handshake.3] */
+    /* [handshake.1]; its release half pairs with the acquire half of the exchange in take
+     * [handshake.3] */
     store_seq_cst(&mutator->state, (uint32_t)MUTATOR_BLOCKED);
     if (load_seq_cst(&mutator->mutator.head.poll) != 0) { /* pairs with the store in ask */
         tell(mutator);
     }
 }
 
-/* True where the mutator is running again. Not while an answer is wanted of it: else a mutator that is blocked for a moment only slips
- * through each time, and the collector waits for ever [handshake.5]. */
+/* True where the mutator is running again. Not while an answer is wanted of it: else a mutator that
+ * is blocked for a moment only slips through each time, and the collector waits for ever
+ * [handshake.5]. */
 static bool try_unblock(struct process_mutator *mutator)
 {
     if (load_seq_cst(&mutator->mutator.head.poll) != 0) {
@@ -140,7 +147,8 @@ static void let_go(struct process_mutator *mutator)
     store_release(&mutator->state, (uint32_t)MUTATOR_BLOCKED);
 }
 
-/* Take every mutator that is blocked and has not answered. True where all have answered. HANDSHAKE held. */
+/* Take every mutator that is blocked and has not answered. True where all have answered. HANDSHAKE
+ * held. */
 static bool collect_answers(struct handshake_state *handshake) LOCK_REQUIRES(handshake->lock)
 {
     bool all = true;

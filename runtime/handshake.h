@@ -1,4 +1,5 @@
-/* handshake.h -- how the collector reaches mutators, and how they become running, blocked and taken. */
+/* handshake.h -- how the collector reaches mutators, and how they become running, blocked and
+ * taken. */
 #ifndef RUNTIME_HANDSHAKE_H
 #define RUNTIME_HANDSHAKE_H
 

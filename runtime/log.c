@@ -2,7 +2,8 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [log.1] A line MUST be written by one call; otherwise lines of several heaps and of the host run into each other.
+ *   [log.1] A line MUST be written by one call; otherwise lines of several heaps and of the host
+ *           run into each other.
  * Locks:      takes LOG where a host's function gets the lines.
  * Callers:    anyone.
  */

@@ -1,11 +1,14 @@
 /* mutator.c -- a mutator's life: attached, bound, parked, detached.
  *
- * Owns:       the mappings of mutators. They are used again for later mutators and unmapped only with the heap, so that a use after detach
- *             finds a dead signature, not a hole.
+ * Owns:       the mappings of mutators. They are used again for later mutators and unmapped only
+ *             with the heap, so that a use after detach finds a dead signature, not a hole.
  * Invariants:
- *   [mutator.1] A mutator MUST give its cache back before it leaves the list; otherwise its spans are in no set and never swept.
- *   [mutator.2] A mutator's thread that ends MUST detach it; otherwise the next hold waits for ever ([thread.2]).
- *   [mutator.3] Cursors of a mutator that is not attached MUST be empty; otherwise a use after detach allocates by the inline fast path.
+ *   [mutator.1] A mutator MUST give its cache back before it leaves the list; otherwise its spans
+ *               are in no set and never swept.
+ *   [mutator.2] A mutator's thread that ends MUST detach it; otherwise the next hold waits for ever
+ *               ([thread.2]).
+ *   [mutator.3] Cursors of a mutator that is not attached MUST be empty; otherwise a use after
+ *               detach allocates by the inline fast path.
  * Locks:      HANDSHAKE.
  * Callers:    the public entry points; the end of a thread.
  */
@@ -73,7 +76,8 @@ static void thread_ends(struct thread_binding *binding)
     if (!handshake_is_running(mutator)) {
         handshake_unblock(mutator);
     }
-    /* Frames lay on the stack that is going away; the scanner may look at what the host has freed. */
+    /* Frames lay on the stack that is going away; the scanner may look at what the host has
+     * freed. */
     mutator->mutator.head.frames = NULL;
     mutator_detach(mutator);
 }
@@ -116,8 +120,9 @@ void mutator_detach(struct process_mutator *mutator)
     } else {
         thread_binding_remove(&mutator->binding);
     }
-    TRI_REQUIRE(mutator->mutator.head.frames == NULL,
-                "tri_mutator_detach: a TRI_FRAME of the mutator is still open; leave its block first");
+    TRI_REQUIRE(
+        mutator->mutator.head.frames == NULL,
+        "tri_mutator_detach: a TRI_FRAME of the mutator is still open; leave its block first");
     cycle_flush_mutator(&mutator->mutator); /* [mutator.1] [mutator.3] */
     handshake_remove(heap, mutator);
     store_relaxed(&mutator->thread, (uintptr_t)0);
@@ -127,8 +132,8 @@ void mutator_detach(struct process_mutator *mutator)
 
 void mutator_park(struct process_mutator *mutator)
 {
-    TRI_REQUIRE(!mutator->scan_c_stack,
-                "tri_mutator_park: a mutator that scans the C stack conservatively cannot leave its thread");
+    TRI_REQUIRE(!mutator->scan_c_stack, "tri_mutator_park: a mutator that scans the C stack "
+                                        "conservatively cannot leave its thread");
     cycle_flush_mutator(&mutator->mutator);
     thread_binding_remove(&mutator->binding);
     handshake_block(mutator);
@@ -140,7 +145,8 @@ tri_result mutator_resume(struct process_mutator *mutator)
 {
     struct process_heap *heap = process_heap_of(mutator->mutator.heap);
     uintptr_t parked = 0;
-    if (mutator_current(heap) != NULL || !cas_relaxed(&mutator->thread, &parked, port_thread_id())) {
+    if (mutator_current(heap) != NULL ||
+        !cas_relaxed(&mutator->thread, &parked, port_thread_id())) {
         return TRI_E_STATE;
     }
     handshake_unblock(mutator);
@@ -154,7 +160,8 @@ tri_result mutator_resume(struct process_mutator *mutator)
 
 void mutator_require(const tri_mutator *mutator, const char *call)
 {
-    TRI_REQUIRE(mutator != NULL, "%s: the mutator is NULL; attach one with tri_mutator_attach", call);
+    TRI_REQUIRE(mutator != NULL, "%s: the mutator is NULL; attach one with tri_mutator_attach",
+                call);
     TRI_REQUIRE(mutator->signature != MUTATOR_DETACHED,
                 "%s: the mutator %p was detached; attach another with tri_mutator_attach", call,
                 (const void *)mutator);

@@ -13,7 +13,8 @@ tri_result mutator_resume(struct process_mutator *mutator);
 /* The calling thread's mutator in heap; NULL if it has none. */
 struct process_mutator *mutator_current(const struct process_heap *heap);
 
-/* End the process where the mutator may not be used by the calling thread now; call names the entry point. */
+/* End the process where the mutator may not be used by the calling thread now; call names the entry
+ * point. */
 void mutator_require(const tri_mutator *mutator, const char *call);
 
 /* Unmap all mutators that were ever attached; none is any more. */

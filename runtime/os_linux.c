@@ -2,8 +2,10 @@
  *
  * Owns:       nothing: every mapping belongs to its caller.
  * Invariants:
- *   [os_linux.1] A reservation MUST NOT be accessible before it is committed; otherwise a stray store is not noticed.
- *   [os_linux.2] errno MUST be left as it was; otherwise an allocation between a host's system call and its look at errno confuses it.
+ *   [os_linux.1] A reservation MUST NOT be accessible before it is committed; otherwise a stray
+ *                store is not noticed.
+ *   [os_linux.2] errno MUST be left as it was; otherwise an allocation between a host's system call
+ *                and its look at errno confuses it.
  * Locks:      none.
  * Callers:    gc/ through port.h; any thread.
  */
@@ -19,12 +21,12 @@
 #include "gc/port.h"
 
 #ifndef PR_SET_VMA
-#define PR_SET_VMA 0x53564d41
+#define PR_SET_VMA           0x53564d41
 #define PR_SET_VMA_ANON_NAME 0
 #endif
 
-/* Under a sanitizer, whose shadow memory takes most of the address space and which may touch the shadow of what is mapped, large reservations
- * cost time and may fail. */
+/* Under a sanitizer, whose shadow memory takes most of the address space and which may touch the
+ * shadow of what is mapped, large reservations cost time and may fail. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZER_SPACE_LIMIT (64 * GIB)
 #elif defined(__has_feature)
@@ -58,7 +60,8 @@ size_t port_address_space_limit(void)
     return size_min(bytes, SANITIZER_SPACE_LIMIT);
 }
 
-/* Let /proc/self/maps say whose the mapping is. Kernels without that option refuse, which does not matter. */
+/* Let /proc/self/maps say whose the mapping is. Kernels without that option refuse, which does not
+ * matter. */
 static void name_mapping(void *address, size_t bytes, const char *name)
 {
     (void)prctl(PR_SET_VMA, PR_SET_VMA_ANON_NAME, (uintptr_t)address, bytes, (uintptr_t)name);
@@ -66,7 +69,8 @@ static void name_mapping(void *address, size_t bytes, const char *name)
 
 static void *map_reserved(size_t bytes)
 {
-    void *address = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *address =
+        mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return address == MAP_FAILED ? NULL : address; /* [os_linux.1] */
 }
 

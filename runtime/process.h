@@ -1,5 +1,5 @@
-/* process.h -- what a heap and a mutator are to the process: struct process_heap and struct process_mutator. No functions but the
- * conversions.
+/* process.h -- what a heap and a mutator are to the process: struct process_heap and struct
+ * process_mutator. No functions but the conversions.
  */
 #ifndef RUNTIME_PROCESS_H
 #define RUNTIME_PROCESS_H
@@ -22,15 +22,18 @@ enum mutator_state {
     MUTATOR_TAKEN = 3    /* the collector acts for it, or holds it */
 };
 
-/* Words of registers and of the collector's own frames that a blocked thread's extent keeps a copy of. */
+/* Words of registers and of the collector's own frames that a blocked thread's extent keeps a copy
+ * of. */
 #define STACK_COPY_WORDS 320
 
-/* Where a thread's conservative roots are. Written by the mutator's thread before it becomes blocked, read by whoever takes it. */
+/* Where a thread's conservative roots are. Written by the mutator's thread before it becomes
+ * blocked, read by whoever takes it. */
 struct stack_extent {
     const char *top;    /* the end from which the stack grows; NULL: not scanned */
     const char *bottom; /* the frame of the entry point: what lies above stays as it is */
     size_t copy_count;
-    uintptr_t copy[STACK_COPY_WORDS]; /* what lay below, and a little above, when it was published */
+    uintptr_t copy[STACK_COPY_WORDS]; /* what lay below, and a little above, when it was
+                                         published */
     void *fake_stack;                 /* AddressSanitizer's, NULL without one */
 };
 
@@ -41,7 +44,8 @@ struct process_mutator {
     /* Guarded by HANDSHAKE. */
     struct process_mutator *next;
     struct process_mutator *previous;
-    uint64_t answered; /* number of the last handshake that it answered, or that was answered for it */
+    uint64_t answered; /* number of the last handshake that it answered, or that was answered for
+                          it */
 
     uint32_t state;   /* atomic; enum mutator_state, see above */
     uintptr_t thread; /* atomic: port_thread_id of the thread it is bound to; 0: parked */

@@ -2,7 +2,8 @@
  *
  * Owns:       struct roots_state.
  * Invariants:
- *   [roots.1] Every root of every mutator MUST be reported while the mutator is taken; otherwise what it stores next is missed.
+ *   [roots.1] Every root of every mutator MUST be reported while the mutator is taken; otherwise
+ *             what it stores next is missed.
  * Locks:      ROOTS.
  * Callers:    the public entry points; mark through port.h.
  */

@@ -2,7 +2,8 @@
  *
  * Owns:       nothing: the states are handshake.c's.
  * Invariants:
- *   [safepoint.1] A mutator's stack MUST be published before it becomes blocked; otherwise the collector scans where it was once.
+ *   [safepoint.1] A mutator's stack MUST be published before it becomes blocked; otherwise the
+ *                 collector scans where it was once.
  * Locks:      HANDSHAKE inside handshake.c.
  * Callers:    the mutator's thread: the public entry points, alloc and cycle through port.h.
  */
@@ -31,7 +32,8 @@ void port_blocking_end(struct tri_mutator *mutator)
 
 void port_safepoint(struct tri_mutator *mutator)
 {
-    /* Relaxed: whoever asked waits until this is seen; what orders the rest is the state [handshake.1]. */
+    /* Relaxed: whoever asked waits until this is seen; what orders the rest is the state
+     * [handshake.1]. */
     if (TRI_UNLIKELY(load_relaxed(&mutator->head.poll) != 0)) {
         port_blocking_begin(mutator);
         port_blocking_end(mutator);

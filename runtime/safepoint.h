@@ -4,7 +4,8 @@
 
 #include "runtime/handshake.h"
 
-/* As port_blocking_begin, for an entry point that returns to the host while the mutator is blocked: entry_frame is its frame address. */
+/* As port_blocking_begin, for an entry point that returns to the host while the mutator is blocked:
+ * entry_frame is its frame address. */
 void safepoint_block(struct process_mutator *mutator, const void *entry_frame);
 
 #endif

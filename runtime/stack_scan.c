@@ -2,10 +2,13 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [stack_scan.1] What callee-saved registers held when the host called MUST be in the extent's copy or above its bottom; otherwise a
- *                  reference that the caller keeps in a register only is lost. The collector's functions may have pushed such registers
- *                  into their own frames, which are gone once the entry point has returned: hence the copy of these frames.
- *   [stack_scan.2] Under AddressSanitizer, frames on its fake stack MUST be scanned as well; otherwise a local that was moved there is lost.
+ *   [stack_scan.1] What callee-saved registers held when the host called MUST be in the extent's
+ *                  copy or above its bottom; otherwise a reference that the caller keeps in a
+ *                  register only is lost. The collector's functions may have pushed such registers
+ *                  into their own frames, which are gone once the entry point has returned: hence
+ *                  the copy of these frames.
+ *   [stack_scan.2] Under AddressSanitizer, frames on its fake stack MUST be scanned as well;
+ *                  otherwise a local that was moved there is lost.
  * Locks:      none.
  * Callers:    mutators before they block (publish), the collector (scan).
  */
@@ -14,9 +17,10 @@
 #include "gc/assert.h"
 #include "gc/scan.h"
 
-/* The scan reads whole stacks: poisoned red zones between the locals of other functions, and words that the thread, which is inside a
- * blocking region, may be writing. Both are the nature of a conservative scan: any word it sees is only a candidate, and one that changes
- * meanwhile was not a root at the time of blocking, since the promise of a blocking region is not to touch the heap. */
+/* The scan reads whole stacks: poisoned red zones between the locals of other functions, and words
+ * that the thread, which is inside a blocking region, may be writing. Both are the nature of a
+ * conservative scan: any word it sees is only a candidate, and one that changes meanwhile was not a
+ * root at the time of blocking, since the promise of a blocking region is not to touch the heap. */
 #define SCANS_FOREIGN_STACK __attribute__((no_sanitize("address", "thread", "undefined")))
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -79,11 +83,12 @@ const char *stack_scan_top(void)
     return known ? (const char *)lowest + bytes : NULL;
 }
 
-/* Bytes above an entry point's frame address that its frame can reach: where frame records lie at the lower end of a frame, saved registers
- * are above them. */
+/* Bytes above an entry point's frame address that its frame can reach: where frame records lie at
+ * the lower end of a frame, saved registers are above them. */
 #define ENTRY_FRAME_BYTES 512
 
-/* Copy the words of the stack from below this function's caller to a little above entry_frame. Not inlined: its frame lies below. */
+/* Copy the words of the stack from below this function's caller to a little above entry_frame. Not
+ * inlined: its frame lies below. */
 SCANS_FOREIGN_STACK TRI_NOINLINE static void copy_frames(struct stack_extent *extent,
                                                          const char *entry_frame)
 {
@@ -93,21 +98,24 @@ SCANS_FOREIGN_STACK TRI_NOINLINE static void copy_frames(struct stack_extent *ex
     size_t count = (size_t)(to - from) / WORD_BYTES;
     TRI_ASSERT(from < to && count <= STACK_COPY_WORDS); /* [stack_scan.1] */
     for (size_t i = 0; i < count; i++) {
-        extent->copy[i] = *(const volatile uintptr_t *)(const volatile void *)(from + i * WORD_BYTES);
+        extent->copy[i] =
+            *(const volatile uintptr_t *)(const volatile void *)(from + i * WORD_BYTES);
     }
     extent->copy_count = count;
 }
 
 void stack_scan_publish(struct stack_extent *extent, const void *entry_frame)
 {
-    __builtin_unwind_init(); /* [stack_scan.1]: every callee-saved register is now in this frame or above it */
+    __builtin_unwind_init(); /* [stack_scan.1]: every callee-saved register is now in this frame or
+                                above it */
     extent->bottom = (const char *)align_down((uintptr_t)entry_frame, WORD_BYTES);
     extent->fake_stack = current_fake_stack();
     copy_frames(extent, extent->bottom);
 }
 
 /* Candidates in [begin, end), each read once. */
-SCANS_FOREIGN_STACK static void scan_words(struct marker *marker, const char *begin, const char *end)
+SCANS_FOREIGN_STACK static void scan_words(struct marker *marker, const char *begin,
+                                           const char *end)
 {
     for (const char *at = begin; at + WORD_BYTES <= end; at += WORD_BYTES) {
         shade(marker, *(const volatile uintptr_t *)(const volatile void *)at);

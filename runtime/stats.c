@@ -2,7 +2,8 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [stats.1] mallocs - frees MUST be heap_objects, and sys the sum of its parts; otherwise nobody trusts any of them.
+ *   [stats.1] mallocs - frees MUST be heap_objects, and sys the sum of its parts; otherwise nobody
+ *             trusts any of them.
  * Locks:      takes HANDSHAKE, ROOTS, PAGES, one after the other.
  * Callers:    tri_stats_read.
  */
@@ -15,7 +16,8 @@
 
 static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
 {
-    /* Frees first: an object is counted as allocated before it is counted as freed, so the difference is not negative. */
+    /* Frees first: an object is counted as allocated before it is counted as freed, so the
+     * difference is not negative. */
     stats->frees = load_relaxed(&counters->freed_objects);
     uint64_t freed_bytes = load_relaxed(&counters->freed_bytes);
     stats->mallocs = load_relaxed(&counters->allocated_objects);

@@ -1,11 +1,13 @@
 /* thread.c -- the thread half of gc/port.h on POSIX threads, and bindings.
  *
- * Owns:       one pthread key for the process, which is all the process-wide state that Trillium has: the end of a thread is
- *             announced by keys only, and a key for each heap would limit a process to some thousand heaps (docs/decisions.md,
- *             "One key").
+ * Owns:       one pthread key for the process, which is all the process-wide state that Trillium
+ *             has: the end of a thread is announced by keys only, and a key for each heap would
+ *             limit a process to some thousand heaps (docs/decisions.md, "One key").
  * Invariants:
- *   [thread.1] Threads of the collector MUST have every signal blocked; otherwise a host's handler runs on a thread the host does not know.
- *   [thread.2] A thread's end MUST leave no binding; otherwise a mutator outlives its thread, and the next hold waits for it for ever.
+ *   [thread.1] Threads of the collector MUST have every signal blocked; otherwise a host's handler
+ *              runs on a thread the host does not know.
+ *   [thread.2] A thread's end MUST leave no binding; otherwise a mutator outlives its thread, and
+ *              the next hold waits for it for ever.
  * Locks:      none.
  * Callers:    gc/lock.c through port.h; mutator.c, workers.c.
  */
@@ -115,7 +117,8 @@ static void thread_ends(void *first)
 static void create_key(void)
 {
     int error = pthread_key_create(&binding_key, thread_ends);
-    TRI_REQUIRE(error == 0, "pthread_key_create failed with error %d: the process has used up its thread keys",
+    TRI_REQUIRE(error == 0,
+                "pthread_key_create failed with error %d: the process has used up its thread keys",
                 error);
 }
 

@@ -6,7 +6,8 @@
 
 #include "gc/base.h"
 
-/* Start function(argument) on a thread that takes no signals. False where the system refuses; *thread is then untouched. */
+/* Start function(argument) on a thread that takes no signals. False where the system refuses;
+ * *thread is then untouched. */
 bool thread_start(pthread_t *thread, void *(*function)(void *), void *argument, const char *name);
 
 /* Something that a thread has until it ends. */

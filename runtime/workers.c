@@ -2,9 +2,10 @@
  *
  * Owns:       struct workers_state.
  * Invariants:
- *   [workers.1] port_run_parallel MUST NOT return before each thread that took part has ended its part; otherwise a marker works on
- *               while mutators run.
- *   [workers.2] A wake-up MUST NOT be lost between a look for work and the sleep; otherwise spans stay unswept until somebody needs them.
+ *   [workers.1] port_run_parallel MUST NOT return before each thread that took part has ended its
+ *               part; otherwise a marker works on while mutators run.
+ *   [workers.2] A wake-up MUST NOT be lost between a look for work and the sleep; otherwise spans
+ *               stay unswept until somebody needs them.
  * Locks:      MARK for markers, SWEEP for the sweeper; neither is held while they work.
  * Callers:    cycle through port.h; destruction of the heap.
  */

@@ -10,15 +10,17 @@
 TRI_BEGIN_DECLS
 
 /**
- * Hold all mutators and check every structure of the heap: spans, bitmaps, counts, page heap, central lists. The first breach
- * ends the process with a message that says which invariant, where, and what was found.
+ * Hold all mutators and check every structure of the heap: spans, bitmaps, counts, page heap,
+ * central lists. The first breach ends the process with a message that says which invariant, where,
+ * and what was found.
  *
  * Threads: the mutator's own, running.  Cost: a walk over the heap's metadata.
  */
 TRI_API void tri_debug_verify(tri_mutator *mutator);
 
 /**
- * Hold all other mutators at their safepoints until ::tri_debug_release. The caller must not allocate or collect meanwhile.
+ * Hold all other mutators at their safepoints until ::tri_debug_release. The caller must not
+ * allocate or collect meanwhile.
  *
  * Threads: the mutator's own, running.
  */
@@ -31,8 +33,9 @@ TRI_API void tri_debug_release(tri_mutator *mutator);
 typedef void tri_object_function(tri_ref object, tri_type *type, size_t bytes, void *argument);
 
 /**
- * Call @p function for every object that was allocated and not yet swept, in address order, during a hold. Objects that became
- * unreachable since the last cycle are among them: collect first to see only the live.
+ * Call @p function for every object that was allocated and not yet swept, in address order, during
+ * a hold. Objects that became unreachable since the last cycle are among them: collect first to see
+ * only the live.
  *
  * Threads: the one that holds.
  */

@@ -26,19 +26,22 @@ typedef enum tri_oom_action {
 /** What is known when memory is exhausted. All sizes in bytes. */
 typedef struct tri_oom_info {
     size_t requested;   /**< what the allocation needed, rounded up as the heap would have */
-    size_t heap_live;   /**< live after the collection that came before this call, plus allocated since */
+    size_t heap_live;   /**< live after the collection that came before this call, plus allocated
+                             since */
     size_t heap_in_use; /**< in spans that hold at least one object */
-    size_t heap_limit;  /**< the heap's address space: the options' max_heap or what the system allowed */
+    size_t heap_limit;  /**< the heap's address space: the options' max_heap or what the system
+                             allowed */
     const char *type_name;
 } tri_oom_info;
 
 /**
- * Called when a collection did not free enough for an allocation. It runs on the allocating thread, whose mutator it may
- * use to drop references, not to allocate.
+ * Called when a collection did not free enough for an allocation. It runs on the allocating thread,
+ * whose mutator it may use to drop references, not to allocate.
  */
 typedef tri_oom_action tri_oom_handler(tri_heap *heap, const tri_oom_info *info, void *argument);
 
-/** Receives one line of the log, without a line end. Called on any thread, never two at a time for one heap. */
+/** Receives one line of the log, without a line end. Called on any thread, never two at a time for
+ * one heap. */
 typedef void tri_log_function(const char *line, void *argument);
 
 /** GOGC's "off" for tri_heap_options.gc_percent and ::tri_set_gc_percent. */
@@ -48,23 +51,32 @@ typedef void tri_log_function(const char *line, void *argument);
 #define TRI_MEMORY_LIMIT_OFF INT64_MAX
 
 /**
- * How a heap behaves. Always begin with ::tri_heap_options_init; later versions append fields, and `size` tells the library
- * which of them a host knows. Each field that an environment variable also sets is listed in docs/tuning.md.
+ * How a heap behaves. Always begin with ::tri_heap_options_init; later versions append fields, and
+ * `size` tells the library which of them a host knows. Each field that an environment variable also
+ * sets is listed in docs/tuning.md.
  */
 typedef struct tri_heap_options {
     size_t size;          /**< sizeof(tri_heap_options), set by ::tri_heap_options_init */
-    int32_t gc_percent;   /**< GOGC: how much may be allocated before the next cycle, in percent of what is live; 100 */
+    int32_t gc_percent;   /**< GOGC: how much may be allocated before the next cycle, in percent of
+                               what is live; 100 */
     int64_t memory_limit; /**< MEMLIMIT: bytes the heap should stay under; ::TRI_MEMORY_LIMIT_OFF */
-    size_t max_heap;      /**< address space for objects; 0: the smaller of 1 TiB and 8 times physical memory */
+    size_t max_heap;      /**< address space for objects; 0: the smaller of 1 TiB and 8 times
+                               physical memory */
     size_t heap_minimum;  /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB */
-    int32_t markers;      /**< GCMARKERS: threads that mark, the caller's included; 0: as many as processors */
-    bool background_sweep;        /**< sweep on a thread of the library's own, beside allocation; true */
+    int32_t markers;      /**< GCMARKERS: threads that mark, the caller's included; 0: as many as
+                               processors */
+    bool background_sweep;        /**< sweep on a thread of the library's own, beside allocation;
+                                       true */
     int32_t trace;                /**< GCTRACE: 1 prints a line a cycle; 0 */
     tri_encoding value_encoding;  /**< how the host's values are encoded; ::TRI_ENCODING_RAW */
-    bool stop_the_world;          /**< GCDEBUG=gcstoptheworld=1: hold all mutators while marking. See docs/tuning.md */
-    bool verify;                  /**< GCDEBUG=gcverify=1: check every structure before and after each cycle; slow */
-    bool clobber_free;            /**< GCDEBUG=clobberfree=1: fill what is freed with 0xdeadbeef words */
-    uint32_t stress;              /**< GCDEBUG=gcstress=N: a cycle at every Nth allocation slow path; 0: never */
+    bool stop_the_world;          /**< GCDEBUG=gcstoptheworld=1: hold all mutators while marking.
+                                       See docs/tuning.md */
+    bool verify;                  /**< GCDEBUG=gcverify=1: check every structure before and after
+                                       each cycle; slow */
+    bool clobber_free;            /**< GCDEBUG=clobberfree=1: fill what is freed with 0xdeadbeef
+                                       words */
+    uint32_t stress;              /**< GCDEBUG=gcstress=N: a cycle at every Nth allocation slow
+                                       path; 0: never */
     tri_oom_handler *oom_handler; /**< NULL: print the sizes and abort */
     void *oom_argument;
     tri_log_function *log; /**< NULL: stderr */
@@ -72,21 +84,23 @@ typedef struct tri_heap_options {
 } tri_heap_options;
 
 /**
- * Fill @p options with the defaults, then with what the environment says (GOGC, MEMLIMIT or GOMEMLIMIT, GCMARKERS, GCTRACE,
- * GODEBUG, GCDEBUG). A value that cannot be understood is reported on stderr, with what was expected, and the default holds.
+ * Fill @p options with the defaults, then with what the environment says (GOGC, MEMLIMIT or
+ * GOMEMLIMIT, GCMARKERS, GCTRACE, GODEBUG, GCDEBUG). A value that cannot be understood is reported
+ * on stderr, with what was expected, and the default holds.
  *
  * Threads: any; reads the environment, so not beside setenv().
  */
 TRI_API void tri_heap_options_init(tri_heap_options *options);
 
 /**
- * Create a heap: reserve its address space and start no thread yet (marker and sweeper threads start with the first cycle).
+ * Create a heap: reserve its address space and start no thread yet (marker and sweeper threads
+ * start with the first cycle).
  *
  * @param heap     receives the heap; untouched on failure
  * @param options  NULL: as ::tri_heap_options_init fills them. Copied.
  *
- * @return ::TRI_OK; ::TRI_E_INVALID for options outside their range; ::TRI_E_NOMEM where not even the smallest reservation
- *         (16 MiB) was to be had.
+ * @return ::TRI_OK; ::TRI_E_INVALID for options outside their range; ::TRI_E_NOMEM where not even
+ *         the smallest reservation (16 MiB) was to be had.
  *
  * Threads: any.
  * Cost:    a few mmap calls; some 100 KiB of memory until objects are allocated.
@@ -94,18 +108,19 @@ TRI_API void tri_heap_options_init(tri_heap_options *options);
 TRI_API tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options);
 
 /**
- * Destroy a heap with all its objects, types, handles and threads. Every address it ever gave out is invalid afterwards.
+ * Destroy a heap with all its objects, types, handles and threads. Every address it ever gave out
+ * is invalid afterwards.
  *
- * All mutators must be detached: a mutator that is still attached is a misuse that ends the process with a message, unless it
- * is the calling thread's own, which is detached.
+ * All mutators must be detached: a mutator that is still attached is a misuse that ends the process
+ * with a message, unless it is the calling thread's own, which is detached.
  *
  * Threads: any one, while no other uses the heap.
  */
 TRI_API void tri_heap_destroy(tri_heap *heap);
 
 /**
- * Collect now, completely: returns when everything that was unreachable at the call is swept and its memory can be reused.
- * The caller helps marking. Counted as a forced cycle.
+ * Collect now, completely: returns when everything that was unreachable at the call is swept and
+ * its memory can be reused. The caller helps marking. Counted as a forced cycle.
  *
  * @param mutator  attached to the calling thread, running
  *
@@ -116,8 +131,8 @@ TRI_API void tri_heap_destroy(tri_heap *heap);
 TRI_API void tri_collect(tri_mutator *mutator);
 
 /**
- * Set GOGC while running: the percentage by which the heap may grow over what is live before the next cycle.
- * ::TRI_GC_PERCENT_OFF (any negative number) switches collection by growth off.
+ * Set GOGC while running: the percentage by which the heap may grow over what is live before the
+ * next cycle. ::TRI_GC_PERCENT_OFF (any negative number) switches collection by growth off.
  *
  * @return the old value.
  * Threads: any. Takes effect at once.
@@ -125,7 +140,8 @@ TRI_API void tri_collect(tri_mutator *mutator);
 TRI_API int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent);
 
 /**
- * Set MEMLIMIT while running, in bytes. ::TRI_MEMORY_LIMIT_OFF for none; a negative number changes nothing.
+ * Set MEMLIMIT while running, in bytes. ::TRI_MEMORY_LIMIT_OFF for none; a negative number changes
+ * nothing.
  *
  * @return the old value.
  * Threads: any. Takes effect at once.
@@ -133,27 +149,29 @@ TRI_API int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent);
 TRI_API int64_t tri_set_memory_limit(tri_heap *heap, int64_t bytes);
 
 /**
- * Whether @p word lies in the address space that @p heap has reserved. A true result does not mean that there is an object;
- * ::tri_object_base tells.
+ * Whether @p word lies in the address space that @p heap has reserved. A true result does not mean
+ * that there is an object; ::tri_object_base tells.
  *
  * Threads: any.  Cost: one subtraction, one compare.
  */
 TRI_API bool tri_heap_contains(const tri_heap *heap, tri_word word);
 
 /**
- * The start of the object that @p address points to or into; ::TRI_NULL where it points to no allocated object of this heap.
+ * The start of the object that @p address points to or into; ::TRI_NULL where it points to no
+ * allocated object of this heap.
  *
- * Threads: any mutator's thread, running. Exact for objects the caller keeps alive; for others it may name one that is dead but
- *          not yet swept.
+ * Threads: any mutator's thread, running. Exact for objects the caller keeps alive; for others it
+ *          may name one that is dead but not yet swept.
  */
 TRI_API tri_ref tri_object_base(tri_heap *heap, const void *address);
 
-/** The type of the object that @p address points to or into; NULL as for ::tri_object_base. Same rules. */
+/** The type of the object that @p address points to or into; NULL as for ::tri_object_base. Same
+ * rules. */
 TRI_API tri_type *tri_object_type(tri_heap *heap, const void *address);
 
 /**
- * Bytes from the start of the object that @p address points to or into, to the end of its slot: what was asked for, rounded
- * up to the size class. 0 as for ::tri_object_base. Same rules.
+ * Bytes from the start of the object that @p address points to or into, to the end of its slot:
+ * what was asked for, rounded up to the size class. 0 as for ::tri_object_base. Same rules.
  */
 TRI_API size_t tri_object_size(tri_heap *heap, const void *address);
 

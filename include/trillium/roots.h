@@ -4,7 +4,8 @@
  *
  *   - frames: scoped local variables on a shadow stack (::TRI_FRAME);
  *   - a scanner: a callback that reports the host's own value stack (::tri_roots_set_scanner);
- *   - the C stack, conservatively, per mutator, where asked for (tri_mutator_scan_c_stack in mutator.h);
+ *   - the C stack, conservatively, per mutator, where asked for (tri_mutator_scan_c_stack in
+ *     mutator.h);
  *   - global slots: words outside the heap, written by tri_store (::tri_global_add);
  *   - handles: strong roots with a life of their own (::tri_handle_create).
  */
@@ -18,7 +19,8 @@ TRI_BEGIN_DECLS
 
 /* ---- Reporting references, inside a scanner or a trace function ---- */
 
-/** Report one address: the start or the inside of an object, NULL, or something outside the heap, which is ignored. */
+/** Report one address: the start or the inside of an object, NULL, or something outside the heap,
+ * which is ignored. */
 TRI_API void tri_visit_ref(tri_visitor *visitor, const void *reference);
 
 /** Report one word in the heap's value_encoding. */
@@ -33,13 +35,14 @@ TRI_API void tri_visit_conservatively(tri_visitor *visitor, const void *words, s
 /* ---- The host's own stack ---- */
 
 /**
- * Reports the roots of one mutator. Called at a safepoint of the mutator, on its own thread or, while it is blocked or parked, on
- * another. The rules of ::tri_trace_function hold.
+ * Reports the roots of one mutator. Called at a safepoint of the mutator, on its own thread or,
+ * while it is blocked or parked, on another. The rules of ::tri_trace_function hold.
  */
 typedef void tri_roots_function(tri_visitor *visitor, tri_mutator *mutator, void *argument);
 
 /**
- * Let @p function report the roots of @p mutator that only the host knows: the value stack of its virtual machine. NULL: none.
+ * Let @p function report the roots of @p mutator that only the host knows: the value stack of its
+ * virtual machine. NULL: none.
  *
  * Threads: the mutator's own, running.
  */
@@ -66,14 +69,16 @@ TRI_INLINE void tri_frame_pop_(void *frame)
 /** @} */
 
 /**
- * Open a frame of @p n local roots, all ::TRI_NULL, until the end of the enclosing block; TRI_LOCAL(0) to TRI_LOCAL(n - 1) are
- * lvalues of type ::tri_ref. At most one a block. Plain assignment: locals need no barrier.
+ * Open a frame of @p n local roots, all ::TRI_NULL, until the end of the enclosing block;
+ * TRI_LOCAL(0) to TRI_LOCAL(n - 1) are lvalues of type ::tri_ref. At most one a block. Plain
+ * assignment: locals need no barrier.
  *
  *     TRI_FRAME(m, 2);
  *     TRI_LOCAL(0) = tri_alloc(m, pair_type);
  *     TRI_LOCAL(1) = tri_alloc(m, pair_type);      // cannot lose the first
  *
- * Leaving the block by longjmp() is allowed where the frame is popped first: save and restore with ::tri_frames_save.
+ * Leaving the block by longjmp() is allowed where the frame is popped first: save and restore with
+ * ::tri_frames_save.
  * Threads: the mutator's own.  Cost: four stores and the clearing of the slots.
  */
 #define TRI_FRAME(mutator, n)                                                                      \
@@ -96,7 +101,8 @@ TRI_INLINE struct tri_frame_ *tri_frames_save(const tri_mutator *mutator)
     return ((const struct tri_mutator_head_ *)(const void *)mutator)->frames;
 }
 
-/** Pop every frame that was opened since @p mark was saved: after a longjmp(). Threads: the mutator's own. */
+/** Pop every frame that was opened since @p mark was saved: after a longjmp(). Threads: the
+ * mutator's own. */
 TRI_INLINE void tri_frames_restore(tri_mutator *mutator, struct tri_frame_ *mark)
 {
     ((struct tri_mutator_head_ *)(void *)mutator)->frames = mark;
@@ -105,15 +111,17 @@ TRI_INLINE void tri_frames_restore(tri_mutator *mutator, struct tri_frame_ *mark
 /* ---- Global slots ---- */
 
 /**
- * Make @p count words from @p slots on, which lie outside the heap, roots in the heap's value_encoding, until
- * ::tri_global_remove or the end of the heap. They hold valid words from now on and are written by tri_store.
+ * Make @p count words from @p slots on, which lie outside the heap, roots in the heap's
+ * value_encoding, until ::tri_global_remove or the end of the heap. They hold valid words from now
+ * on and are written by tri_store.
  *
  * @return ::TRI_OK; ::TRI_E_INVALID for NULL, unaligned or in-heap addresses; ::TRI_E_NOMEM.
  * Threads: any that is not blocked with a mutator of this heap.
  */
 TRI_API tri_result tri_global_add(tri_heap *heap, tri_word *slots, size_t count);
 
-/** End the role of @p slots, as it was given to ::tri_global_add. False where there was none. Threads: as there. */
+/** End the role of @p slots, as it was given to ::tri_global_add. False where there was none.
+ * Threads: as there. */
 TRI_API bool tri_global_remove(tri_heap *heap, tri_word *slots);
 
 /* ---- Handles ---- */
@@ -123,7 +131,8 @@ TRI_API bool tri_global_remove(tri_heap *heap, tri_word *slots);
  *
  * @param handle  receives the handle; untouched on failure
  * @return ::TRI_OK; ::TRI_E_NOMEM.
- * Threads: the mutator's own, running; the handle may then be used by any thread with a mutator of the heap.
+ * Threads: the mutator's own, running; the handle may then be used by any thread with a mutator of
+ *          the heap.
  */
 TRI_API tri_result tri_handle_create(tri_mutator *mutator, tri_ref reference, tri_handle **handle);
 

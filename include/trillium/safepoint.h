@@ -1,6 +1,7 @@
 /**
  * @file safepoint.h
- * Where the collector may reach a mutator: safepoints, and regions in which it need not wait for it.
+ * Where the collector may reach a mutator: safepoints, and regions in which it need not wait for
+ * it.
  */
 #ifndef TRILLIUM_SAFEPOINT_H
 #define TRILLIUM_SAFEPOINT_H
@@ -13,8 +14,9 @@ TRI_BEGIN_DECLS
 TRI_API TRI_COLD void tri_safepoint_slow_(tri_mutator *mutator);
 
 /**
- * Answer the collector if it asked. Call it in loops that do not allocate: at backward jumps and at calls of a virtual machine.
- * All references of this mutator must be findable here: in frames, in what its scanner reports, in the heap.
+ * Answer the collector if it asked. Call it in loops that do not allocate: at backward jumps and at
+ * calls of a virtual machine. All references of this mutator must be findable here: in frames, in
+ * what its scanner reports, in the heap.
  *
  * Threads: the mutator's own, running.
  * Cost:    one load and one branch when nobody asked.
@@ -28,9 +30,10 @@ TRI_INLINE void tri_safepoint(tri_mutator *mutator)
 }
 
 /**
- * From here to ::tri_blocking_end this thread does not touch the heap: no allocation, no store, no load of a slot, no other call
- * on this mutator. Put it around everything that may sleep: read(), a lock that another mutator may hold, a call of unknown
- * length. The collector acts for the mutator meanwhile and never waits for it. Regions do not nest.
+ * From here to ::tri_blocking_end this thread does not touch the heap: no allocation, no store, no
+ * load of a slot, no other call on this mutator. Put it around everything that may sleep: read(), a
+ * lock that another mutator may hold, a call of unknown length. The collector acts for the mutator
+ * meanwhile and never waits for it. Regions do not nest.
  *
  * Threads:   the mutator's own, running.
  * Safepoint: yes. All references must be findable, as at ::tri_safepoint.
@@ -38,7 +41,8 @@ TRI_INLINE void tri_safepoint(tri_mutator *mutator)
  */
 TRI_API void tri_blocking_begin(tri_mutator *mutator);
 
-/** End the region. Waits only while the collector is acting for just this mutator, or the heap is held. */
+/** End the region. Waits only while the collector is acting for just this mutator, or the heap is
+ * held. */
 TRI_API void tri_blocking_end(tri_mutator *mutator);
 
 TRI_END_DECLS

@@ -1,7 +1,7 @@
 /**
  * @file type.h
- * Types: where the references of an object are and how the host's values are encoded, declared once, so that the marker
- * scans without calling back.
+ * Types: where the references of an object are and how the host's values are encoded, declared
+ * once, so that the marker scans without calling back.
  *
  *     struct pair { tri_word head, tail; };    // two values in the heap's encoding
  *
@@ -19,8 +19,9 @@
 TRI_BEGIN_DECLS
 
 /**
- * How a reference is told from other words of a value, and its address taken: a word is a reference where
- * `(word & mask) == pattern`, and then its address is `word & address`. An address outside the heap is no reference.
+ * How a reference is told from other words of a value, and its address taken: a word is a reference
+ * where `(word & mask) == pattern`, and then its address is `word & address`. An address outside
+ * the heap is no reference.
  */
 typedef struct tri_encoding {
     tri_word mask;
@@ -31,11 +32,13 @@ typedef struct tri_encoding {
 /** Every word is an address (or NULL, or an address outside the heap, which is ignored). */
 #define TRI_ENCODING_RAW (TRI_STRUCT_(tri_encoding, 0, 0, ~(tri_word)0))
 
-/** A reference is a word whose bits under @p tag_mask, low bits, equal @p tag; the others are its address. */
+/** A reference is a word whose bits under @p tag_mask, low bits, equal @p tag; the others are its
+ * address. */
 #define TRI_ENCODING_LOW_TAG(tag_mask, tag)                                                        \
     (TRI_STRUCT_(tri_encoding, (tri_word)(tag_mask), (tri_word)(tag), ~(tri_word)(tag_mask)))
 
-/** A reference is a word whose bits under @p mask equal @p pattern; its low 48 bits are its address. */
+/** A reference is a word whose bits under @p mask equal @p pattern; its low 48 bits are its
+ * address. */
 #define TRI_ENCODING_NAN_BOX(mask, pattern)                                                        \
     (TRI_STRUCT_(tri_encoding, (tri_word)(mask), (tri_word)(pattern), (((tri_word)1 << 48) - 1)))
 
@@ -47,7 +50,8 @@ typedef struct tri_encoding {
 
 /** How the word of a field is read. */
 typedef enum tri_field_kind {
-    TRI_FIELD_POINTER = 0, /**< a plain address, or NULL; interior addresses and addresses outside the heap are fine */
+    TRI_FIELD_POINTER = 0, /**< a plain address, or NULL; interior addresses and addresses outside
+                                the heap are fine */
     TRI_FIELD_VALUE = 1    /**< a word in the layout's encoding */
 } tri_field_kind;
 
@@ -57,24 +61,33 @@ typedef struct tri_field {
     uint32_t kind;   /**< ::tri_field_kind */
 } tri_field;
 
-#define TRI_POINTER_AT(structure, member) {(uint32_t)offsetof(structure, member), TRI_FIELD_POINTER}
-#define TRI_VALUE_AT(structure, member) {(uint32_t)offsetof(structure, member), TRI_FIELD_VALUE}
+#define TRI_POINTER_AT(structure, member)                                                          \
+    {                                                                                              \
+        (uint32_t) offsetof(structure, member), TRI_FIELD_POINTER                                  \
+    }
+#define TRI_VALUE_AT(structure, member)                                                            \
+    {                                                                                              \
+        (uint32_t) offsetof(structure, member), TRI_FIELD_VALUE                                    \
+    }
 
 /** What a layout says. */
 typedef enum tri_layout_kind {
     TRI_LAYOUT_LEAF = 0,         /**< no references: never scanned */
     TRI_LAYOUT_FIELDS = 1,       /**< references at the offsets of `fields` */
     TRI_LAYOUT_ALL_WORDS = 2,    /**< every word is a value in the layout's encoding */
-    TRI_LAYOUT_CONSERVATIVE = 3, /**< every word that could be the address of an object keeps that object alive */
+    TRI_LAYOUT_CONSERVATIVE = 3, /**< every word that could be the address of an object keeps that
+                                      object alive */
     TRI_LAYOUT_TRACE = 4         /**< `trace` reports them. Not for trailing elements */
 } tri_layout_kind;
 
 /**
- * Reports the references of one object to @p visitor by the functions of roots.h (::tri_visit_ref and its kin).
+ * Reports the references of one object to @p visitor by the functions of roots.h (::tri_visit_ref
+ * and its kin).
  *
- * It runs on any of the collector's threads, on several at a time, beside the host's mutators once marking is concurrent. It
- * must not allocate, store into the heap, take a lock that a mutator may hold at a safepoint, or call any other function of
- * Trillium. It must read slots that mutators write by one load a word. @p bytes is the size of the object's slot.
+ * It runs on any of the collector's threads, on several at a time, beside the host's mutators once
+ * marking is concurrent. It must not allocate, store into the heap, take a lock that a mutator may
+ * hold at a safepoint, or call any other function of Trillium. It must read slots that mutators
+ * write by one load a word. @p bytes is the size of the object's slot.
  */
 typedef void tri_trace_function(tri_visitor *visitor, tri_ref object, size_t bytes);
 
@@ -100,8 +113,8 @@ typedef struct tri_layout {
     (TRI_STRUCT_(tri_layout, TRI_LAYOUT_TRACE, 0, NULL, NULL, (function)))
 
 /** Flags of tri_type_desc. @{ */
-#define TRI_TYPE_ALIGN_16 1U       /**< objects start at multiples of 16 bytes, else of 8 */
-#define TRI_TYPE_UNINITIALIZED 2U  /**< leaf only: the memory of a new object is not zeroed */
+#define TRI_TYPE_ALIGN_16      1U /**< objects start at multiples of 16 bytes, else of 8 */
+#define TRI_TYPE_UNINITIALIZED 2U /**< leaf only: the memory of a new object is not zeroed */
 /** @} */
 
 /** The largest fixed part of a type, in bytes. */
@@ -113,15 +126,18 @@ typedef struct tri_layout {
 /** The number of types a heap can have. */
 #define TRI_TYPES_MAX 32768
 
-/** What a host declares about a kind of object. Begin with ::TRI_TYPE_DESC; copied by ::tri_type_define. */
+/** What a host declares about a kind of object. Begin with ::TRI_TYPE_DESC; copied by
+ * ::tri_type_define. */
 typedef struct tri_type_desc {
-    size_t desc_size;    /**< sizeof(tri_type_desc) */
-    const char *name;    /**< for logs, profiles and messages; copied */
-    size_t size;         /**< bytes of the object without its trailing elements; a multiple of nothing */
-    uint32_t flags;      /**< TRI_TYPE_... */
-    tri_layout layout;   /**< of the object without its trailing elements */
-    size_t trailing_size;       /**< bytes of one trailing element; 0: the type has none. Their start is `size`, which must
-                                   then be a multiple of 8 if the elements are not leaf */
+    size_t desc_size;     /**< sizeof(tri_type_desc) */
+    const char *name;     /**< for logs, profiles and messages; copied */
+    size_t size;          /**< bytes of the object without its trailing elements; a multiple of
+                              nothing */
+    uint32_t flags;       /**< TRI_TYPE_... */
+    tri_layout layout;    /**< of the object without its trailing elements */
+    size_t trailing_size; /**< bytes of one trailing element; 0: the type has none. Their
+                                     start is `size`, which must then be a multiple of 8 if the
+                                     elements are not leaf */
     tri_layout trailing_layout; /**< of one trailing element */
 } tri_type_desc;
 
@@ -135,15 +151,16 @@ typedef struct tri_type_desc {
  *
  * @param type  receives the type, which lives as long as the heap; untouched on failure
  *
- * @return ::TRI_OK; ::TRI_E_INVALID for a description that contradicts itself: no name, a field that is not aligned or lies
- *         outside the size, a layout that lacks its fields or function, ::TRI_TYPE_UNINITIALIZED on a type with references,
- *         an encoding whose pattern has bits outside its mask (a line on the heap's log says what); ::TRI_E_TOO_LARGE for a
- *         size over ::TRI_TYPE_SIZE_MAX; ::TRI_E_LIMIT for more than ::TRI_TYPES_MAX types;
- *         ::TRI_E_NOMEM.
+ * @return ::TRI_OK; ::TRI_E_INVALID for a description that contradicts itself: no name, a field
+ *         that is not aligned or lies outside the size, a layout that lacks its fields or function,
+ *         ::TRI_TYPE_UNINITIALIZED on a type with references, an encoding whose pattern has bits
+ *         outside its mask (a line on the heap's log says what); ::TRI_E_TOO_LARGE for a size over
+ *         ::TRI_TYPE_SIZE_MAX; ::TRI_E_LIMIT for more than ::TRI_TYPES_MAX types; ::TRI_E_NOMEM.
  *
  * Threads: any. The type may be used by all mutators of the heap once the call has returned.
- * Cost:    a type costs some 300 bytes; it gets pages of its own only once 64 objects of it were allocated, before that its
- *          objects share spans with those of other rare types, at 8 bytes more an object.
+ * Cost:    a type costs some 300 bytes; it gets pages of its own only once 64 objects of it were
+ *          allocated, before that its objects share spans with those of other rare types, at 8
+ *          bytes more an object.
  */
 TRI_API tri_result tri_type_define(tri_heap *heap, const tri_type_desc *desc, tri_type **type);
 
@@ -153,7 +170,8 @@ TRI_API const char *tri_type_name(const tri_type *type);
 /** The size that was declared: bytes without trailing elements. Threads: any. */
 TRI_API size_t tri_type_size(const tri_type *type);
 
-/** Bytes from one element of an array of this type to the next: the size rounded up to 8, for a leaf type the size itself. */
+/** Bytes from one element of an array of this type to the next: the size rounded up to 8, for a
+ * leaf type the size itself. */
 TRI_API size_t tri_type_stride(const tri_type *type);
 
 TRI_END_DECLS

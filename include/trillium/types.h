@@ -32,8 +32,8 @@ typedef void *tri_ref;
 #define TRI_NULL ((tri_ref)0)
 
 /**
- * A word as the host stores it in a slot: an address, a tagged address, a NaN-boxed value, a small integer. What of it is
- * a reference is said by a ::tri_encoding.
+ * A word as the host stores it in a slot: an address, a tagged address, a NaN-boxed value, a small
+ * integer. What of it is a reference is said by a ::tri_encoding.
  */
 typedef uintptr_t tri_word;
 

@@ -15,6 +15,6 @@
 /** True where the headers are of version @p major.@p minor.@p patch or newer. For `#if`. */
 #define TRI_VERSION_AT_LEAST(major, minor, patch)                                                  \
     ((TRI_VERSION_MAJOR * 1000000 + TRI_VERSION_MINOR * 1000 + TRI_VERSION_PATCH) >=               \
-     ((major) * 1000000 + (minor) * 1000 + (patch)))
+     ((major)*1000000 + (minor)*1000 + (patch)))
 
 #endif

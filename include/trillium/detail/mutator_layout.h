@@ -1,7 +1,8 @@
 /**
  * @file mutator_layout.h
- * The few words of a mutator and of a type that the inline fast paths read. Not API: hosts and code generators go through
- * alloc.h, store.h, safepoint.h and roots.h. The offsets are pinned by static assertions in gc/thread_cache.c.
+ * The few words of a mutator and of a type that the inline fast paths read. Not API: hosts and code
+ * generators go through alloc.h, store.h, safepoint.h and roots.h. The offsets are pinned by static
+ * assertions in gc/thread_cache.c.
  */
 #ifndef TRILLIUM_DETAIL_MUTATOR_LAYOUT_H
 #define TRILLIUM_DETAIL_MUTATOR_LAYOUT_H
@@ -10,14 +11,16 @@
 
 TRI_BEGIN_DECLS
 
-/** A scope of precise local roots; see roots.h. It lies on the C stack, its slots directly behind it. */
+/** A scope of precise local roots; see roots.h. It lies on the C stack, its slots directly behind
+ * it. */
 struct tri_frame_ {
     struct tri_frame_ *previous;
     tri_mutator *mutator;
     size_t count;
 };
 
-/** Where the next object of a type comes from: [free, limit) is zeroed memory of consecutive free slots. */
+/** Where the next object of a type comes from: [free, limit) is zeroed memory of consecutive free
+ * slots. */
 struct tri_cursor_ {
     char *free;
     char *limit;
@@ -25,15 +28,18 @@ struct tri_cursor_ {
 
 /** What every mutator begins with. Its cursors follow at the offsets that its heap's types name. */
 struct tri_mutator_head_ {
-    uint32_t poll;             /**< not 0: the slow path is wanted at the next safepoint. Written by any thread */
-    uint32_t barrier;          /**< not 0: stores go through the barrier's slow path. Written by the owner or for it */
+    uint32_t poll;             /**< not 0: the slow path is wanted at the next safepoint. Written by
+                                    any thread */
+    uint32_t barrier;          /**< not 0: stores go through the barrier's slow path. Written by the
+                                    owner or for it */
     struct tri_frame_ *frames; /**< innermost scope of local roots. Owner only */
 };
 
 /** What every type begins with. Written once, before the type is known to any mutator. */
 struct tri_type_head_ {
     uint32_t cursor; /**< offset in bytes of this type's cursor from the mutator's address */
-    uint32_t slot;   /**< bytes from one object to the next in a run; UINT32_MAX: never by the fast path */
+    uint32_t slot;   /**< bytes from one object to the next in a run; UINT32_MAX: never by the fast
+                          path */
 };
 
 TRI_END_DECLS
