@@ -30,6 +30,14 @@
 #define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
 #define THREAD_LOCAL  _Thread_local
 
+/* Where the frame of the calling function is, and every callee-saved register saved in or above it:
+ * for scanning stacks. */
+#define FRAME_ADDRESS()   ((const char *)__builtin_frame_address(0))
+#define SPILL_REGISTERS() __builtin_unwind_init()
+
+/* Keeps the sanitizers named out of a function; each use says why that is right. */
+#define NO_SANITIZE(...) __attribute__((no_sanitize(__VA_ARGS__)))
+
 /* A page's number within its heap's reservation. */
 typedef uint32_t page_index;
 #define PAGE_NONE UINT32_MAX

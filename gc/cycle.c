@@ -97,7 +97,7 @@ static void collect_held(struct tri_heap *heap, struct cycle_figures *figures)
     }
     figures->heap_after = load_relaxed(&heap->counters.live_bytes);
     figures->mark_cpu_ns = marked.cpu_ns;
-    figures->marked_objects = marked.objects;
+    store_relaxed(&figures->marked_objects, marked.objects);
     store_relaxed(&figures->marked_bytes, marked.bytes);
     store_relaxed(&figures->stack_bytes, marked.stack_bytes);
     store_relaxed(&figures->global_bytes, marked.global_bytes);

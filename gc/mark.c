@@ -4,9 +4,9 @@
  * Invariants:
  *   [mark.1] A marker MUST count itself idle only when its stack is empty and it scans nothing;
  *            otherwise all may leave while grey objects are left, and what these refer to is lost.
- *   [mark.2] A marker that steals MUST stop counting itself idle before it looks; otherwise the
- *            others may leave between its look and its taking, which is sound, but it would then
- *            mark alone and count itself twice.
+ *   [mark.2] A marker that steals MUST stop counting itself idle before it takes a segment;
+ *            otherwise the others see all idle while it holds grey objects, and leave it to mark
+ *            the rest alone.
  *   [mark.3] Marking MUST NOT use more C stack for a longer chain of objects; otherwise a long list
  *            ends the process.
  *   [mark.4] After an overflow every marked object MUST be scanned again; otherwise the one that
@@ -99,17 +99,20 @@ static bool somebody_shares(const struct mark_state *mark)
 static bool find_work(struct mark_state *mark, struct marker *marker)
 {
     TRI_ASSERT(mark_stack_is_empty(&marker->stack));
+    /* Both counters are sequentially consistent: each pairs with the loads below, so that whoever
+     * reads idle == started has seen every marker that began, and none of them at work. */
     fetch_add_seq_cst(&mark->idle, 1U);
     for (uint32_t spins = 0;; spins++) {
-        if (load_seq_cst(&mark->idle) == load_seq_cst(&mark->started)) {
+        uint32_t idle = load_seq_cst(&mark->idle);  /* pairs with the changes in this function */
+        if (idle == load_seq_cst(&mark->started)) { /* pairs with the one in mark_worker */
             return false;
         }
         if (somebody_shares(mark)) {
-            fetch_sub_seq_cst(&mark->idle, 1U); /* [mark.2] */
+            fetch_sub_seq_cst(&mark->idle, 1U); /* [mark.2]; pairs with the load above */
             if (steal(mark, marker)) {
                 return true;
             }
-            fetch_add_seq_cst(&mark->idle, 1U);
+            fetch_add_seq_cst(&mark->idle, 1U); /* pairs with the load above */
         }
         if (spins % 64 == 63) {
             port_yield();
@@ -125,7 +128,7 @@ static void mark_worker(void *argument, unsigned index)
     struct tri_heap *heap = argument;
     struct marker *marker = &heap->mark.markers[index];
     uint64_t start_ns = port_thread_cpu_ns();
-    fetch_add_seq_cst(&heap->mark.started, 1U);
+    fetch_add_seq_cst(&heap->mark.started, 1U); /* pairs with the load in find_work */
     do {
         drain(marker);
     } while (find_work(&heap->mark, marker));

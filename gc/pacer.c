@@ -11,15 +11,15 @@
 
 static uint64_t saturating_add(uint64_t a, uint64_t b)
 {
-    uint64_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+    size_t sum;
+    return size_add(a, b, &sum) ? sum : UINT64_MAX;
 }
 
 /* value * percent / 100 without overflow on the way. */
 static uint64_t scale(uint64_t value, uint64_t percent)
 {
-    uint64_t whole;
-    if (__builtin_mul_overflow(value / 100, percent, &whole)) {
+    size_t whole;
+    if (!size_multiply(value / 100, percent, &whole)) {
         return UINT64_MAX;
     }
     return saturating_add(whole, value % 100 * percent / 100);

@@ -158,6 +158,7 @@ static struct span *pop_unswept(struct tri_heap *heap)
         if (span != NULL) {
             return span;
         }
+        /* A hint that pairs with nothing: what is in the lists says the sets themselves. */
         if (cas_relaxed(&heap->sweep.cursor, &cursor, cursor + 1)) {
             cursor++;
         }

@@ -20,12 +20,12 @@
 
 #include "gc/assert.h"
 
-_Static_assert(sizeof(struct tri_cursor_) == 16, "[thread_cache.4] cursors are 16 bytes apart");
-_Static_assert(offsetof(struct tri_mutator_head_, poll) == 0, "[thread_cache.4] poll is first");
-_Static_assert(offsetof(struct tri_mutator_head_, barrier) == 4, "[thread_cache.4] then barrier");
-_Static_assert(offsetof(struct tri_mutator_head_, frames) == 8, "[thread_cache.4] then frames");
-_Static_assert(offsetof(struct tri_type, head) == 0,
-               "[thread_cache.4] a type begins with its head");
+/* [thread_cache.4] */
+_Static_assert(sizeof(struct tri_cursor_) == 16, "cursors are 16 bytes apart");
+_Static_assert(offsetof(struct tri_mutator_head_, poll) == 0, "poll is first");
+_Static_assert(offsetof(struct tri_mutator_head_, barrier) == 4, "then barrier");
+_Static_assert(offsetof(struct tri_mutator_head_, frames) == 8, "then frames");
+_Static_assert(offsetof(struct tri_type, head) == 0, "a type begins with its head");
 
 void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
                        struct cache_bin *bins)

@@ -6,8 +6,8 @@
  *            a fast path allocates slots of a wrong size.
  *   [type.2] A list MUST be initialised before its number can be read from list_count or
  *            sized_lists; otherwise a sweeper walks sets that are not there.
- *   [type.3] Objects that must lie at multiples of 16 MUST NOT go to mixed spans, whose header
- *            shifts them by 8.
+ *   [type.3] Objects that have to lie at multiples of 16 MUST NOT go to mixed spans; otherwise the
+ *            header there shifts them by 8.
  * Locks:      takes TYPES, under it META.
  * Callers:    the public entry points, alloc.
  */

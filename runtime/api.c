@@ -53,6 +53,7 @@ const char *tri_result_text(tri_result result)
 
 /* ---- Heaps ----------------------------------------------------------------------------------- */
 
+/* [api.1] for all calls on a heap; mutator_require for those on a mutator. */
 static void heap_require(const tri_heap *heap, const char *call)
 {
     TRI_REQUIRE(heap != NULL && heap->signature == HEAP_SIGNATURE,
@@ -152,6 +153,7 @@ void tri_collect(tri_mutator *mutator)
 int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent)
 {
     heap_require(heap, "tri_set_gc_percent");
+    /* A number by itself: pairs with the relaxed load in cycle_commit_goal. */
     int32_t old =
         exchange_acq_rel(&heap->options.gc_percent, percent < 0 ? TRI_GC_PERCENT_OFF : percent);
     cycle_commit_goal(heap);
@@ -164,6 +166,7 @@ int64_t tri_set_memory_limit(tri_heap *heap, int64_t bytes)
     if (bytes < 0) {
         return load_relaxed(&heap->options.memory_limit);
     }
+    /* A number by itself: pairs with the relaxed load in cycle_commit_goal. */
     int64_t old = exchange_acq_rel(&heap->options.memory_limit, bytes);
     cycle_commit_goal(heap);
     return old;
@@ -303,7 +306,7 @@ void tri_safepoint_slow_(tri_mutator *mutator)
 void tri_blocking_begin(tri_mutator *mutator)
 {
     mutator_require(mutator, "tri_blocking_begin");
-    safepoint_block(process_mutator_of(mutator), __builtin_frame_address(0));
+    safepoint_block(process_mutator_of(mutator), FRAME_ADDRESS());
 }
 
 void tri_blocking_end(tri_mutator *mutator)

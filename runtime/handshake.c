@@ -102,7 +102,7 @@ void handshake_block(struct process_mutator *mutator)
  * [handshake.5]. */
 static bool try_unblock(struct process_mutator *mutator)
 {
-    if (load_seq_cst(&mutator->mutator.head.poll) != 0) {
+    if (load_seq_cst(&mutator->mutator.head.poll) != 0) { /* pairs with the store in ask */
         return false;
     }
     uint32_t expected = MUTATOR_BLOCKED;

@@ -145,6 +145,7 @@ tri_result mutator_resume(struct process_mutator *mutator)
 {
     struct process_heap *heap = process_heap_of(mutator->mutator.heap);
     uintptr_t parked = 0;
+    /* Only claims the mutator; what orders its fields pairs in handshake_unblock. */
     if (mutator_current(heap) != NULL ||
         !cas_relaxed(&mutator->thread, &parked, port_thread_id())) {
         return TRI_E_STATE;

@@ -22,7 +22,7 @@ void safepoint_block(struct process_mutator *mutator, const void *entry_frame)
 
 void port_blocking_begin(struct tri_mutator *mutator)
 {
-    safepoint_block(process_mutator_of(mutator), __builtin_frame_address(0));
+    safepoint_block(process_mutator_of(mutator), FRAME_ADDRESS());
 }
 
 void port_blocking_end(struct tri_mutator *mutator)

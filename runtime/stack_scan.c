@@ -21,7 +21,7 @@
  * that the thread, which is inside a blocking region, may be writing. Both are the nature of a
  * conservative scan: any word it sees is only a candidate, and one that changes meanwhile was not a
  * root at the time of blocking, since the promise of a blocking region is not to touch the heap. */
-#define SCANS_FOREIGN_STACK __attribute__((no_sanitize("address", "thread", "undefined")))
+#define SCANS_FOREIGN_STACK NO_SANITIZE("address", "thread", "undefined")
 
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ADDRESS_SANITIZER 1
@@ -92,7 +92,7 @@ const char *stack_scan_top(void)
 SCANS_FOREIGN_STACK TRI_NOINLINE static void copy_frames(struct stack_extent *extent,
                                                          const char *entry_frame)
 {
-    const char *from = (const char *)align_down((uintptr_t)__builtin_frame_address(0), WORD_BYTES);
+    const char *from = (const char *)align_down((uintptr_t)FRAME_ADDRESS(), WORD_BYTES);
     const char *to = entry_frame + ENTRY_FRAME_BYTES;
     to = to < extent->top ? to : extent->top;
     size_t count = (size_t)(to - from) / WORD_BYTES;
@@ -106,7 +106,7 @@ SCANS_FOREIGN_STACK TRI_NOINLINE static void copy_frames(struct stack_extent *ex
 
 void stack_scan_publish(struct stack_extent *extent, const void *entry_frame)
 {
-    __builtin_unwind_init(); /* [stack_scan.1]: every callee-saved register is now in this frame or
+    SPILL_REGISTERS(); /* [stack_scan.1]: every callee-saved register is now in this frame or
                                 above it */
     extent->bottom = (const char *)align_down((uintptr_t)entry_frame, WORD_BYTES);
     extent->fake_stack = current_fake_stack();

@@ -3,7 +3,7 @@
  * Heaps: create, destroy, collect, limits.
  *
  *     tri_heap_options options;
- *     tri_heap_options_init(&options);         // defaults, then the environment: GOGC, GCTRACE, ...
+ *     tri_heap_options_init(&options);        // defaults, then the environment: GOGC, GCTRACE, ...
  *     tri_heap *heap;
  *     if (tri_heap_create(&heap, &options) != TRI_OK) { ... }
  *     ...                                      // attach mutators, declare types, allocate

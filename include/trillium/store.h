@@ -41,6 +41,7 @@ TRI_INLINE void tri_store(tri_mutator *mutator, void *slot, tri_word word)
     if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
         tri_store_slow_(mutator, slot, word);
     }
+    /* release: pairs with the dependent load of whoever follows the word, marker or mutator */
     TRI_STORE_RELEASE((tri_aliased_word *)slot, word);
 }
 
@@ -66,6 +67,7 @@ TRI_INLINE void tri_init(tri_mutator *mutator, void *slot, tri_word word)
     if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
         tri_init_slow_(mutator, word);
     }
+    /* release: pairs as in tri_store */
     TRI_STORE_RELEASE((tri_aliased_word *)slot, word);
 }
 

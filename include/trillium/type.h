@@ -5,7 +5,8 @@
  *
  *     struct pair { tri_word head, tail; };    // two values in the heap's encoding
  *
- *     static const tri_field pair_fields[] = {TRI_VALUE_AT(struct pair, head), TRI_VALUE_AT(struct pair, tail)};
+ *     static const tri_field pair_fields[] = {TRI_VALUE_AT(struct pair, head),
+ *                                             TRI_VALUE_AT(struct pair, tail)};
  *
  *     tri_type_desc desc = TRI_TYPE_DESC("pair", struct pair);
  *     desc.layout = TRI_LAYOUT_OF(pair_fields);
