@@ -41,13 +41,11 @@ bool side_table_extend(struct side_table *table, size_t entries)
         return true;
     }
     size_t bytes = align_up(entries * table->entry_bytes, port_os_page_bytes());
-    if (bytes > table->committed_bytes) {
-        if (!port_commit(table->base + table->committed_bytes, bytes - table->committed_bytes,
-                         table->name)) {
-            return false;
-        }
-        table->committed_bytes = bytes;
+    if (!port_commit(table->base + table->committed_bytes, bytes - table->committed_bytes,
+                     table->name)) {
+        return false;
     }
+    table->committed_bytes = bytes;
     /* [side_table.1] All that fits into the pages, so that the next few extensions are free. */
     table->committed = size_min(table->committed_bytes / table->entry_bytes, table->capacity);
     return true;

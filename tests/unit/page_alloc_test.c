@@ -288,6 +288,26 @@ START_TEST(give_one_run)
 }
 END_TEST
 
+/* The hint stands behind the lowest free page once that is taken, however deep the tree is. */
+START_TEST(hint)
+{
+    static const page_index places[] = {64 * C + 511, 64 * C, 60 * C + 17, 9 * C, 8 * C, C + 1, 3};
+    create(65 * C, 65 * C);
+    ck_assert_uint_eq(take(65 * C), 0);
+    ck_assert_uint_eq(heap.search, 65 * C);
+    for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
+        page_alloc_give(&heap, places[i], 1);
+        ck_assert_uint_eq(heap.search, places[i]);
+    }
+    for (size_t i = ARRAY_LENGTH(places); i-- > 0;) {
+        ck_assert_uint_eq(take(2), PAGE_NONE);
+        ck_assert_uint_eq(take(1), places[i]);
+        ck_assert_uint_eq(heap.search, places[i] + 1);
+    }
+    destroy();
+}
+END_TEST
+
 /* ---- Pages known to be zero ------------------------------------------------------------------ */
 
 START_TEST(pages_known_to_be_zero)
@@ -711,6 +731,7 @@ int main(void)
     tcase_add_loop_test(cases, exhaust_65_chunks, 0, EXHAUSTING_COUNTS);
     tcase_add_loop_test(cases, give_and_take_again, 0, EXHAUSTING_COUNTS);
     tcase_add_test(cases, give_one_run);
+    tcase_add_test(cases, hint);
     tcase_add_test(cases, pages_known_to_be_zero);
     tcase_add_loop_test(cases, take_64, 0, (int)ARRAY_LENGTH(blocks));
     tcase_add_test(cases, take_64_until_none);

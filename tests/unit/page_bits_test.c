@@ -138,6 +138,8 @@ static const struct {
     {"scattered, 6", {{0, 1}, {2, 1}, {4, 1}, {10, 100}}, 6, 0, 110},
     {"at the end", {{0, 511}}, 1, 0, 511},
     {"65 at the end", {{0, 447}}, 65, 0, 447},
+    {"63 at the end", {{0, 449}}, 63, 0, 449},
+    {"64 not at the end", {{0, 449}}, 64, 0, PAGE_BITS_NONE},
     {"66 not at the end", {{0, 447}}, 66, 0, PAGE_BITS_NONE},
     {"the earlier of two that fit", {{0, 60}, {70, 58}, {138, 10}}, 10, 0, 60},
 };
