@@ -8,8 +8,8 @@
  *            turn a free slot, perhaps one that a run is handing out, into an object.
  *   [span.3] first MUST name the span in the entries of all its pages while it is in use; otherwise
  *            an interior pointer finds no object and what it keeps alive is freed.
- *   [span.4] state MUST become SPAN_IN_USE last, released; otherwise a look-up on another thread
- *            computes slots from stale fields.
+ *   [span.4] state MUST become SPAN_IN_USE last, released (Note [N4 publication of spans]);
+ *            otherwise a look-up on another thread computes slots from stale fields.
  * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what
  *             span_publish released.
  * Callers:    alloc, large, sweep (owners); mark and the object look-up (readers).

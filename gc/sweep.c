@@ -9,8 +9,8 @@
  *             reference of the host becomes an object again after its memory was handed to another.
  *   [sweep.3] The cursor MUST NOT pass a list with an unswept span; otherwise it is swept only when
  *             somebody allocates from it, and the next cycle waits for ever.
- *   [sweep.4] unswept MUST reach 0 only after the last span's bits are written; otherwise marking
- *             begins over old marks.
+ *   [sweep.4] unswept MUST reach 0 only after the last span's bits are written (Note [N3 unswept
+ *             count]); otherwise marking begins over old marks.
  *   [sweep.5] No thread MUST be between reading the generation and using it when the generation
  *             changes; otherwise it takes a swept span for an unswept one. Mutators are held then;
  *             other threads register as visitors, and the cycle waits for them to leave.

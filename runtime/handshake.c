@@ -9,7 +9,8 @@
  *   [handshake.1] A mutator that becomes blocked after it was asked MUST tell the collector;
  *                 otherwise both sleep for ever. The mutator writes its state and then reads the
  *                 poll word, the collector writes the poll word and then reads the state, all
- *                 sequentially consistent: at least one sees the other's write.
+ *                 sequentially consistent: at least one sees the other's write (Note [N2 state and
+ *                 poll]).
  *   [handshake.2] A mutator MUST leave MUTATOR_BLOCKED by compare-and-swap; otherwise it runs while
  *                 the collector acts for it.
  *   [handshake.3] What the mutator wrote before it became blocked MUST be visible to whoever takes
