@@ -17,7 +17,7 @@
 
 #define BENCH_INLINE static inline __attribute__((always_inline))
 
-/* What an implementation is told before it starts. Every object of a program is of the same kind. */
+/* What an implementation is told before it starts. All objects of a program are of one kind. */
 struct bench_setup {
     size_t object_size; /* bytes, a multiple of 8 up to 512 */
     uint64_t

@@ -1,9 +1,9 @@
 /* churn.c -- short-lived objects, allocated as fast as can be while 10 000 live.
  *
- * Each thread allocates `count` objects of one size and puts each into a ring of 10 000 slots, where
- * it takes the place of the object of 10 000 allocations ago. An object with pointers gets one of
- * them set: to the object before it if its number is odd, else to itself, so that no chain keeps
- * anything alive. Every object gets its number.
+ * Each thread allocates `count` objects of one size and puts each into a ring of 10 000 slots, in
+ * place of the object of 10 000 allocations ago. An object with pointers gets one of them set: to
+ * the object before it if its number is odd, else to itself, so that no chain keeps anything alive.
+ * Every object gets its number.
  *
  *     bench_churn_... kind=p|a size=16|32|64|128|512 threads=1 count=40000000
  *

@@ -1,7 +1,7 @@
-/* impl_malloc.h -- churn by malloc and free: glibc's, or with BENCH_MIMALLOC, BENCH_JEMALLOC theirs.
+/* impl_malloc.h -- churn by malloc and free: glibc's; with BENCH_MIMALLOC, BENCH_JEMALLOC theirs.
  *
- * Objects with pointers come from calloc, because a collector's are zeroed; leaf objects from malloc.
- * An object is freed when another takes its place in the ring.
+ * Objects with pointers come from calloc, because a collector's are zeroed; leaves from malloc. An
+ * object is freed when another takes its place in the ring.
  */
 #ifndef TRILLIUM_BENCH_IMPL_MALLOC_H
 #define TRILLIUM_BENCH_IMPL_MALLOC_H

@@ -49,8 +49,8 @@ static void build_list(struct impl_thread *thread, void **roots, uint64_t count)
     }
 }
 
-/* Hangs complete trees of `depth` levels below `parent`, at next[0] and next[1]. Each node is stored
- * into its parent before the next is allocated, so that it is reachable. */
+/* Hangs complete trees of `depth` levels below `parent`, at next[0] and next[1]. Each node is
+ * stored into its parent before the next is allocated, so that it is reachable. */
 static void build_below(struct impl_thread *thread, struct node *parent, unsigned depth,
                         uint64_t *number)
 {

@@ -81,7 +81,7 @@ def main():
                 passed += 1
             else:
                 failed += 1
-                print(f"{' '.join(command)}: status {done.returncode}, expected check {expected:016x}")
+                print(f"{' '.join(command)}: status {done.returncode}, not check {expected:016x}")
                 print(done.stdout + done.stderr)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

@@ -31,7 +31,7 @@ RUNS = 5
 QUICK_RUNS = 3
 TWO_PROCESSORS = 1.6  # the least factor at which two threads count as having two processors
 ATTEMPTS = 3  # how often a run is made for want of a second processor
-PROBES = 5  # how often a second processor is looked for before a run, a second apart
+PATIENCE_S = 60  # how long, in all, runs wait for a second processor before they begin
 TIMEOUT_S = 1200
 
 UNITS = {
@@ -158,15 +158,16 @@ class BenchError(Exception):
     """Something that makes the figures worthless."""
 
 
-# ---- The machine ----------------------------------------------------------------------------------
+# ---- The machine -------------------------------------------------------------------------------
 
 
 class Machine:
     """Runs programs, and knows how many processors they really had."""
 
-    def __init__(self, tool, attempts=ATTEMPTS, pause=time.sleep):
+    def __init__(self, tool, attempts=ATTEMPTS, patience_s=PATIENCE_S, pause=time.sleep):
         self.tool = tool
         self.attempts = attempts
+        self.patience_s = patience_s
         self.pause = pause
         self.processors = len(os.sched_getaffinity(0))
         self.notes = []
@@ -191,10 +192,9 @@ class Machine:
 
     def wait_for_two_processors(self):
         factor = self.factor()
-        for _ in range(PROBES - 1):
-            if factor >= TWO_PROCESSORS:
-                break
+        while factor < TWO_PROCESSORS and self.patience_s > 0:
             self.pause(1)
+            self.patience_s -= 1
             factor = self.factor()
         return factor
 
@@ -236,7 +236,7 @@ def machine_text():
     return f"{model}, {count} processors, {memory:.0f} GiB, Linux {platform.release()}"
 
 
-# ---- Programs -------------------------------------------------------------------------------------
+# ---- Programs ----------------------------------------------------------------------------------
 
 
 class Programs:
@@ -328,7 +328,7 @@ class Programs:
         return text, None if fast else warning
 
 
-# ---- Measuring ------------------------------------------------------------------------------------
+# ---- Measuring ---------------------------------------------------------------------------------
 
 
 class Row:
@@ -408,7 +408,7 @@ def measure_variant(machine, programs, workload, variant, implementations, runs,
     return rows
 
 
-# ---- Tables ---------------------------------------------------------------------------------------
+# ---- Tables ------------------------------------------------------------------------------------
 
 
 def figure(value):
@@ -430,8 +430,8 @@ def ratio_text(row):
 def packed_text(row):
     """What is to be said about runs without a second processor."""
     return (
-        f"  {row.implementation.name}: in {len(row.packed())} of {len(row.factors)} runs two threads "
-        f"had less than two processors (factor {min(row.packed()):.2f}): indicative only"
+        f"  {row.implementation.name}: in {len(row.packed())} of {len(row.factors)} runs two "
+        f"threads had less than two processors (factor {min(row.packed()):.2f}): indicative only"
     )
 
 
@@ -484,14 +484,13 @@ def print_summary(rows, label):
     cells = {(row.workload.name, row.variant, row.implementation.name): row for row in rows}
     lines = []
     for workload, variant in dict.fromkeys((row.workload.name, row.variant) for row in rows):
-        of_variant = [cells.get((workload, variant, name)) for name in others]
-        lines.append(
-            [f"{workload} {variant}"] + ["-" if row is None else ratio_text(row) for row in of_variant]
-        )
+        peers = [cells.get((workload, variant, name)) for name in others]
+        ratios = ["-" if row is None else ratio_text(row) for row in peers]
+        lines.append([f"{workload} {variant}"] + ratios)
     print_table(["variant"] + others, lines)
 
 
-# ---- The command ----------------------------------------------------------------------------------
+# ---- The command -------------------------------------------------------------------------------
 
 
 def chosen(names, patterns):
@@ -533,9 +532,9 @@ def parse(arguments):
     )
     parser.add_argument("--build-dir", required=True, help="a meson build directory")
     parser.add_argument("--runs", type=positive, help=f"runs a figure is the median of ({RUNS})")
-    parser.add_argument("--quick", action="store_true", help="small counts, few variants: a smoke test")
+    parser.add_argument("--quick", action="store_true", help="a smoke test: small counts")
     parser.add_argument("--workload", action="append", help="only these: churn, mark")
-    parser.add_argument("--variant", action="append", help="only these, also beyond the default ones")
+    parser.add_argument("--variant", action="append", help="only these; see --list")
     parser.add_argument("--implementation", action="append", help="only these")
     parser.add_argument("--json", help="write one object a line to this file")
     parser.add_argument("--go", help="the go command, where it is not on PATH")
@@ -555,7 +554,8 @@ def print_list():
 
 def plan(options, programs):
     """[(workload, variant, implementations)], and notes on what is missing."""
-    workloads = [w for w in WORKLOADS if w.name in chosen([w.name], split(options.workload or ["*"]))]
+    names = chosen([w.name for w in WORKLOADS], split(options.workload or ["*"]))
+    workloads = [w for w in WORKLOADS if w.name in names]
     result = []
     missing = {}
     for workload in workloads:
@@ -648,7 +648,9 @@ def main(arguments=None):
     if options.json:
         open(options.json, "w", encoding="utf-8").close()
     runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
-    machine = Machine(programs.tool(), attempts=1 if options.quick else ATTEMPTS)
+    machine = Machine(programs.tool())
+    if options.quick:
+        machine.attempts, machine.patience_s = 1, 0
     print_opening(options, programs, machine, steps, runs)
     try:
         rows = measure_all(options, programs, machine, steps, runs)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py's medians, ratios, JSON, filters and its doubts, on programs that only pretend to measure."""
+"""run.py's medians, ratios, JSON, filters and doubts, on programs that only pretend to measure."""
 
 import contextlib
 import io
@@ -62,7 +62,7 @@ class RunTest(unittest.TestCase):
         self.factors("2.0")
         pauses = run.Machine.__init__.__defaults__
         self.addCleanup(setattr, run.Machine.__init__, "__defaults__", pauses)
-        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, lambda seconds: None)
+        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, run.PATIENCE_S, lambda seconds: None)
         processors = os.sched_getaffinity
         self.addCleanup(setattr, os, "sched_getaffinity", processors)
         os.sched_getaffinity = lambda pid: {0, 1}
@@ -210,7 +210,7 @@ class RunTest(unittest.TestCase):
         self.addCleanup(os.environ.__setitem__, "PATH", path)
         links = self.build / "bin"
         links.mkdir()
-        for tool in ("sh", "dirname", "basename", "head", "wc", "sed", "env", "grep", "tr", "sleep"):
+        for tool in "sh dirname basename head wc sed env grep tr sleep".split():
             (links / tool).symlink_to(run.shutil.which(tool))
         os.environ["PATH"] = str(links)
         _, output, _, _ = self.run_it("--variant=p16", "--runs=1")
@@ -273,10 +273,20 @@ class RunTest(unittest.TestCase):
     def test_lack_of_second_processor_is_said(self):
         self.churn("trillium", 5, 6, 7)
         self.factors("1.2")
+        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, 2, lambda seconds: None)
         _, output, _, records = self.run_it("--variant=p16", "--runs=1")
         self.assertEqual(len(self.calls()), run.ATTEMPTS)
         self.assertEqual(self.record(records, "trillium", "ns_op")["packed_runs"], 1)
-        self.assertIn("in 1 of 1 runs two threads had less than two processors (factor 1.20)", output)
+        said = "in 1 of 1 runs two threads had less than two processors (factor 1.20)"
+        self.assertIn(said, output)
+
+    def test_quick_does_not_wait(self):
+        self.churn("trillium", 5)
+        self.factors("1.2")
+        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, 1, self.fail)
+        status, _, _, records = self.run_it("--quick", "--variant=p16", "--runs=1")
+        self.assertEqual((status, len(self.calls())), (0, 1))
+        self.assertEqual(records[0]["packed_runs"], 1)
 
     def test_one_processor(self):
         self.churn("trillium", 5)
@@ -291,7 +301,8 @@ class RunTest(unittest.TestCase):
         self.churn("trillium", 5)
         info = self.build / "meson-info"
         info.mkdir()
-        options = {"buildtype": "debug", "optimization": "0", "checks": "full", "b_sanitize": "none"}
+        options = {"buildtype": "debug", "optimization": "0", "checks": "full"}
+        options["b_sanitize"] = "none"
         text = json.dumps([{"name": name, "value": value} for name, value in options.items()])
         (info / "intro-buildoptions.json").write_text(text)
         _, output, _, _ = self.run_it("--variant=p16", "--runs=1")

@@ -1,5 +1,5 @@
-// Short-lived objects, allocated as fast as can be while 10 000 live: the workload of ../churn.c, the
-// same check. There is a loop for every size because the compiler must know the type.
+// Short-lived objects, allocated as fast as can be while 10 000 live: the workload of ../churn.c,
+// the same check. There is a loop for every size because the compiler must know the type.
 package main
 
 import (
