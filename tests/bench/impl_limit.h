@@ -2,8 +2,8 @@
  *
  * Allocation bumps a pointer through twice the memory of what is live and starts over, which is
  * what a collector would need that collects at once and for nothing; objects with pointers are
- * cleared. A collection is a traversal of the graph by one thread, precise, with the mark bits beside
- * the nodes and a queue of prefetched nodes between the stack of grey nodes and their scan.
+ * cleared. A collection is a traversal of the graph by one thread, precise, the mark bits beside
+ * the nodes, with a queue of prefetched nodes between the stack of grey nodes and their scan.
  */
 #ifndef TRILLIUM_BENCH_IMPL_LIMIT_H
 #define TRILLIUM_BENCH_IMPL_LIMIT_H
