@@ -37,17 +37,38 @@ page_summary page_summary_merge(const page_summary *parts, size_t count, size_t 
     return page_summary_pack(start, max, end);
 }
 
-unsigned bits_find_run(uint64_t word, unsigned count)
+/* Bit i of the result: the count (1..64) bits from i on are set in word. */
+static uint64_t run_starts(uint64_t word, size_t count)
 {
-    TRI_ASSERT(count >= 1 && count <= 64);
-    /* Bit i of word says: `length` bits from i on are set. */
-    unsigned length = 1;
-    while (length < count) {
-        unsigned more = length < count - length ? length : count - length;
+    for (size_t length = 1; length < count;) {
+        size_t more = size_min(length, count - length);
         word &= word >> more;
         length += more;
     }
-    return trailing_zeros(word);
+    return word;
+}
+
+/* The longest run of ones in word; max where there is none longer than that. */
+static size_t longest_run(uint64_t word, size_t max)
+{
+    if (max >= 64) {
+        return max;
+    }
+    uint64_t starts = run_starts(word, max + 1);
+    while (starts != 0) {
+        max++;
+        if (max == 64) {
+            break;
+        }
+        starts &= word >> max;
+    }
+    return max;
+}
+
+unsigned bits_find_run(uint64_t word, unsigned count)
+{
+    TRI_ASSERT(count >= 1 && count <= 64);
+    return trailing_zeros(run_starts(word, count));
 }
 
 size_t page_bits_find(const struct page_bits *bits, size_t pages, size_t from)
@@ -100,15 +121,14 @@ page_summary page_bits_summarize(const struct page_bits *bits)
     size_t max = start;
     size_t run = 0; /* free pages just below the word looked at */
     for (size_t i = 0; i < PAGE_BITS_WORDS; i++) {
-        uint64_t free = ~bits->in_use[i];
-        size_t low = trailing_zeros(~free);
+        size_t low = trailing_zeros(bits->in_use[i]);
         max = size_max(max, run + low);
-        /* Only runs longer than the longest so far matter, so all words together take at most 64
-         * turns. */
-        while (max < 64 && bits_find_run(free, (unsigned)max + 1) < 64) {
-            max++;
-        }
-        run = low == 64 ? run + 64 : leading_zeros(~free);
+        run = low == 64 ? run + 64 : leading_zeros(bits->in_use[i]);
+    }
+    max = size_max(max, run);
+    /* What lies inside a word matters only where it is longer, which it seldom is. */
+    for (size_t i = 0; i < PAGE_BITS_WORDS; i++) {
+        max = longest_run(~bits->in_use[i], max);
     }
     return page_summary_pack(start, max, run);
 }
