@@ -14,8 +14,8 @@
 TRI_BEGIN_DECLS
 
 /** The slow half of ::tri_alloc, and its checks. @{ */
-TRI_API TRI_COLD tri_ref tri_alloc_slow_(tri_mutator *mutator, tri_type *type);
-TRI_API TRI_COLD void tri_check_alloc_(tri_mutator *mutator, tri_type *type);
+TRI_API TRI_NOINLINE tri_ref tri_alloc_slow_(tri_mutator *mutator, tri_type *type);
+TRI_API TRI_NOINLINE void tri_check_alloc_(tri_mutator *mutator, tri_type *type);
 /** @} */
 
 /**

@@ -11,7 +11,7 @@
 TRI_BEGIN_DECLS
 
 /** The slow half of ::tri_safepoint. */
-TRI_API TRI_COLD void tri_safepoint_slow_(tri_mutator *mutator);
+TRI_API TRI_NOINLINE void tri_safepoint_slow_(tri_mutator *mutator);
 
 /**
  * Answer the collector if it asked. Call it in loops that do not allocate: at backward jumps and at

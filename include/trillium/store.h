@@ -15,9 +15,9 @@
 TRI_BEGIN_DECLS
 
 /** The slow halves of the functions below. @{ */
-TRI_API TRI_COLD void tri_store_slow_(tri_mutator *mutator, const void *slot, tri_word word);
-TRI_API TRI_COLD void tri_init_slow_(tri_mutator *mutator, tri_word word);
-TRI_API TRI_COLD void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word);
+TRI_API TRI_NOINLINE void tri_store_slow_(tri_mutator *mutator, const void *slot, tri_word word);
+TRI_API TRI_NOINLINE void tri_init_slow_(tri_mutator *mutator, tri_word word);
+TRI_API TRI_NOINLINE void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word);
 /** @} */
 
 /**
