@@ -48,18 +48,17 @@ static uint64_t run_starts(uint64_t word, size_t count)
     return word;
 }
 
-/* The longest run of ones in word; max where there is none longer than that. */
+/* The longest run of ones in word; max where there is none longer than that. A word of ones alone
+ * has been counted already: max is then at least 64. */
 static size_t longest_run(uint64_t word, size_t max)
 {
     if (max >= 64) {
         return max;
     }
+    TRI_ASSERT(~word != 0);
     uint64_t starts = run_starts(word, max + 1);
     while (starts != 0) {
         max++;
-        if (max == 64) {
-            break;
-        }
         starts &= word >> max;
     }
     return max;
@@ -125,7 +124,6 @@ page_summary page_bits_summarize(const struct page_bits *bits)
         max = size_max(max, run + low);
         run = low == 64 ? run + 64 : leading_zeros(bits->in_use[i]);
     }
-    max = size_max(max, run);
     /* What lies inside a word matters only where it is longer, which it seldom is. */
     for (size_t i = 0; i < PAGE_BITS_WORDS; i++) {
         max = longest_run(~bits->in_use[i], max);
