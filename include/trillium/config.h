@@ -58,6 +58,7 @@ typedef uintptr_t __attribute__((may_alias)) tri_aliased_word;
 
 /** The accesses that inline fast paths make to memory which other threads also access. @{ */
 #define TRI_LOAD_RELAXED(address)         __atomic_load_n((address), __ATOMIC_RELAXED)
+#define TRI_STORE_RELAXED(address, value) __atomic_store_n((address), (value), __ATOMIC_RELAXED)
 #define TRI_STORE_RELEASE(address, value) __atomic_store_n((address), (value), __ATOMIC_RELEASE)
 /** @} */
 

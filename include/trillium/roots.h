@@ -58,7 +58,8 @@ TRI_INLINE void tri_frame_push_(struct tri_frame_ *frame, tri_mutator *mutator, 
     frame->previous = head->frames;
     frame->mutator = mutator;
     frame->count = count;
-    head->frames = frame;
+    TRI_STORE_RELAXED(&head->frames,
+                      frame); /* atomic, or gcc 12 takes it for a pointer left behind */
 }
 
 TRI_INLINE void tri_frame_pop_(void *frame)
