@@ -87,10 +87,10 @@ const char *stack_scan_top(void)
  * the lower end of a frame, saved registers are above them. */
 #define ENTRY_FRAME_BYTES 512
 
-/* Copy the words of the stack from below this function's caller to a little above entry_frame. Not
- * inlined: its frame lies below. */
-SCANS_FOREIGN_STACK TRI_NOINLINE static void copy_frames(struct stack_extent *extent,
-                                                         const char *entry_frame)
+/* Copy the words of the stack from below this function's caller to a little above entry_frame, and
+ * return how many. Not inlined: its frame lies below. */
+SCANS_FOREIGN_STACK TRI_NOINLINE static size_t copy_frames(struct stack_extent *extent,
+                                                           const char *entry_frame)
 {
     const char *from = (const char *)align_down((uintptr_t)FRAME_ADDRESS(), WORD_BYTES);
     const char *to = entry_frame + ENTRY_FRAME_BYTES;
@@ -101,7 +101,7 @@ SCANS_FOREIGN_STACK TRI_NOINLINE static void copy_frames(struct stack_extent *ex
         extent->copy[i] =
             *(const volatile uintptr_t *)(const volatile void *)(from + i * WORD_BYTES);
     }
-    extent->copy_count = count;
+    return count;
 }
 
 void stack_scan_publish(struct stack_extent *extent, const void *entry_frame)
@@ -110,7 +110,9 @@ void stack_scan_publish(struct stack_extent *extent, const void *entry_frame)
                                 above it */
     extent->bottom = (const char *)align_down((uintptr_t)entry_frame, WORD_BYTES);
     extent->fake_stack = current_fake_stack();
-    copy_frames(extent, extent->bottom);
+    /* The result is used after the call: were the call the last thing here, the compiler would take
+     * this frame down before it, with the registers in it. */
+    extent->copy_count = copy_frames(extent, extent->bottom);
 }
 
 /* Candidates in [begin, end), each read once. */
