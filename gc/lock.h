@@ -16,7 +16,6 @@
 #if defined(__clang__)
 #define LOCK_CAPABILITY        __attribute__((capability("mutex")))
 #define LOCK_REQUIRES(...)     __attribute__((requires_capability(__VA_ARGS__)))
-#define LOCK_EXCLUDES(...)     __attribute__((locks_excluded(__VA_ARGS__)))
 #define LOCK_ACQUIRES(...)     __attribute__((acquire_capability(__VA_ARGS__)))
 #define LOCK_TRY_ACQUIRES(...) __attribute__((try_acquire_capability(true, __VA_ARGS__)))
 #define LOCK_RELEASES(...)     __attribute__((release_capability(__VA_ARGS__)))
@@ -25,7 +24,6 @@
 #else
 #define LOCK_CAPABILITY
 #define LOCK_REQUIRES(...)
-#define LOCK_EXCLUDES(...)
 #define LOCK_ACQUIRES(...)
 #define LOCK_TRY_ACQUIRES(...)
 #define LOCK_RELEASES(...)

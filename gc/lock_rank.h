@@ -1,6 +1,6 @@
 /* lock_rank.h -- the order in which the collector's locks are taken: from the top of this list
  * downward, never upward, and never two of one rank. One table gives the enum, the names in
- * messages, the checker in gc/lock.c and docs/locks.md.
+ * messages and what gc/lock.c checks.
  *
  * A heap has one lock of most ranks. Ranks say nothing about heaps: no thread takes a lock of one
  * heap while it holds one of another.
