@@ -12,8 +12,12 @@ RUN_DEMO = pathlib.Path(__file__).resolve().parent.parent / "run_demo.py"
 # Stands for the interpreter: a "script" says how many cycles it had and how it ended.
 INTERPRETER = """\
 import os, sys
-for line in open(sys.argv[1]):
+if sys.argv[1] == "--isolates":
+    print("isolates", sys.argv[2])
+for line in open(sys.argv[-1]):
     word, *rest = line.split()
+    if word == "//":
+        continue
     if word == "cycles":
         for number in range(1, int(rest[0]) + 1):
             print(f"gc {number} @0.1s 1%: ...", file=sys.stderr)
@@ -39,16 +43,25 @@ class DemoTest(support.TreeTest):
         return result.returncode, result.stdout + result.stderr
 
     def test_good_scripts(self):
-        self.write("scripts/a.lox", "// Walks a tree.\ncycles 9\nprint the answer\n")
+        self.write("scripts/a.lox", "// Walks a\n// tree. Then rests.\ncycles 9\n"
+                                    "print the answer\n")
         self.write("scripts/b.lox", "cycles 1\n")
         status, output = self.demo()
         self.assertEqual(status, 0, output)
-        for expected in ("[1/2] a: Walks a tree.", "gc 1 @", "gc 9 @", "... 4 more ...",
+        for expected in ("[1/2] a: Walks a tree\n", "gc 1 @", "gc 9 @", "... 4 more ...",
                          "> the answer", "all 2 scripts ended well"):
             self.assertIn(expected, output)
         self.assertNotIn("gc 5 @", output)
         self.assertRegex(output, r"\na .* 9 +0\n")
         self.assertRegex(output, r"\ntotal .* 10 ")
+
+    def test_isolates(self):
+        self.write("scripts/a.lox", "cycles 2\n")
+        status, output = self.demo("--isolates", "3")
+        self.assertEqual(status, 0, output)
+        self.assertIn("[2/2] a --isolates 3", output)
+        self.assertIn("> isolates 3", output)
+        self.assertIn("all 2 scripts ended well", output)
 
     def test_failing_script(self):
         self.write("scripts/a.lox", "complain [line 3] in script\nexit 70\n")
