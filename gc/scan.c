@@ -61,8 +61,9 @@ static void scan_masks(struct marker *marker, const struct layout *layout, const
     }
 }
 
-/* One object or element that begins at base. Not for traced layouts. */
-static void scan_element(struct marker *marker, const struct layout *layout, const char *base)
+/* One object or element of bytes bytes that begins at base. */
+static void scan_element(struct marker *marker, const struct layout *layout, char *base,
+                         size_t bytes)
 {
     switch (layout->kind) {
     case LAYOUT_SMALL_MASKS:
@@ -77,24 +78,26 @@ static void scan_element(struct marker *marker, const struct layout *layout, con
     case LAYOUT_CONSERVATIVE:
         scan_conservatively(marker, base, layout->words);
         break;
-    case LAYOUT_LEAF:
     case LAYOUT_TRACE:
+        layout->trace(visitor_of(marker), base, bytes);
+        break;
+    case LAYOUT_LEAF:
         break;
     }
 }
 
 /* The elements of stride bytes from base on that begin at offsets in [from, to). The memory ends at
  * limit: an element that does not fit before it is the zero tail of the slot. */
-static void scan_elements(struct marker *marker, const struct layout *layout, const char *base,
+static void scan_elements(struct marker *marker, const struct layout *layout, char *base,
                           size_t stride, size_t from, size_t to, size_t limit)
 {
-    if (layout->kind == LAYOUT_LEAF || layout->kind == LAYOUT_TRACE || stride == 0) {
+    if (layout->kind == LAYOUT_LEAF || stride == 0) {
         return;
     }
-    size_t needed = layout->words * WORD_BYTES;
-    size_t offset = (from + stride - 1) / stride * stride;              /* [scan.2] */
-    for (; offset < to && offset + needed <= limit; offset += stride) { /* [scan.3] */
-        scan_element(marker, layout, base + offset);
+    size_t needed = layout->kind == LAYOUT_TRACE ? stride : layout->words * WORD_BYTES;
+    size_t offset = from == 0 ? 0 : (from + stride - 1) / stride * stride; /* [scan.2] */
+    for (; offset < to && offset + needed <= limit; offset += stride) {    /* [scan.3] */
+        scan_element(marker, layout, base + offset, stride);
     }
 }
 
@@ -103,10 +106,8 @@ static void scan_elements(struct marker *marker, const struct layout *layout, co
 static void scan_head(struct marker *marker, const struct object_place *place)
 {
     const struct layout *layout = &place->type->layout;
-    if (layout->kind == LAYOUT_TRACE) {
-        layout->trace(visitor_of(marker), place->object, place->bytes);
-    } else if (place->type->trailing_size != 0) {
-        scan_element(marker, layout, place->object);
+    if (layout->kind == LAYOUT_TRACE || place->type->trailing_size != 0) {
+        scan_element(marker, layout, place->object, place->bytes);
     }
 }
 
@@ -118,9 +119,9 @@ static void scan_range(struct marker *marker, const struct object_place *place, 
     if (from == 0) {
         scan_head(marker, place);
     }
-    if (type->trailing_size == 0) {
+    if (type->trailing_size == 0 && type->layout.kind != LAYOUT_TRACE) {
         scan_elements(marker, &type->layout, place->object, type->stride, from, to, place->bytes);
-    } else if (to > type->size) {
+    } else if (type->trailing_size != 0 && to > type->size) {
         size_t first = from > type->size ? from - type->size : 0;
         scan_elements(marker, &type->trailing, place->object + type->size, type->trailing_size,
                       first, to - type->size, place->bytes - type->size);

@@ -80,9 +80,6 @@ static const char *desc_problem(const tri_type_desc *desc)
     if (desc->flags & ~(TRI_TYPE_ALIGN_16 | TRI_TYPE_UNINITIALIZED)) {
         return "a bit of flags is none of TRI_TYPE_...";
     }
-    if (desc->trailing_layout.kind == TRI_LAYOUT_TRACE) {
-        return "trailing elements cannot be traced by a function";
-    }
     bool trailing_scanned = desc->trailing_layout.kind != TRI_LAYOUT_LEAF;
     if (trailing_scanned &&
         !(is_aligned(desc->size, WORD_BYTES) && is_aligned(desc->trailing_size, WORD_BYTES))) {

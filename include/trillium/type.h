@@ -78,7 +78,7 @@ typedef enum tri_layout_kind {
     TRI_LAYOUT_ALL_WORDS = 2,    /**< every word is a value in the layout's encoding */
     TRI_LAYOUT_CONSERVATIVE = 3, /**< every word that could be the address of an object keeps that
                                       object alive */
-    TRI_LAYOUT_TRACE = 4         /**< `trace` reports them. Not for trailing elements */
+    TRI_LAYOUT_TRACE = 4         /**< `trace` reports them */
 } tri_layout_kind;
 
 /**
@@ -88,7 +88,11 @@ typedef enum tri_layout_kind {
  * It runs on any of the collector's threads, on several at a time, beside the host's mutators once
  * marking is concurrent. It must not allocate, store into the heap, take a lock that a mutator may
  * hold at a safepoint, or call any other function of Trillium. It must read slots that mutators
- * write by one load a word. @p bytes is the size of the object's slot.
+ * write by one load a word.
+ *
+ * @p bytes is the size of the object's slot. For a trailing layout, @p object is one element, and
+ * @p bytes the trailing_size; it is called for each element that the slot has room for, those
+ * beyond the count asked for being all zero.
  */
 typedef void tri_trace_function(tri_visitor *visitor, tri_ref object, size_t bytes);
 
