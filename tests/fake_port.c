@@ -1,6 +1,8 @@
 /* fake_port.c -- gc/port.h without a process. See fake_port.h. */
 #include "tests/fake_port.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "gc/atomic.h"
 #include "gc/bits.h"
 
 struct reservation {
@@ -37,8 +40,9 @@ static struct {
     uint64_t tick_ns;
     unsigned cpu_count;
 
-    size_t live_mutexes;
-    size_t live_conds;
+    size_t live_mutexes; /* atomic */
+    size_t live_conds;   /* atomic */
+    bool threads;
 
     struct fake_port_hooks hooks;
 
@@ -48,7 +52,21 @@ static struct {
     bool fatal_expected;
     jmp_buf fatal_jump;
     char fatal_message[2048];
+    pthread_t first_thread; /* whose death may be expected */
 } port;
+
+/* Guards reservations and their counters, and the log, where there are threads. */
+static pthread_mutex_t memory_guard = PTHREAD_MUTEX_INITIALIZER;
+
+static void guard(void)
+{
+    (void)pthread_mutex_lock(&memory_guard);
+}
+
+static void unguard(void)
+{
+    (void)pthread_mutex_unlock(&memory_guard);
+}
 
 /* The test, or the collector, broke a contract. */
 TRI_NORETURN TRI_PRINTF(1, 2) static void broken(const char *format, ...)
@@ -95,6 +113,12 @@ void fake_port_reset(void)
     port.fail_from = FAKE_PORT_NEVER;
     port.fail_to = FAKE_PORT_NEVER;
     port.cpu_count = 4;
+    port.first_thread = pthread_self();
+}
+
+void fake_port_allow_threads(void)
+{
+    port.threads = true;
 }
 
 void fake_port_finish(void)
@@ -253,7 +277,7 @@ static char *map_aligned(size_t bytes, size_t alignment)
     return base;
 }
 
-void *port_reserve(size_t bytes, size_t alignment, const char *name)
+static void *reserve_guarded(size_t bytes, size_t alignment, const char *name)
 {
     if (bytes == 0 || bytes % port.os_page_bytes != 0 || !is_power_of_two(alignment)) {
         broken("port_reserve: %zu bytes at %zu for %s", bytes, alignment, name);
@@ -277,7 +301,15 @@ void *port_reserve(size_t bytes, size_t alignment, const char *name)
     return base;
 }
 
-bool port_commit(void *address, size_t bytes, const char *name)
+void *port_reserve(size_t bytes, size_t alignment, const char *name)
+{
+    guard();
+    void *result = reserve_guarded(bytes, alignment, name);
+    unguard();
+    return result;
+}
+
+static bool commit_guarded(void *address, size_t bytes, const char *name)
 {
     size_t first;
     size_t pages;
@@ -297,7 +329,15 @@ bool port_commit(void *address, size_t bytes, const char *name)
     return true;
 }
 
-bool port_decommit(void *address, size_t bytes)
+bool port_commit(void *address, size_t bytes, const char *name)
+{
+    guard();
+    bool result = commit_guarded(address, bytes, name);
+    unguard();
+    return result;
+}
+
+static bool decommit_guarded(void *address, size_t bytes)
 {
     size_t first;
     size_t pages;
@@ -311,7 +351,15 @@ bool port_decommit(void *address, size_t bytes)
     return madvise(address, bytes, MADV_DONTNEED) == 0;
 }
 
-void port_release(void *address, size_t bytes)
+bool port_decommit(void *address, size_t bytes)
+{
+    guard();
+    bool result = decommit_guarded(address, bytes);
+    unguard();
+    return result;
+}
+
+static void release_guarded(void *address, size_t bytes)
 {
     struct reservation *reservation = find_reservation(address);
     if (reservation == NULL || reservation->base != address || reservation->bytes != bytes) {
@@ -322,6 +370,13 @@ void port_release(void *address, size_t bytes)
         bitmap_count_range(reservation->committed, 0, pages) * port.os_page_bytes;
     port.reserved_bytes -= bytes;
     forget_reservation(reservation);
+}
+
+void port_release(void *address, size_t bytes)
+{
+    guard();
+    release_guarded(address, bytes);
+    unguard();
 }
 
 /* ---- Time and processors --------------------------------------------------------------------- */
@@ -343,8 +398,7 @@ void fake_port_set_cpu_count(unsigned count)
 
 uint64_t port_now_ns(void)
 {
-    port.now_ns += port.tick_ns;
-    return port.now_ns;
+    return fetch_add_relaxed(&port.now_ns, port.tick_ns) + port.tick_ns;
 }
 
 uint64_t port_thread_cpu_ns(void)
@@ -361,6 +415,8 @@ void port_yield(void)
 {
     if (port.hooks.yield != NULL) {
         port.hooks.yield();
+    } else if (port.threads) {
+        (void)sched_yield();
     }
 }
 
@@ -388,7 +444,7 @@ static struct fake_mutex *mutex_of(const char *function, port_mutex *mutex)
 void port_mutex_init(port_mutex *mutex)
 {
     *(struct fake_mutex *)(void *)mutex->storage = (struct fake_mutex){MUTEX_SIGNATURE, 0};
-    port.live_mutexes++;
+    fetch_add_relaxed(&port.live_mutexes, (size_t)1);
 }
 
 void port_mutex_destroy(port_mutex *mutex)
@@ -398,33 +454,35 @@ void port_mutex_destroy(port_mutex *mutex)
         broken("port_mutex_destroy: it is held");
     }
     fake->signature = 0;
-    port.live_mutexes--;
+    fetch_sub_relaxed(&port.live_mutexes, (size_t)1);
 }
 
 void port_mutex_lock(port_mutex *mutex)
 {
-    if (!port_mutex_try_lock(mutex)) {
-        broken("port_mutex_lock: it is held, and there is nobody to release it");
+    while (!port_mutex_try_lock(mutex)) {
+        if (!port.threads) {
+            broken("port_mutex_lock: it is held, and there is nobody to release it");
+        }
+        (void)sched_yield();
     }
 }
 
 bool port_mutex_try_lock(port_mutex *mutex)
 {
     struct fake_mutex *fake = mutex_of("port_mutex_try_lock", mutex);
-    if (fake->held) {
-        return false;
-    }
-    fake->held = 1;
-    return true;
+    uint64_t unheld = 0;
+    /* acquire half: pairs with the release in port_mutex_unlock */
+    return cas_acq_rel(&fake->held, &unheld, UINT64_C(1));
 }
 
 void port_mutex_unlock(port_mutex *mutex)
 {
     struct fake_mutex *fake = mutex_of("port_mutex_unlock", mutex);
-    if (!fake->held) {
+    if (!load_relaxed(&fake->held)) {
         broken("port_mutex_unlock: it is not held");
     }
-    fake->held = 0;
+    /* release: pairs with the acquire half in port_mutex_try_lock */
+    store_release(&fake->held, UINT64_C(0));
 }
 
 static void check_cond(const char *function, port_cond *cond)
@@ -437,24 +495,27 @@ static void check_cond(const char *function, port_cond *cond)
 void port_cond_init(port_cond *cond)
 {
     *(uint64_t *)(void *)cond->storage = COND_SIGNATURE;
-    port.live_conds++;
+    fetch_add_relaxed(&port.live_conds, (size_t)1);
 }
 
 void port_cond_destroy(port_cond *cond)
 {
     check_cond("port_cond_destroy", cond);
     *(uint64_t *)(void *)cond->storage = 0;
-    port.live_conds--;
+    fetch_sub_relaxed(&port.live_conds, (size_t)1);
 }
 
 void port_cond_wait(port_cond *cond, port_mutex *mutex)
 {
     check_cond("port_cond_wait", cond);
     port_mutex_unlock(mutex);
-    if (port.hooks.cond_wait == NULL) {
+    if (port.hooks.cond_wait != NULL) {
+        port.hooks.cond_wait(cond, mutex);
+    } else if (port.threads) {
+        (void)sched_yield(); /* wakes without cause */
+    } else {
         broken("port_cond_wait: nobody would wake the caller");
     }
-    port.hooks.cond_wait(cond, mutex);
     port_mutex_lock(mutex);
 }
 
@@ -475,7 +536,7 @@ struct fake_port_hooks *fake_port_hooks(void)
 
 uintptr_t port_thread_id(void)
 {
-    return 1;
+    return (uintptr_t)pthread_self();
 }
 
 unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
@@ -565,10 +626,12 @@ void port_log(struct tri_heap *heap, const char *line)
 {
     (void)heap;
     size_t bytes = strlen(line);
+    guard();
     port.log = or_die(realloc(port.log, port.log_bytes + bytes + 2));
     memcpy(port.log + port.log_bytes, line, bytes);
     memcpy(port.log + port.log_bytes + bytes, "\n", 2);
     port.log_bytes += bytes + 1;
+    unguard();
 }
 
 const char *fake_port_log_text(void)
@@ -596,7 +659,7 @@ const char *fake_port_death_of(void (*function)(void *argument), void *argument)
 
 void port_fatal(const char *message)
 {
-    if (!port.fatal_expected) {
+    if (!port.fatal_expected || !pthread_equal(port.first_thread, pthread_self())) {
         broken("fatal: %s", message);
     }
     port.fatal_expected = false;

@@ -2,7 +2,7 @@
  *
  * Everything that a contract of gc/port.h forbids ends the program with a line on stderr: memory
  * released twice or not wholly, committed outside a reservation or twice, a mutex taken twice or
- * released by nobody. One thread only.
+ * released by nobody. One thread only, but for what runs after fake_port_allow_threads.
  *
  * A test calls fake_port_reset first and fake_port_finish last; with Check, as the fixture of a
  * test case.
@@ -19,6 +19,11 @@ void fake_port_reset(void);
 
 /* Dies unless every reservation was released, and every mutex and condition destroyed. */
 void fake_port_finish(void);
+
+/* From now on, until fake_port_reset, several threads of the test may call the port at a time: who
+ * finds a mutex held waits for it, and port_yield lets another thread run. Everything declared in
+ * this file is still for the test's first thread, and called while the others do not run. */
+void fake_port_allow_threads(void);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
