@@ -66,8 +66,9 @@ class Run:
         start = time.monotonic()
         # Not a context manager: the usage of just this child is wanted, so wait4 reaps it.
         process = subprocess.Popen(  # pylint: disable=consider-using-with
-            [*interpreter, *self.options, str(self.script)], env=environment, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
+            [*interpreter, *self.options, str(self.script)], env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            errors="replace")
         readers = [threading.Thread(target=self._read_output, args=(process.stdout,)),
                    threading.Thread(target=self._read_trace, args=(process.stderr,))]
         killer = threading.Timer(timeout, process.kill)
