@@ -55,8 +55,8 @@ class Run:
             if not line.startswith("//"):
                 break
             words += line.removeprefix("//").split()
-        sentence = re.match(r".*?[.:](?= |$)|.*", " ".join(words)).group()
-        return textwrap.shorten(sentence.rstrip(".:"), 90, placeholder=" ...")
+        sentence = re.match(r".*?\.(?= |$)|.*", " ".join(words)).group()
+        return textwrap.shorten(sentence.rstrip("."), 90, placeholder=" ...")
 
     def cycles(self):
         return max((int(TRACE.match(line).group(1)) for line in self.trace), default=0)
