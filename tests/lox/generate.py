@@ -43,7 +43,8 @@ def failing(text, marker, message):
 
 def constants_256():
     return ("// A function may use 256 constants.\nfun f() {\nvar sum;\nsum = 0;\n"
-            + lines(range(1, 256), "sum = sum + {};") + "return sum;\n}\nprint f(); // out: 32640\n")
+            + lines(range(1, 256), "sum = sum + {};")
+            + "return sum;\n}\nprint f(); // out: 32640\n")
 
 
 def constants_257():
@@ -82,7 +83,8 @@ def globals_257():
 def locals_255():
     v = names("v", 255)
     return ("// A function may have 255 local variables.\nfun f() {\n"
-            + lines(v, "var {} = nil;") + "v0 = \"first \";\nv254 = \"last\";\nv127 = \"middle \";\n"
+            + lines(v, "var {} = nil;")
+            + "v0 = \"first \";\nv254 = \"last\";\nv127 = \"middle \";\n"
             + "return v0 + v127 + v254;\n}\nprint f(); // out: first middle last\n")
 
 
@@ -187,56 +189,65 @@ def code(statements):
     return lines(["nil;"] * statements, "{}", 20)
 
 
+def equalities(count):
+    """An operand that is count comparisons long, two bytes each."""
+    return lines(["nil =="] * count, "{}", 20)
+
+
 def jump_fits():
-    return ("// Jumps forward and back over nearly 64 KiB of code.\n"
-            "var turns = 0;\nif (false) {\n" + code(FITS_IN_JUMP) + "print \"never\";\n} else print \"else\"; // out: else\n"
-            "if (true) print \"then\"; // out: then\nelse {\n" + code(FITS_IN_JUMP) + "}\n"
-            "while (turns < 2) {\n" + code(FITS_IN_JUMP) + "turns = turns + 1;\n}\nprint turns; // out: 2\n"
-            "for (; turns < 4; turns = turns + 1) {\n" + code(FITS_IN_JUMP) + "}\nprint turns; // out: 4\n"
-            "print false and (\n" + lines(["nil =="] * FITS_IN_JUMP, "{}", 20) + "nil); // out: false\n"
-            "print 1 or (\n" + lines(["nil =="] * (FITS_IN_JUMP - 500), "{}", 20) + "nil); // out: 1\n")
+    return ("// Jumps forward and back over nearly 64 KiB of code.\nvar turns = 0;\n"
+            + "if (false) {\n" + code(FITS_IN_JUMP) + "} else print \"else\"; // out: else\n"
+            + "if (true) print \"then\"; // out: then\nelse {\n" + code(FITS_IN_JUMP) + "}\n"
+            + "while (turns < 2) {\n" + code(FITS_IN_JUMP) + "turns = turns + 1;\n}\n"
+            + "print turns; // out: 2\n"
+            + "for (; turns < 4; turns = turns + 1) {\n" + code(FITS_IN_JUMP) + "}\n"
+            + "print turns; // out: 4\n"
+            + "print false and (\n" + equalities(FITS_IN_JUMP) + "nil); // out: false\n"
+            + "print 1 or (\n" + equalities(FITS_IN_JUMP) + "nil); // out: 1\n")
 
 
-def jump_too_far(before, after, message, body=None):
-    text = "// Too much code for one jump.\n" + before + "\n" + (body or code(EXCEEDS_JUMP)) + after + " // here\n"
+def too_far(before, after, message, body=None):
+    text = ("// Too much code for one jump.\n" + before + "\n" + (body or code(EXCEEDS_JUMP))
+            + after + " // here\n")
     return failing(text, "// here", message)
 
 
 def jump_then():
-    return jump_too_far("if (true) {", "}", "at '}': Too much code to jump over.")
+    return too_far("if (true) {", "}", "at '}': Too much code to jump over.")
 
 
 def jump_else():
-    return jump_too_far("if (true) {} else {", "}", "at '}': Too much code to jump over.")
+    return too_far("if (true) {} else {", "}", "at '}': Too much code to jump over.")
 
 
 def jump_and():
-    return jump_too_far("print true and (", "nil);", "at ')': Too much code to jump over.",
-                        lines(["nil =="] * EXCEEDS_JUMP, "{}", 20))
+    return too_far("print true and (", "nil);", "at ')': Too much code to jump over.",
+                   equalities(EXCEEDS_JUMP))
 
 
 def jump_or():
-    return jump_too_far("print false or (", "nil);", "at ')': Too much code to jump over.",
-                        lines(["nil =="] * EXCEEDS_JUMP, "{}", 20))
+    return too_far("print false or (", "nil);", "at ')': Too much code to jump over.",
+                   equalities(EXCEEDS_JUMP))
 
 
 def loop_while():
-    return jump_too_far("while (true) {", "}", "at '}': Loop body too large.")
+    return too_far("while (true) {", "}", "at '}': Loop body too large.")
 
 
 def loop_for():
-    return jump_too_far("for (;;) {", "}", "at '}': Loop body too large.")
+    return too_far("for (;;) {", "}", "at '}': Loop body too large.")
 
 
 def loop_for_increment():
-    return jump_too_far("var i;\nfor (i = 0; i < 1; i = i + 1) {", "}", "at '}': Loop body too large.")
+    return too_far("var i;\nfor (i = 0; i < 1; i = i + 1) {", "}",
+                   "at '}': Loop body too large.")
 
 
 def code_without_jump():
-    text = "// Code that no jump crosses may be of any length, and lines are counted through it.\n"
-    text += "nil;\n" * 70000 + "print \"end\"; // out: end\nprint -nil; // here\n"
+    text = ("// Code that no jump crosses may be of any length, and lines are counted through it.\n"
+            + "nil;\n" * 70000 + "print \"end\"; // out: end\nprint -nil; // here\n")
     return (text + "// err: Operand must be a number.\n"
-            f"// err: [line {line_of(text, '// here')}] in script\n// exit: 70\n")
+            + f"// err: [line {line_of(text, '// here')}] in script\n// exit: 70\n")
 
 
 # --- depth and length ----------------------------------------------------------------------------
@@ -260,7 +271,8 @@ def nested_blocks():
 
 def nested_functions():
     depth = 40
-    text = "// The innermost of forty functions captures a variable of the outermost.\nfun f0() {\nvar x = \"deep\";\n"
+    text = ("// The innermost of forty functions captures a variable of the outermost.\n"
+            + "fun f0() {\nvar x = \"deep\";\n")
     for i in range(1, depth):
         text += f"fun f{i}() {{\n"
     text += "x = x + \"er\";\nreturn x;\n"
@@ -273,13 +285,16 @@ def many_ifs():
     text = "// A chain of a hundred else-ifs.\nfun f(n) {\nif (n == 0) return \"zero\";\n"
     for i in range(1, 100):
         text += f"else if (n == {i}) return \"is {i}\";\n"
-    return text + "else return \"more\";\n}\nprint f(0); // out: zero\nprint f(57); // out: is 57\nprint f(99); // out: is 99\nprint f(100); // out: more\n"
+    return (text + "else return \"more\";\n}\n"
+            + "print f(0); // out: zero\nprint f(57); // out: is 57\n"
+            + "print f(99); // out: is 99\nprint f(100); // out: more\n")
 
 
 def long_string():
     word = "All work and no play makes a long string. "
     return ("// A string constant of 200 KiB.\nvar s = \"" + word * 5000 + "\";\n"
-            + "var t = \"" + word * 5000 + "\";\nprint s == t; // out: true\nprint s == t + \" \"; // out: false\n")
+            + "var t = \"" + word * 5000 + "\";\n"
+            + "print s == t; // out: true\nprint s == t + \" \"; // out: false\n")
 
 
 def long_string_printed():
@@ -290,7 +305,8 @@ def long_string_printed():
 def long_name():
     name = "longName" * 1000
     return (f"// A name of 8000 letters.\nvar {name} = 1;\nprint {name}; // out: 1\n"
-            f"print {name}x; // err: Undefined variable '{name}x'.\n// err: [line 4] in script\n// exit: 70\n")
+            + f"print {name}x; // err: Undefined variable '{name}x'.\n"
+            + "// err: [line 4] in script\n// exit: 70\n")
 
 
 def many_fields():
@@ -305,12 +321,13 @@ def many_fields():
         text += f"bag.set{part}({part + 1});\n"
     for part in range(5):
         text += f"print bag.sum{part}(); // out: {200 * (part + 1)}\n"
-    text += "bag.set3(nil);\nbag.set0(10);\nprint bag.sum0(); // out: 2000\nprint bag.sum4(); // out: 1000\n"
-    return text
+    return (text + "bag.set3(nil);\nbag.set0(10);\nprint bag.sum0(); // out: 2000\n"
+            + "print bag.sum4(); // out: 1000\n")
 
 
 def many_methods():
-    text = "// A class with a hundred methods, and one that inherits and overrides some.\nclass A {\n"
+    text = ("// A class with a hundred methods, and one that inherits and overrides some.\n"
+            + "class A {\n")
     for i in range(100):
         text += f"m{i}() {{ return {i}; }}\n"
     text += "}\nclass B < A {\n"
@@ -334,7 +351,8 @@ def many_errors():
 
 def line_ends_crlf():
     return ("// Lines that end in CR LF.\r\nvar a = 1;\r\nprint a // out: 1\r\n;\r\n"
-            "print a - nil; // err: Operands must be numbers.\r\n// err: [line 5] in script\r\n// exit: 70\r\n")
+            + "print a - nil; // err: Operands must be numbers.\r\n"
+            + "// err: [line 5] in script\r\n// exit: 70\r\n")
 
 
 def no_last_line_break():
@@ -346,11 +364,13 @@ def no_last_line_break_comment():
 
 
 def error_at_end_of_last_line():
-    return "// The end is on the last line.\n// err: [line 4] Error at end: Expect ';' after value.\n// exit: 65\nprint 1"
+    return ("// The end is on the last line.\n"
+            + "// err: [line 4] Error at end: Expect ';' after value.\n// exit: 65\nprint 1")
 
 
 def bytes_not_utf8():
-    return "// A string may hold any byte but a quote.\nprint \"\udc80\udcff\udcc3\"; // out: \udc80\udcff\udcc3\n"
+    return ("// A string may hold any byte but a quote.\n"
+            + "print \"\udc80\udcff\udcc3\"; // out: \udc80\udcff\udcc3\n")
 
 
 def empty_file():

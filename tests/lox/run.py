@@ -122,7 +122,7 @@ def parse_transcript(path):
 PARSERS = {".lox": parse_script, ".repl": parse_transcript}
 
 
-def find_tests(roots, name_filter):
+def find_tests(roots, name_filter, skipped):
     """Return (tests, list of (name, complaint) about files that are no tests)."""
     tests, bad = [], []
     for root in map(Path, roots):
@@ -133,7 +133,7 @@ def find_tests(roots, name_filter):
             path for path in root.rglob("*") if path.is_file() and path.suffix in PARSERS)
         for path in paths:
             name = path.name if root.is_file() else str(path.relative_to(root))
-            if name_filter and name_filter not in name:
+            if name_filter not in name or any(text in name for text in skipped):
                 continue
             if path.suffix not in PARSERS:
                 bad.append((name, "neither a .lox script nor a .repl transcript"))
@@ -198,11 +198,14 @@ def parse_arguments(argv):
         epilog="The format of a test is described at the top of this file.")
     parser.add_argument("--lox", required=True, metavar="BINARY", help="the virtual machine")
     parser.add_argument("--wrapper", default="", metavar="COMMAND",
-                        help="put before the binary, e.g. \"qemu-aarch64 -L /usr/aarch64-linux-gnu\"")
+                        help="put before the binary, e.g. \"qemu-aarch64 -L DIR\"")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="tests at a time (2)")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS",
                         help="for one test (60)")
-    parser.add_argument("--filter", default="", metavar="TEXT", help="only tests with TEXT in the name")
+    parser.add_argument("--filter", default="", metavar="TEXT",
+                        help="only tests with TEXT in the name")
+    parser.add_argument("--skip", action="append", default=[], metavar="TEXT",
+                        help="no test with TEXT in the name; may be given again")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE",
                         help="set in the environment of each test; may be given again")
     parser.add_argument("--generate-into", metavar="DIR",
@@ -233,7 +236,7 @@ def main(argv):
     environment.update(setting.split("=", 1) for setting in options.env)
     command = shlex.split(options.wrapper) + [os.path.abspath(options.lox)]
 
-    tests, bad = find_tests(roots, options.filter)
+    tests, bad = find_tests(roots, options.filter, options.skip)
     failed = len(bad)
     for name, complaint in bad:
         print(f"FAIL {name}\n    {printable(complaint)}")

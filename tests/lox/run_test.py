@@ -131,6 +131,13 @@ class RunnerTest(unittest.TestCase):
         status, output = self.run_it(environment={"GCTRACE": "1"})
         self.assertEqual(status, 0, output)
 
+    def test_skipped_are_not_run(self):
+        self.write("deep/a.lox", "say 1 // out: 2\n")
+        self.write("b.lox", "say 1 // out: 2\n")
+        self.write("c.lox", "say 1 // out: 1\n")
+        status, output = self.run_it("--skip", "deep/", "--skip", "b.lox")
+        self.assertEqual((status, output), (0, "1 passed, 0 failed\n"))
+
     def test_wrapper(self):
         self.write("a.lox", "environment WRAPPED // out: yes\n")
         status, output = self.run_it("--wrapper", "env WRAPPED=yes")
@@ -266,4 +273,7 @@ class RunnerTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    program = unittest.main(exit=False)
+    bad = len(program.result.failures) + len(program.result.errors)
+    print(f"{program.result.testsRun - bad} passed, {bad} failed")
+    sys.exit(1 if bad or not program.result.testsRun else 0)
