@@ -2,8 +2,9 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [object.1] An address in a span's tail, in a free slot, or in a free page MUST find nothing;
- *              otherwise a stale word names an object that is not there.
+ *   [object.1] An address in a span's tail, in a free slot, in the header of a mixed object, or in
+ *              a free page MUST find nothing; otherwise a stale word names an object that is not
+ *              there, and a checked store into a header passes.
  * Locks:      none; reads what span_publish released and allocation bits.
  * Callers:    the public look-ups, barrier checks, verify. The marker has a faster way of its own
  *             in shade.c.
@@ -46,5 +47,5 @@ bool object_find(const struct tri_heap *heap, uintptr_t address, struct object_p
         return false;
     }
     object_at_slot(table, span, slot, place);
-    return place->type != NULL;
+    return place->type != NULL && address >= (uintptr_t)place->object; /* [object.1] */
 }

@@ -23,9 +23,6 @@
 #define UNDER_SANITIZER 0
 #endif
 
-/* Sanitizers make everything some ten times slower: what is repeated, is repeated less. */
-#define TIMES(plain, sanitized) (UNDER_SANITIZER ? (sanitized) : (plain))
-
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 /* What Check's assertions are for the first thread, on any thread and in hot loops, which Check's
@@ -41,6 +38,20 @@ static inline TRI_NORETURN void must_failed(const char *condition, const char *f
 {
     fprintf(stderr, "%s:%d: expected %s\n", file, line, condition);
     abort();
+}
+
+/* Where a sanitizer or gcstress makes everything some ten times slower, what is repeated is
+ * repeated less. */
+static inline bool is_slow(void)
+{
+    tri_heap_options options;
+    tri_heap_options_init(&options);
+    return UNDER_SANITIZER || options.stress != 0;
+}
+
+static inline unsigned times(unsigned usual, unsigned slow)
+{
+    return is_slow() ? slow : usual;
 }
 
 /* ---- A small host ---------------------------------------------------------------------------- */
