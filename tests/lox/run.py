@@ -25,6 +25,8 @@ A transcript (*.repl) is what a person would see on a terminal:
 The prompt and the line break that follow the end of the input are expected without being written.
 
 Standard output, standard error and the exit status are each compared completely and exactly.
+With --isolates N each script is run by N machines at once; then every line is expected N times,
+and the lines may come in any order. (Transcripts are for one machine, and left out.)
 Exit status: 0 if all passed, 1 if any failed or none was found, 2 if the arguments are wrong.
 """
 
@@ -58,6 +60,16 @@ class Outcome:
         self.out = out
         self.err = err
         self.status = status
+
+
+def of_isolates(expected, count):
+    """What is expected of a script that several machines run at once; see in_any_order."""
+    return Outcome(expected.out * count, expected.err * count, expected.status)
+
+
+def in_any_order(outcome):
+    return Outcome(*("".join(sorted(text.splitlines(keepends=True)))
+                     for text in (outcome.out, outcome.err)), outcome.status)
 
 
 class Test:
@@ -168,10 +180,12 @@ def execute(test, command, environment, timeout):
                    done.stderr.decode("utf-8", "surrogateescape"), done.returncode)
 
 
-def compare(expected, actual):
+def compare(expected, actual, ordered=True):
     """Return the lines that tell the differences; none if there are none."""
     if isinstance(actual, str):
         return [actual]
+    if not ordered:
+        expected, actual = in_any_order(expected), in_any_order(actual)
     report = []
     if expected.status != actual.status:
         report.append(f"exit status: expected {describe_status(expected.status)}, "
@@ -206,6 +220,8 @@ def parse_arguments(argv):
                         help="only tests with TEXT in the name")
     parser.add_argument("--skip", action="append", default=[], metavar="TEXT",
                         help="no test with TEXT in the name; may be given again")
+    parser.add_argument("--isolates", type=int, default=0, metavar="N",
+                        help="let N machines run each script at once")
     parser.add_argument("--env", action="append", default=[], metavar="NAME=VALUE",
                         help="set in the environment of each test; may be given again")
     parser.add_argument("--generate-into", metavar="DIR",
@@ -215,6 +231,8 @@ def parse_arguments(argv):
     options = parser.parse_args(argv)
     if options.jobs < 1:
         parser.error("--jobs needs a number of at least 1")
+    if options.isolates < 0:
+        parser.error("--isolates needs a number of at least 1")
     for setting in options.env:
         if "=" not in setting:
             parser.error(f"--env {setting}: expected NAME=VALUE")
@@ -237,6 +255,11 @@ def main(argv):
     command = shlex.split(options.wrapper) + [os.path.abspath(options.lox)]
 
     tests, bad = find_tests(roots, options.filter, options.skip)
+    if options.isolates:
+        tests = [test for test in tests if test.path.suffix == ".lox"]
+        for test in tests:
+            test.expected = of_isolates(test.expected, options.isolates)
+            test.arguments = ["--isolates", str(options.isolates)] + test.arguments
     failed = len(bad)
     for name, complaint in bad:
         print(f"FAIL {name}\n    {printable(complaint)}")
@@ -244,7 +267,7 @@ def main(argv):
         outcomes = pool.map(
             lambda test: execute(test, command, environment, options.timeout), tests)
         for test, outcome in zip(tests, outcomes):
-            report = compare(test.expected, outcome)
+            report = compare(test.expected, outcome, ordered=not options.isolates)
             if report:
                 failed += 1
                 print(f"FAIL {test.name}")

@@ -28,7 +28,12 @@ if len(sys.argv) == 1:
             out.write(line if line.strip() else "")
     out.write("> \\n")
     sys.exit(0)
-for line in open(sys.argv[1], encoding="utf-8", newline=""):
+lines = list(open(sys.argv[-1], encoding="utf-8", newline=""))
+if sys.argv[1] == "--isolates":
+    lines = [line for line in lines if not line.startswith("leave")] * int(sys.argv[2])
+    # As if the machines had taken turns, the last one first.
+    lines.reverse()
+for line in lines:
     command, _, rest = line.rstrip("\\r\\n").split("//")[0].strip().partition(" ")
     if command == "say":
         out.write(rest + "\\n")
@@ -137,6 +142,18 @@ class RunnerTest(unittest.TestCase):
         self.write("c.lox", "say 1 // out: 1\n")
         status, output = self.run_it("--skip", "deep/", "--skip", "b.lox")
         self.assertEqual((status, output), (0, "1 passed, 0 failed\n"))
+
+    def test_isolates(self):
+        self.write("a.lox", "say 1 // out: 1\nsay 2 // out: 2\ncomplain 3 // err: 3\n")
+        self.write("b.repl", "> not for isolates\n")
+        status, output = self.run_it("--isolates", "3")
+        self.assertEqual((status, output), (0, "1 passed, 0 failed\n"))
+
+    def test_isolates_that_differ(self):
+        for text in ("say 1 // out: 2\n", "say 1\nsay 1 // out: 1\n", "say 1 // out*2: 1\n",
+                     "complain 1\n// exit: 0\n", "say 1 // out: 1\n// exit: 70\n"):
+            with self.subTest(text):
+                self.expect_fail(text, options=("--isolates", "2"))
 
     def test_wrapper(self):
         self.write("a.lox", "environment WRAPPED // out: yes\n")
