@@ -1,0 +1,325 @@
+/* graph_objects.c -- making objects and writing their words, on the heap and in the shadow at once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "gc/atomic.h"
+#include "tests/stress/graph.h"
+
+/* ---- Making objects ---------------------------------------------------------------------------*/
+
+size_t element_bytes(const struct kind *kind)
+{
+    return kind_is_leaf(kind) ? kind->size : kind->head_words * 8;
+}
+
+static size_t object_bytes(const struct kind *kind, enum form form, size_t count)
+{
+    switch (form) {
+    case FORM_ARRAY:
+        return count * element_bytes(kind);
+    case FORM_TRAILING:
+        return kind->size + count * kind->tail_size;
+    case FORM_SINGLE:
+        break;
+    }
+    return kind->size;
+}
+
+/* Each form of allocation by one of its two functions. */
+static char *allocate(struct player *player, const struct kind *kind, enum form form, size_t count)
+{
+    tri_mutator *mutator = player->mutator;
+    bool try = chance(player, 16);
+    switch (form) {
+    case FORM_ARRAY:
+        return try ? tri_try_alloc_array(mutator, kind->type, count)
+                   : tri_alloc_array(mutator, kind->type, count);
+    case FORM_TRAILING:
+        return try ? tri_try_alloc_trailing(mutator, kind->type, count)
+                   : tri_alloc_trailing(mutator, kind->type, count);
+    case FORM_SINGLE:
+        break;
+    }
+    return try ? tri_try_alloc(mutator, kind->type) : tri_alloc(mutator, kind->type);
+}
+
+/* What the heap owes of a new object. */
+static void check_fresh(const struct player *player, const struct node *node)
+{
+    if (node->address == NULL ||
+        (uintptr_t)node->address % (node->kind->flags & TRI_TYPE_ALIGN_16 ? 16 : 8) != 0) {
+        fail(player, "a new object of type %s and %zu bytes is at %p", node->kind->name,
+             node->bytes, (void *)node->address);
+    }
+    for (size_t i = 0; i < node->bytes && !(node->kind->flags & TRI_TYPE_UNINITIALIZED); i++) {
+        if (node->address[i] != 0) {
+            fail_at(player, node, i / 8, 0, (unsigned char)node->address[i],
+                    "a new object is not zero");
+        }
+    }
+}
+
+static uint64_t new_id(struct player *player)
+{
+    return (uint64_t)player->index << 40 | (uint64_t)player->which << 39 |
+           ++player->next_ids[player->which];
+}
+
+struct node *node_blank(struct player *player, const struct kind *kind, enum form form,
+                        size_t count, int owner)
+{
+    struct node *node = calloc(1, sizeof *node);
+    if (node == NULL) {
+        abort();
+    }
+    *node = (struct node){
+        .id = new_id(player),
+        .kind = kind,
+        .form = form,
+        .count = count,
+        .bytes = object_bytes(kind, form, count),
+        .birth = player->operations,
+        .owner = owner,
+        .swap_slot = NOT_SWAPPED,
+    };
+    node->words = node->bytes / 8;
+    if (!kind_is_leaf(kind)) {
+        node->cells = calloc(node->words + 1, sizeof *node->cells);
+        if (node->cells == NULL) {
+            abort();
+        }
+    }
+    return node;
+}
+
+struct node *node_new(struct player *player, const struct kind *kind, enum form form, size_t count,
+                      int owner)
+{
+    struct node *node = node_blank(player, kind, form, count, owner);
+    node->address = allocate(player, kind, form, count);
+    check_fresh(player, node);
+    if (owner == OWNER_SHARED) {
+        list_add(&player->made_shared, node);
+    } else {
+        list_add(&player->own, node);
+        player->new_nodes++;
+        player->new_words += (node->bytes + 7) / 8;
+    }
+    note(player, "new", node, node->bytes, 0);
+    return node;
+}
+
+const struct kind *choose_kind(struct player *player)
+{
+    struct kind *kinds = player->stress->kinds;
+    uint64_t place = below(player, player->stress->weights);
+    size_t i = 0;
+    while (place >= kinds[i].weight) {
+        place -= kinds[i++].weight;
+    }
+    return &kinds[i];
+}
+
+struct node *node_random(struct player *player, const struct kind *kind, size_t words, int owner)
+{
+    if (kind->tail_size > 0) {
+        bool bare = chance(player, 10);
+        size_t count = below(player, words * 8 / kind->tail_size + 1);
+        return node_new(player, kind, bare ? FORM_SINGLE : FORM_TRAILING, bare ? 0 : count, owner);
+    }
+    if (kind_can_be_array(kind) && chance(player, kind->size <= 8 ? 1 : 4)) {
+        size_t each = element_bytes(kind);
+        size_t count = below(player, words * 8 / (each == 0 ? 1 : each) + 2);
+        return node_new(player, kind, FORM_ARRAY, count, owner);
+    }
+    return node_new(player, kind, FORM_SINGLE, 0, owner);
+}
+
+/* ---- Writing objects --------------------------------------------------------------------------*/
+
+struct cell cell_reference(struct player *player, char role, struct node *target)
+{
+    uint64_t offset = target->bytes > 0 && chance(player, 4) ? below(player, target->bytes) : 0;
+    if (role == 't') {
+        offset &= ~TAG_MASK;
+    }
+    return (struct cell){word_encode(role, (uint64_t)(uintptr_t)target->address + offset), target};
+}
+
+static struct cell cell_immediate(struct player *player, char role)
+{
+    return (struct cell){word_immediate(role, draw(player)), NULL};
+}
+
+/* Data; often the address of an object, which must keep nothing alive. */
+static struct cell cell_data(struct player *player)
+{
+    struct cell cell = cell_immediate(player, 'd');
+    if (chance(player, 2) && player->own.count > 0) {
+        const struct node *node = player->own.nodes[below(player, player->own.count)];
+        cell.word = (uint64_t)(uintptr_t)node->address;
+    }
+    return cell;
+}
+
+struct cell cell_random(struct player *player, char role, int owner)
+{
+    if (role == 'd') {
+        return cell_data(player);
+    }
+    uint64_t place = below(player, 10);
+    struct node *target = place < 6 && owner != OWNER_SHARED ? pick_node(player) : NULL;
+    if (target != NULL) {
+        return cell_reference(player, role, target);
+    }
+    return place < 8 ? cell_immediate(player, role) : (struct cell){0, NULL};
+}
+
+static void node_init(struct player *player, struct node *node, size_t index, struct cell cell)
+{
+    tri_init(player->mutator, node->address + index * 8, (tri_word)cell.word);
+    node->cells[index] = cell;
+}
+
+void node_store(struct player *player, struct node *node, size_t index, struct cell cell)
+{
+    note(player, cell.target == NULL ? "store" : "store reference", node, index, cell.word);
+    bool changes = node->cells[index].word != cell.word;
+    node->cells[index] = cell;
+    if (player->lose_stores > 0 && changes) {
+        player->lose_stores--;
+        return;
+    }
+    tri_store(player->mutator, node->address + index * 8, (tri_word)cell.word);
+}
+
+bool pick_slot(struct player *player, const struct node *node, bool reference, size_t *index)
+{
+    for (unsigned tries = 0; node->cells != NULL && node->words > 1 && tries < 8; tries++) {
+        *index = 1 + below(player, node->words - 1);
+        char role = node_role(node, *index);
+        if (role != 'n' && !(reference && role == 'd')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Word 0 tells the number; a part of the others gets something. */
+static void fill_words(struct player *player, struct node *node)
+{
+    node_init(player, node, 0, (struct cell){word_number(node_role(node, 0), node->id), NULL});
+    if (node->form == FORM_TRAILING && node_role(node, 1) == 'n') {
+        node_init(player, node, 1, (struct cell){node->count, NULL});
+    }
+    size_t writes = node->words < 8 ? node->words : 8;
+    for (size_t i = 0; i < writes; i++) {
+        size_t index;
+        if (pick_slot(player, node, false, &index)) {
+            node_init(player, node, index,
+                      cell_random(player, node_role(node, index), node->owner));
+        }
+    }
+}
+
+void node_fill(struct player *player, struct node *node, struct node *target)
+{
+    size_t index;
+    if (kind_is_leaf(node->kind)) {
+        node->salt = draw(player);
+        leaf_write(node);
+    } else if (node->words > 0) {
+        fill_words(player, node);
+        if (target != NULL && pick_slot(player, node, true, &index)) {
+            node_init(player, node, index, cell_reference(player, node_role(node, index), target));
+        }
+    }
+}
+
+/* ---- Ranges -----------------------------------------------------------------------------------*/
+
+/* Elements of the same roles, one behind the other. */
+struct region {
+    size_t first; /* word */
+    size_t count; /* elements */
+    size_t words; /* of one */
+    const char *roles;
+};
+
+static struct region region_of(const struct node *node)
+{
+    const struct kind *kind = node->kind;
+    if (kind_is_leaf(kind) || node->words == 0) {
+        return (struct region){.count = 0};
+    }
+    if (node->form == FORM_TRAILING) {
+        if (kind->tail_size % 8 != 0) {
+            return (struct region){.count = 0};
+        }
+        return (struct region){kind->head_words, node->count, kind->tail_size / 8, kind->tail};
+    }
+    if (node->form == FORM_ARRAY) {
+        return (struct region){kind->head_words, node->count - 1, kind->head_words, kind->head};
+    }
+    return (struct region){1, kind->head_roles == 1 ? node->words - 1 : 0, 1, kind->head};
+}
+
+void node_move_range(struct player *player, struct node *to, const struct node *from)
+{
+    struct region target = region_of(to);
+    struct region source = region_of(from);
+    if (target.count == 0 || source.count == 0 || target.words != source.words ||
+        strcmp(target.roles, source.roles) != 0) {
+        return;
+    }
+    size_t most = target.count < source.count ? target.count : source.count;
+    size_t count = 1 + below(player, most);
+    size_t at = target.first + below(player, target.count - count + 1) * target.words;
+    size_t of = source.first + below(player, source.count - count + 1) * source.words;
+    note(player, "store range from", from, of, count);
+    note(player, "store range to", to, at, count);
+    tri_store_range(player->mutator, to->address + at * 8, from->address + of * 8,
+                    count * target.words);
+    memmove(&to->cells[at], &from->cells[of], count * target.words * sizeof(struct cell));
+}
+
+void node_fill_range(struct player *player, struct node *node)
+{
+    struct region region = region_of(node);
+    if (region.count == 0) {
+        return;
+    }
+    size_t count = 1 + below(player, region.count);
+    size_t at = region.first + below(player, region.count - count + 1) * region.words;
+    struct cell cell = {0, NULL};
+    if (region.words == 1) {
+        cell = cell_random(player, region.roles[0], node->owner);
+    }
+    note(player, "fill range", node, at, cell.word);
+    tri_fill_range(player->mutator, node->address + at * 8, (tri_word)cell.word,
+                   count * region.words);
+    for (size_t i = 0; i < count * region.words; i++) {
+        node->cells[at + i] = cell;
+    }
+}
+
+void node_cas(struct player *player, struct node *node)
+{
+    size_t index;
+    if (!pick_slot(player, node, false, &index)) {
+        return;
+    }
+    struct cell cell = cell_random(player, node_role(node, index), node->owner);
+    char *slot = node->address + index * 8;
+    uint64_t held = node->cells[index].word;
+    tri_word expected = (tri_word)held ^ 1;
+    note(player, "compare and swap", node, index, cell.word);
+    if (tri_cas(player->mutator, slot, &expected, (tri_word)cell.word) || expected != held) {
+        fail_at(player, node, index, held, expected, "tri_cas took a word that is not there");
+    }
+    if (!tri_cas(player->mutator, slot, &expected, (tri_word)cell.word)) {
+        fail_at(player, node, index, held, expected, "tri_cas did not take the word that is there");
+    }
+    node->cells[index] = cell;
+}
