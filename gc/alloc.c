@@ -183,12 +183,19 @@ TRI_COLD TRI_NORETURN static void die_of_exhaustion(const tri_oom_info *info)
           info->requested, info->type_name, info->heap_live, info->heap_in_use, info->heap_limit);
 }
 
+/* What an object of bytes bytes occupies in a span of its own type, or as a span. */
+static size_t occupied_bytes(const tri_type *type, size_t bytes)
+{
+    unsigned size_class = type_size_class(type, bytes);
+    return size_class == 0 ? align_up(bytes, PAGE_BYTES) : size_class_bytes[size_class];
+}
+
 /* Ask the host. False: the allocation shall fail. */
 static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
     tri_oom_info info = {
-        .requested = bytes,
+        .requested = occupied_bytes(type, bytes),
         .heap_live = load_relaxed(&heap->counters.live_bytes),
         .heap_in_use = load_relaxed(&heap->counters.in_use_pages) * PAGE_BYTES,
         .heap_limit = heap->page_heap.space.bytes,

@@ -7,8 +7,9 @@
  *               are in no set and never swept.
  *   [mutator.2] A mutator's thread that ends MUST detach it; otherwise the next hold waits for ever
  *               ([thread.2]).
- *   [mutator.3] Cursors of a mutator that is not attached MUST be empty; otherwise a use after
- *               detach allocates by the inline fast path.
+ *   [mutator.3] Cursors of a mutator that is not attached MUST be empty and its poll word set;
+ *               otherwise a use after detach allocates by the inline fast path, or passes a
+ *               safepoint unseen.
  * Locks:      HANDSHAKE.
  * Callers:    the public entry points; the end of a thread.
  */
@@ -126,6 +127,7 @@ void mutator_detach(struct process_mutator *mutator)
     cycle_flush_mutator(&mutator->mutator); /* [mutator.1] [mutator.3] */
     handshake_remove(heap, mutator);
     store_relaxed(&mutator->thread, (uintptr_t)0);
+    store_relaxed(&mutator->mutator.head.poll, 1U); /* [mutator.3] */
     mutator->mutator.signature = MUTATOR_DETACHED;
     give_mapping(heap, mutator);
 }

@@ -40,10 +40,10 @@ TRI_API TRI_NOINLINE void tri_check_alloc_(tri_mutator *mutator, tri_type *type)
 TRI_INLINE tri_ref tri_alloc(tri_mutator *mutator, tri_type *type)
 {
     const struct tri_type_head_ *head = (const struct tri_type_head_ *)(const void *)type;
-    struct tri_cursor_ *cursor = (struct tri_cursor_ *)(void *)((char *)mutator + head->cursor);
     if (TRI_CHECKED) {
         tri_check_alloc_(mutator, type);
     }
+    struct tri_cursor_ *cursor = (struct tri_cursor_ *)(void *)((char *)mutator + head->cursor);
     char *object = cursor->free;
     if (TRI_UNLIKELY((size_t)(cursor->limit - object) < head->slot)) {
         return tri_alloc_slow_(mutator, type);

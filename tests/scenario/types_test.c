@@ -871,7 +871,9 @@ START_TEST(types_in_more_sizes_than_there_is_room_for)
         TYPES = 1000,
         ARRAYS = 70
     };
-    struct host host = host_new(NULL);
+    tri_heap_options options = options_new();
+    options.stress = 0; /* it would take minutes */
+    struct host host = host_new(&options);
     tri_type *word = word_type_new(host.heap);
     {
         TRI_FRAME(host.mutator, 1);
