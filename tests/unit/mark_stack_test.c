@@ -1,0 +1,306 @@
+/* mark_stack_test.c -- grey objects: each on one stack, and popped once. */
+#include "gc/mark_stack.h"
+
+#include <string.h>
+
+#include "tests/heap_fixture.h"
+#include "tests/unit/unit.h"
+
+#define SEGMENT MARK_SEGMENT_ENTRIES
+
+static struct meta_alloc meta;
+static struct fixed_pool pool;
+static struct mark_stack stack;
+static struct mark_stack other;
+
+static void create(void)
+{
+    fake_port_reset();
+    meta_alloc_init(&meta);
+    fixed_pool_init(&pool, &meta, sizeof(struct mark_segment));
+    mark_stack_init(&stack, &pool);
+    mark_stack_init(&other, &pool);
+}
+
+/* Every segment finds its way back to the pool. */
+static void destroy(void)
+{
+    mark_stack_destroy(&stack);
+    mark_stack_destroy(&other);
+    ck_assert_uint_eq(pool.taken, 0);
+    meta_alloc_destroy(&meta);
+    fake_port_finish();
+}
+
+static void push_range(struct mark_stack *target, uintptr_t first, uintptr_t count)
+{
+    for (uintptr_t i = first; i < first + count; i++) {
+        EXPECT(mark_stack_push(target, i));
+    }
+}
+
+/* Pop all of source; each value of [0, count) is seen once altogether. */
+static size_t pop_into(struct mark_stack *source, uint8_t *seen, size_t count)
+{
+    uintptr_t entry;
+    size_t popped = 0;
+    while (mark_stack_pop(source, &entry)) {
+        EXPECT(entry < count && seen[entry]++ == 0); /* [mark_stack.1] */
+        popped++;
+    }
+    EXPECT(mark_stack_is_empty(source));
+    return popped;
+}
+
+/* ---- One owner ------------------------------------------------------------------------------- */
+
+static const size_t counts[] = {0,           1,           SEGMENT - 1,     SEGMENT,
+                                SEGMENT + 1, 2 * SEGMENT, 2 * SEGMENT + 1, 100000};
+
+START_TEST(last_in_first_out)
+{
+    size_t count = counts[_i];
+    uintptr_t entry;
+    ck_assert(mark_stack_is_empty(&stack));
+    push_range(&stack, 0, count);
+    ck_assert(mark_stack_is_empty(&stack) == (count == 0));
+    ck_assert(mark_stack_has_shared(&stack) == (count > SEGMENT));
+    for (size_t i = count; i-- > 0;) {
+        EXPECT(mark_stack_pop(&stack, &entry) && entry == i);
+    }
+    ck_assert(!mark_stack_pop(&stack, &entry));
+    ck_assert(mark_stack_is_empty(&stack));
+}
+END_TEST
+
+/* Popping and pushing around the edge of a segment does not take a segment each time. */
+START_TEST(edge)
+{
+    uintptr_t entry;
+    push_range(&stack, 0, SEGMENT);
+    for (unsigned i = 0; i < 1000; i++) {
+        ck_assert(mark_stack_push(&stack, 1000));
+        ck_assert(mark_stack_pop(&stack, &entry) && entry == 1000);
+        ck_assert_uint_le(pool.taken, 2);
+    }
+    ck_assert(mark_stack_pop(&stack, &entry) && entry == SEGMENT - 1);
+    uint8_t seen[SEGMENT] = {0};
+    ck_assert_uint_eq(pop_into(&stack, seen, SEGMENT - 1), SEGMENT - 1);
+}
+END_TEST
+
+START_TEST(random_pushes)
+{
+    uint64_t random = unit_seed();
+    enum {
+        DEPTH = 4000
+    };
+    static uintptr_t model[DEPTH];
+    size_t depth = 0;
+    for (unsigned i = 0; i < 300000; i++) {
+        uint64_t up = (i / 10000) % 2; /* tides */
+        if (depth < DEPTH && unit_random_below(&random, 10) < 4 + 2 * up) {
+            model[depth] = unit_random(&random);
+            EXPECT(mark_stack_push(&stack, model[depth++]));
+        } else {
+            uintptr_t entry;
+            bool popped = mark_stack_pop(&stack, &entry);
+            EXPECT(popped == (depth > 0));
+            EXPECT(!popped || entry == model[--depth]);
+        }
+        EXPECT(mark_stack_is_empty(&stack) == (depth == 0));
+    }
+    uintptr_t entry;
+    while (mark_stack_pop(&stack, &entry)) {
+        EXPECT(entry == model[--depth]);
+    }
+    ck_assert_uint_eq(depth, 0);
+}
+END_TEST
+
+/* ---- Sharing and stealing -------------------------------------------------------------------- */
+
+/* Half of the private segment, the older half, is there for others. */
+START_TEST(share)
+{
+    static const size_t private[] = {0, 1, 2, 3, 100, SEGMENT};
+    for (size_t i = 0; i < ARRAY_LENGTH(private); i++) {
+        size_t count = private[i];
+        uint8_t seen[SEGMENT] = {0};
+        push_range(&stack, 0, count);
+        mark_stack_share(&stack);
+        ck_assert(mark_stack_has_shared(&stack) == (count >= 2));
+        ck_assert(mark_stack_steal(&other, &stack) == (count >= 2));
+        ck_assert(!mark_stack_steal(&other, &stack));
+        for (size_t k = 0; k < count / 2; k++) {
+            uintptr_t entry;
+            ck_assert(mark_stack_pop(&other, &entry));
+            ck_assert_uint_lt(entry, count / 2);
+            seen[entry]++;
+        }
+        ck_assert(mark_stack_is_empty(&other));
+        ck_assert_uint_eq(pop_into(&stack, seen, count), count - count / 2);
+    }
+}
+END_TEST
+
+/* What was shared and stolen by nobody is the owner's to pop. */
+START_TEST(share_with_nobody)
+{
+    uint8_t seen[100] = {0};
+    push_range(&stack, 0, 100);
+    mark_stack_share(&stack);
+    mark_stack_share(&stack);
+    ck_assert_uint_eq(stack.shared_count, 2);
+    ck_assert(!mark_stack_is_empty(&stack));
+    ck_assert_uint_eq(pop_into(&stack, seen, 100), 100);
+}
+END_TEST
+
+/* A segment goes over whole. */
+START_TEST(steal)
+{
+    ck_assert(!mark_stack_steal(&other, &stack));
+    push_range(&stack, 0, 3 * SEGMENT);
+    uint8_t seen[3 * SEGMENT] = {0};
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert(mark_stack_steal(&other, &stack));
+        ck_assert_uint_eq(pop_into(&other, seen, 3 * SEGMENT), SEGMENT);
+    }
+    ck_assert(!mark_stack_steal(&other, &stack)); /* the private segment is nobody else's */
+    ck_assert_uint_eq(pop_into(&stack, seen, 3 * SEGMENT), SEGMENT);
+    ck_assert(!mark_stack_steal(&stack, &other));
+}
+END_TEST
+
+/* ---- No memory ------------------------------------------------------------------------------- */
+
+/* Where no segment is to be had the entry is not on the stack, and nothing else has changed. */
+START_TEST(push_without_memory)
+{
+    fake_port_fail_memory_after(0);
+    ck_assert(!mark_stack_push(&stack, 0));
+    ck_assert(mark_stack_is_empty(&stack));
+    fake_port_fail_memory_after(2); /* a block of the collector's memory is reserved, committed */
+    static uint8_t seen[100 * SEGMENT];
+    size_t pushed = 0;
+    while (mark_stack_push(&stack, pushed)) {
+        pushed++;
+    }
+    ck_assert_uint_gt(pushed, 0);
+    ck_assert_uint_eq(pushed % SEGMENT, 0);
+    ck_assert(!mark_stack_push(&stack, pushed));
+    mark_stack_share(&stack); /* does nothing */
+    ck_assert_uint_eq(stack.shared_count, pushed / SEGMENT - 1);
+    ck_assert_uint_eq(pop_into(&stack, seen, pushed), pushed);
+    /* The segments that were popped empty serve again. */
+    push_range(&stack, 0, pushed);
+    ck_assert(!mark_stack_push(&stack, pushed));
+    memset(seen, 0, sizeof seen);
+    ck_assert_uint_eq(pop_into(&stack, seen, pushed), pushed);
+}
+END_TEST
+
+/* ---- Several threads ------------------------------------------------------------------------- */
+
+#define THREADS 4
+#define ENTRIES 200000
+
+static struct {
+    struct mark_stack stacks[THREADS];
+    uint8_t seen[ENTRIES]; /* atomic */
+    uint32_t popped;       /* atomic */
+} shared;
+
+static void pop_some(struct mark_stack *from, uint64_t count)
+{
+    uintptr_t entry;
+    while (count-- > 0 && mark_stack_pop(from, &entry)) {
+        EXPECT(fetch_add_relaxed(&shared.seen[entry], (uint8_t)1) == 0); /* [mark_stack.1] */
+        fetch_add_relaxed(&shared.popped, 1U);
+    }
+}
+
+/* Each pushes its part, pops, shares, and steals where it has nothing. */
+static void work(void *seed, unsigned index)
+{
+    uint64_t random = *(const uint64_t *)seed + index;
+    struct mark_stack *own = &shared.stacks[index];
+    uintptr_t next = index * (ENTRIES / THREADS);
+    uintptr_t end = next + ENTRIES / THREADS;
+    while (load_relaxed(&shared.popped) < ENTRIES) {
+        for (uint64_t n = unit_random_below(&random, 1500); n > 0 && next < end; n--) {
+            EXPECT(mark_stack_push(own, next++));
+        }
+        if (unit_random(&random) & 1) {
+            mark_stack_share(own);
+        }
+        pop_some(own, unit_random_below(&random, 1200));
+        if (mark_stack_is_empty(own)) {
+            (void)mark_stack_steal(own, &shared.stacks[unit_random_below(&random, THREADS)]);
+        }
+    }
+}
+
+START_TEST(threads)
+{
+    uint64_t seed = unit_seed();
+    memset(&shared, 0, sizeof shared);
+    for (unsigned i = 0; i < THREADS; i++) {
+        mark_stack_init(&shared.stacks[i], &pool);
+    }
+    fixture_run_threads(THREADS, work, &seed);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        EXPECT(shared.seen[i] == 1);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        mark_stack_destroy(&shared.stacks[i]);
+    }
+}
+END_TEST
+
+#if TRI_CHECKS >= 1
+static void destroy_stack(void *unused)
+{
+    (void)unused;
+    mark_stack_destroy(&stack);
+}
+
+static void steal_from_other(void *unused)
+{
+    (void)unused;
+    (void)mark_stack_steal(&stack, &other);
+}
+
+/* [mark_stack.1]: what would forget entries dies instead. */
+START_TEST(misuse)
+{
+    push_range(&stack, 0, 3);
+    push_range(&other, 3, SEGMENT + 1);
+    ck_assert_ptr_nonnull(fake_port_death_of(destroy_stack, NULL));
+    ck_assert_ptr_nonnull(fake_port_death_of(steal_from_other, NULL)); /* the thief is not empty */
+    fake_port_reset();
+    create();
+}
+END_TEST
+#endif
+
+int main(void)
+{
+    Suite *suite = suite_create("mark_stack");
+    TCase *cases = tcase_create("mark_stack");
+    tcase_add_checked_fixture(cases, create, destroy);
+    tcase_add_loop_test(cases, last_in_first_out, 0, (int)ARRAY_LENGTH(counts));
+    tcase_add_test(cases, edge);
+    tcase_add_test(cases, random_pushes);
+    tcase_add_test(cases, share);
+    tcase_add_test(cases, share_with_nobody);
+    tcase_add_test(cases, steal);
+    tcase_add_test(cases, push_without_memory);
+    tcase_add_test(cases, threads);
+#if TRI_CHECKS >= 1
+    tcase_add_test(cases, misuse);
+#endif
+    suite_add_tcase(suite, cases);
+    return unit_run(suite);
+}
