@@ -300,6 +300,34 @@ void fixture_verify(void)
     verify_heap(fixture.heap, VERIFY_BEFORE_MARK);
 }
 
+void fixture_starve(size_t segments)
+{
+    struct fixed_pool *pool = &fixture.heap->mark.segments;
+    void *kept = NULL; /* linked through their first words */
+    for (size_t i = 0; i < segments; i++) {
+        void **record = or_abort(fixed_pool_take(pool));
+        *record = kept;
+        kept = record;
+    }
+    fake_port_fail_memory_after(0);
+    while (fixed_pool_take(pool) != NULL) {
+    }
+    for (size_t bytes = 4096; bytes > 0; bytes /= 2) {
+        while (meta_alloc_take(&fixture.heap->meta, bytes, 1) != NULL) {
+        }
+    }
+    while (kept != NULL) {
+        void *record = kept;
+        kept = *(void **)record;
+        fixed_pool_give(pool, record);
+    }
+}
+
+void fixture_feed(void)
+{
+    fake_port_fail_memory_after(FAKE_PORT_NEVER);
+}
+
 void fixture_begin_marker(struct marker *marker)
 {
     const struct page_heap *pages = &fixture.heap->page_heap;

@@ -136,6 +136,11 @@ void fixture_collect(void);
 /* verify_heap as before marking, after a flush; all spans are swept. */
 void fixture_verify(void);
 
+/* From now on the collector gets no memory of its own, but for this many segments of mark stacks;
+ * fixture_feed ends that. */
+void fixture_starve(size_t segments);
+void fixture_feed(void);
+
 /* A marker that works alone, and its end; its stack is emptied. */
 void fixture_begin_marker(struct marker *marker);
 void fixture_end_marker(struct marker *marker);

@@ -1,0 +1,309 @@
+/* shade_test.c -- white objects turn grey, once; what is no object stays untouched. */
+#include "gc/shade.h"
+
+#include <string.h>
+
+#include "gc/object.h"
+#include "tests/heap_fixture.h"
+#include "tests/unit/unit.h"
+
+static struct marker marker;
+
+static void create(void)
+{
+    fake_port_reset();
+    fixture_begin(NULL, 1);
+}
+
+static void destroy(void)
+{
+    fixture_end();
+    fake_port_finish();
+}
+
+/* Mark bits of the whole heap. */
+static size_t count_marks(void)
+{
+    const struct span_table *spans = &fixture.heap->page_heap.spans;
+    size_t count = 0;
+    for (page_index page = 0; page < spans->pages; page++) {
+        for (size_t i = 0; i < SPAN_BIT_WORDS; i++) {
+            count += bit_count(span_at(spans, page)->bits[i].mark);
+        }
+    }
+    return count;
+}
+
+/* ---- Objects --------------------------------------------------------------------------------- */
+
+/* Shade object by way of one byte of it; [shade.2]: where it may hold references it is queued by
+ * the start of its slot. */
+static void shade_once(char *object, size_t offset, bool queued)
+{
+    struct object_place place;
+    EXPECT(object_find(fixture.heap, (uintptr_t)object, &place));
+    uint64_t objects = marker.marked_objects;
+    uint64_t bytes = marker.marked_bytes;
+    uintptr_t entry;
+    for (unsigned twice = 0; twice < 2; twice++) { /* [shade.1] */
+        shade(&marker, (uintptr_t)object + offset);
+        EXPECT(span_is_marked(place.span, place.slot));
+        EXPECT(marker.marked_objects == objects + 1);
+        EXPECT(marker.marked_bytes == bytes + span_object_bytes(place.span));
+    }
+    EXPECT(mark_stack_pop(&marker.stack, &entry) == queued);
+    EXPECT(!queued || entry == (uintptr_t)span_slot_address(&fixture.heap->page_heap.spans,
+                                                            place.span, place.slot));
+    EXPECT(!mark_stack_pop(&marker.stack, &entry));
+}
+
+/* By every byte of an object of every class, in spans of one type and in mixed ones. */
+START_TEST(every_byte)
+{
+    bool alone = _i == 0;
+    for (unsigned size_class = 2; size_class < SIZE_CLASS_COUNT; size_class++) {
+        for (unsigned kind = 0; kind < 3; kind++) {
+            bool leaf = kind == 0;
+            bool mixed = kind == 2;
+            size_t size = size_class_bytes[size_class] - (mixed ? MIXED_HEADER_BYTES : 0);
+            tri_type *type = fixture_type(size, leaf ? TRI_LAYOUT_LEAF : TRI_LAYOUT_ALL_WORDS);
+            if (!mixed) {
+                fixture_promote(type);
+            }
+            char *object = fixture_new(type);
+            fixture_begin_marker(&marker);
+            marker.alone = alone;
+            size_t step = size < 2000 ? 1 : size / 131;
+            for (size_t offset = 0; offset < size; offset += step) {
+                shade_once(object, offset, !leaf);
+                fixture_span(object)->bits[0].mark = 0;
+            }
+            shade_once(object, size - 1, !leaf);
+            EXPECT(span_count_marked(fixture_span(object)) == 1);
+            fixture_end_marker(&marker);
+            fixture_unmark();
+        }
+    }
+}
+END_TEST
+
+START_TEST(large)
+{
+    size_t bytes = 700 * PAGE_BYTES + 5;
+    char *object = fixture_new(fixture_type(bytes, TRI_LAYOUT_CONSERVATIVE));
+    fixture_begin_marker(&marker);
+    for (size_t offset = 0; offset < bytes; offset += PAGE_BYTES / 2) {
+        shade_once(object, offset, true);
+        fixture_span(object)->bits[0].mark = 0;
+    }
+    ck_assert_uint_eq(marker.marked_bytes % (701 * PAGE_BYTES), 0);
+    fixture_end_marker(&marker);
+}
+END_TEST
+
+START_TEST(values)
+{
+    const tri_encoding tagged = TRI_ENCODING_LOW_TAG(7, 3);
+    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    char *objects[8];
+    for (uintptr_t tag = 0; tag < 8; tag++) {
+        objects[tag] = fixture_new(type);
+    }
+    fixture_begin_marker(&marker);
+    for (uintptr_t tag = 0; tag < 8; tag++) {
+        shade_value(&marker, &tagged, (uintptr_t)objects[tag] | tag);
+    }
+    for (uintptr_t tag = 0; tag < 8; tag++) {
+        ck_assert(fixture_is_marked(objects[tag]) == (tag == 3));
+    }
+    shade_value(&marker, &tagged, 3); /* the reference to nothing */
+    ck_assert_uint_eq(marker.marked_objects, 1);
+    fixture_end_marker(&marker);
+}
+END_TEST
+
+/* ---- No objects ------------------------------------------------------------------------------ */
+
+#define NOWHERE_MAX 32
+
+/* Addresses inside the heap where no object is. */
+static size_t collect_nowheres(uintptr_t *words)
+{
+    size_t count = 0;
+    const struct span_table *spans = &fixture.heap->page_heap.spans;
+    tri_type *type = fixture_type(5 * 1024, TRI_LAYOUT_ALL_WORDS);
+    fixture_promote(type);
+    char *object = fixture_new(type);
+    char *dead = fixture_new(fixture_type(100 * PAGE_BYTES, TRI_LAYOUT_ALL_WORDS));
+    fixture_keep(object);
+    fixture_collect();
+    struct span *span = fixture_span(object);
+    char *base = span_base(spans, span);
+    words[count++] = (uintptr_t)object + span->slot_bytes; /* a free slot: its first byte, ... */
+    words[count++] = (uintptr_t)object + 2 * span->slot_bytes - 1;               /* its last */
+    words[count++] = (uintptr_t)span_slot_address(spans, span, span->slots - 1); /* the last slot */
+    ck_assert_uint_lt((size_t)span->slots * span->slot_bytes, span_bytes(span));
+    words[count++] = (uintptr_t)base + (size_t)span->slots * span->slot_bytes; /* the tail */
+    words[count++] = (uintptr_t)base + span_bytes(span) - 1;
+    words[count++] = (uintptr_t)base + span_bytes(span); /* a free page */
+    words[count++] = (uintptr_t)dead;                    /* of a span that is no more */
+    words[count++] = (uintptr_t)dead + 99 * PAGE_BYTES;
+    words[count++] =
+        fixture.heap->page_heap.space.base + spans->pages * PAGE_BYTES - 1; /* the last page */
+    bool zero;
+    struct span_shape shape = {.pages = 20, .type = type, .scannable = true};
+    shape.first = page_heap_take(&fixture.heap->page_heap, NULL, shape.pages, &zero);
+    struct span *unpublished = span_init(spans, &shape);
+    unpublished->bits[0].allocated = 1;
+    words[count++] = (uintptr_t)span_base(spans, unpublished);
+    words[count++] = (uintptr_t)span_base(spans, unpublished) + 19 * PAGE_BYTES + 8;
+    ck_assert_uint_le(count, NOWHERE_MAX);
+    return count;
+}
+
+static void shade_word(void *word)
+{
+    shade(&marker, *(const uintptr_t *)word);
+}
+
+/* [shade.3]: no mark appears anywhere; where gcverify=1 asked for it, a precise reference into
+ * nothing ends the process, a candidate does not. */
+START_TEST(nowhere)
+{
+    uintptr_t words[NOWHERE_MAX];
+    size_t count = collect_nowheres(words);
+    fixture_begin_marker(&marker);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_ptr_null(fake_port_death_of(shade_word, &words[i]));
+        marker.check_dead = true;
+        marker.conservative = true;
+        ck_assert_ptr_null(fake_port_death_of(shade_word, &words[i]));
+        marker.conservative = false;
+        const char *message = fake_port_death_of(shade_word, &words[i]);
+        ck_assert_msg(message != NULL && strstr(message, "points to memory that is not an object"),
+                      "word %zu: %s", i, message);
+        char address[32];
+        (void)snprintf(address, sizeof address, "%p", (void *)words[i]);
+        ck_assert_msg(strstr(message, address) != NULL, "%s", message);
+        marker.check_dead = false;
+        ck_assert_uint_eq(count_marks(), 0);
+    }
+    ck_assert_uint_eq(marker.marked_objects, 0);
+    fixture_end_marker(&marker);
+}
+END_TEST
+
+/* Outside the heap there is nothing to be wrong about. */
+START_TEST(outside)
+{
+    (void)fixture_new(fixture_type(64, TRI_LAYOUT_ALL_WORDS));
+    fixture_begin_marker(&marker);
+    marker.check_dead = true;
+    const uintptr_t words[] = {0,
+                               8,
+                               UINTPTR_MAX,
+                               marker.base - 1,
+                               marker.base + marker.bytes,
+                               marker.base + fixture.heap->page_heap.space.bytes,
+                               (uintptr_t)words,
+                               marker.base | (uintptr_t)1 << 63};
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+        shade(&marker, words[i]);
+    }
+    ck_assert_uint_eq(count_marks(), 0);
+    fixture_end_marker(&marker);
+}
+END_TEST
+
+/* ---- Overflow -------------------------------------------------------------------------------- */
+
+/* [shade.2]: what cannot be queued is marked all the same, and noted. */
+START_TEST(overflow)
+{
+    tri_type *leaf = fixture_type(64, TRI_LAYOUT_LEAF);
+    tri_type *values_type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
+    fixture_promote(leaf);
+    fixture_promote(values_type);
+    char *leaf_object = fixture_new(leaf);
+    char *object = fixture_new(values_type);
+    fixture_starve(0);
+    fixture_begin_marker(&marker);
+    shade(&marker, (uintptr_t)leaf_object);
+    ck_assert_uint_eq(fixture.heap->mark.overflow, 0); /* nobody would queue it */
+    shade(&marker, (uintptr_t)object);
+    ck_assert_uint_eq(fixture.heap->mark.overflow, 1);
+    ck_assert(fixture_is_marked(object) && fixture_is_marked(leaf_object));
+    ck_assert_uint_eq(marker.marked_objects, 2);
+    fixture_end_marker(&marker);
+    fixture_feed();
+}
+END_TEST
+
+/* ---- Several threads ------------------------------------------------------------------------- */
+
+#define THREADS 4
+#define OBJECTS 30000
+
+static struct {
+    uintptr_t objects[OBJECTS];
+    struct marker markers[THREADS];
+} shared;
+
+static void shade_all(void *seed, unsigned index)
+{
+    uint64_t random = *(const uint64_t *)seed + index;
+    uintptr_t first = unit_random_below(&random, OBJECTS);
+    for (uintptr_t i = 0; i < OBJECTS; i++) {
+        uintptr_t at = index % 2 == 0 ? i : (first + i) % OBJECTS;
+        shade(&shared.markers[index], shared.objects[at] + i % 16);
+    }
+}
+
+/* [shade.1]: each object is grey for one of them, and in one queue. */
+START_TEST(threads)
+{
+    uint64_t seed = unit_seed();
+    tri_type *type = fixture_type(16, TRI_LAYOUT_ALL_WORDS);
+    fixture_promote(type);
+    for (size_t i = 0; i < OBJECTS; i++) {
+        shared.objects[i] = (uintptr_t)fixture_new(type);
+    }
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < THREADS; i++) {
+            fixture_begin_marker(&shared.markers[i]);
+            shared.markers[i].alone = false;
+        }
+        fixture_run_threads(THREADS, shade_all, &seed);
+        uint64_t marked = 0;
+        uint64_t queued = 0;
+        for (unsigned i = 0; i < THREADS; i++) {
+            marked += shared.markers[i].marked_objects;
+            uintptr_t entry;
+            while (mark_stack_pop(&shared.markers[i].stack, &entry)) {
+                queued++;
+            }
+            fixture_end_marker(&shared.markers[i]);
+        }
+        ck_assert_uint_eq(marked, OBJECTS);
+        ck_assert_uint_eq(queued, OBJECTS);
+        ck_assert_uint_eq(count_marks(), OBJECTS);
+        fixture_unmark();
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("shade");
+    TCase *cases = tcase_create("shade");
+    tcase_add_checked_fixture(cases, create, destroy);
+    tcase_add_loop_test(cases, every_byte, 0, 2);
+    tcase_add_test(cases, large);
+    tcase_add_test(cases, values);
+    tcase_add_test(cases, nowhere);
+    tcase_add_test(cases, outside);
+    tcase_add_test(cases, overflow);
+    tcase_add_test(cases, threads);
+    suite_add_tcase(suite, cases);
+    return unit_run(suite);
+}
