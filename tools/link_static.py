@@ -14,7 +14,7 @@ import sys
 
 def link(compiler, objcopy, ar, inputs, output):
     merged = output + ".o"
-    subprocess.run([*compiler, "-r", "-nostdlib", "-no-pie", "-o", merged,
+    subprocess.run([*compiler, "-r", "-nostdlib", "-o", merged,
                     "-Wl,--whole-archive", *inputs, "-Wl,--no-whole-archive"], check=True)
     subprocess.run([objcopy, "--localize-hidden", merged], check=True)
     if os.path.exists(output):
