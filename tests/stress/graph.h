@@ -367,7 +367,8 @@ struct cell cell_reference(struct player *player, char role, struct node *target
 /* Store with the barrier, on the heap and in the shadow. */
 void node_store(struct player *player, struct node *node, size_t index, struct cell cell);
 
-/* A word of node that may be overwritten; a reference if wanted. False if there was none. */
+/* A word of node that may be overwritten; a reference if wanted; rather one that refers to nothing
+ * yet, so that graphs grow. False if there was none. */
 bool pick_slot(struct player *player, const struct node *node, bool reference, size_t *index);
 
 /* An object of the player's own graph that is reachable; NULL if there is none. A leaf next to

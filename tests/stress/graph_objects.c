@@ -196,14 +196,19 @@ void node_store(struct player *player, struct node *node, size_t index, struct c
 
 bool pick_slot(struct player *player, const struct node *node, bool reference, size_t *index)
 {
+    bool found = false;
     for (unsigned tries = 0; node->cells != NULL && node->words > 1 && tries < 8; tries++) {
-        *index = 1 + below(player, node->words - 1);
-        char role = node_role(node, *index);
+        size_t word = 1 + below(player, node->words - 1);
+        char role = node_role(node, word);
         if (role != 'n' && !(reference && role == 'd')) {
-            return true;
+            *index = word;
+            found = true;
+            if (node->cells[word].target == NULL || chance(player, 6)) {
+                break;
+            }
         }
     }
-    return false;
+    return found;
 }
 
 /* Word 0 tells the number; a part of the others gets something. */

@@ -8,8 +8,8 @@
 #include "tests/stress/graph.h"
 
 /* A player's graph is cut down when it is larger. */
-#define LIVE_NODES_MAX 1500
-#define LIVE_WORDS_MAX 60000
+#define LIVE_NODES_MAX 3000
+#define LIVE_WORDS_MAX 120000
 
 #define LARGE_BYTES_MIN ((size_t)33 * 1024)
 
@@ -365,7 +365,7 @@ static void op_verify(struct player *player)
 
 static void op_percent(struct player *player)
 {
-    static const int32_t percents[] = {0, 5, 20, 50, 100, 400};
+    static const int32_t percents[] = {10, 20, 50, 100, 200, 400};
     int32_t percent = percents[below(player, ARRAY_LENGTH(percents))];
     if (player->stress->options.gc_percent < 0) {
         (void)tri_set_gc_percent(player->stress->heap, percent);
@@ -392,12 +392,12 @@ struct operation {
 
 static const struct operation operations[] = {
     {op_new, 1700},      {op_chain, 300},   {op_on_c_stack, 50}, {op_large, 6},
-    {op_vast, 10},       {op_rare, 100},    {op_resize, 100},    {op_store, 2300},
-    {op_clear, 250},     {op_cas, 400},     {op_move_range, 500}, {op_fill_range, 250},
+    {op_vast, 10},       {op_rare, 100},    {op_resize, 100},    {op_store, 2100},
+    {op_clear, 150},     {op_cas, 400},     {op_move_range, 350}, {op_fill_range, 150},
     {op_written, 120},   {op_rewrite, 150}, {op_look_up, 400},   {op_safepoint, 500},
-    {op_push, 700},      {op_pop, 500},     {op_root, 500},      {op_handle, 300},
+    {op_push, 700},      {op_pop, 350},     {op_root, 500},      {op_handle, 300},
     {op_globals, 40},    {op_frame, 150},   {op_catch, 50},      {op_throw, 60},
-    {op_blocking, 100},  {op_migrate, 3},   {op_detach, 2},      {op_abandon, 2},
+    {op_blocking, 100},  {op_migrate, 3},   {op_detach, 1},      {op_abandon, 1},
     {op_board, 250},     {op_swap, 200},    {op_post, 4},        {op_receive, 50},
     {op_collect, 5},     {op_verify, 1},    {op_percent, 3},     {op_stats, 20},
 };

@@ -19,8 +19,9 @@ void note(struct player *player, const char *what, const struct node *node, uint
         .word = word,
     };
     if (player->which == 0) {
+        uint64_t id = node == NULL || node->owner == OWNER_SHARED ? 0 : node->id;
         player->fingerprint =
-            mix(player->fingerprint + (node == NULL ? 0 : node->id) * 31 + index + what[0]);
+            mix(player->fingerprint + id * 31 + index + (unsigned char)what[0]);
     }
 }
 
@@ -53,8 +54,8 @@ static void report_history(const struct player *player)
                   player->index, player->operations);
     for (uint64_t i = first; i < count; i++) {
         const struct history_entry *entry = &player->history[i % HISTORY_LENGTH];
-        (void)fprintf(stderr, "    %8" PRIu64 "  %-18s object %#" PRIx64 " index %" PRIu64
-                              " word %#" PRIx64 "\n",
+        (void)fprintf(stderr, "    %8" PRIu64 "  %-18s object 0x%" PRIx64 " index %" PRIu64
+                              " word 0x%" PRIx64 "\n",
                       entry->operation, entry->what, entry->object, entry->index, entry->word);
     }
 }
@@ -117,17 +118,17 @@ void fail_at(const struct player *player, const struct node *node, size_t index,
     begin_report(player);
     (void)fprintf(stderr, "  %s\n", what);
     (void)fprintf(stderr,
-                  "  object:   %#" PRIx64 " at %p, type %s, %zu bytes, made by mutator %" PRIu64
+                  "  object:   0x%" PRIx64 " at %p, type %s, %zu bytes, made by mutator %" PRIu64
                   " at its operation %" PRIu64 ", owner %d\n",
                   node->id, (void *)node->address, node->kind->name, node->bytes, node->id >> 40,
                   node->birth, node->owner);
     (void)fprintf(stderr, "  slot:     word %zu, role %c\n", index, role);
-    (void)fprintf(stderr, "  expected: %#" PRIx64, expected);
+    (void)fprintf(stderr, "  expected: 0x%" PRIx64, expected);
     if (target != NULL) {
-        (void)fprintf(stderr, "   (object %#" PRIx64 ", type %s, at %p)", target->id,
+        (void)fprintf(stderr, "   (object 0x%" PRIx64 ", type %s, at %p)", target->id,
                       target->kind->name, (void *)target->address);
     }
-    (void)fprintf(stderr, "\n  found:    %#" PRIx64, found);
+    (void)fprintf(stderr, "\n  found:    0x%" PRIx64, found);
     describe_word(player, role, found);
     (void)fprintf(stderr, "\n");
     if (node->owner >= 0 && node->owner != player->index) {

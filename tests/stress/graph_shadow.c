@@ -336,11 +336,13 @@ static void compare_heap(struct comparison *comparison, const struct node_list *
 {
     struct player *leader = comparison->leader;
     tri_collect(leader->mutator);
-    map_nodes(comparison, reached);
     tri_debug_hold(leader->mutator);
+    for (size_t i = 0; i < reached->count; i++) {
+        shadow_check_node(leader, reached->nodes[i]);
+    }
+    map_nodes(comparison, reached);
     tri_debug_each_object(leader->mutator, compare_object, comparison);
     for (size_t i = 0; i < reached->count; i++) {
-        shadow_check_node(leader, reached->nodes[i]); /* first of all: that it is there */
         if (reached->nodes[i]->seen != comparison->number) {
             fail_at(leader, reached->nodes[i], 0, 1, 0,
                     "the walk over the heap has passed the object over");

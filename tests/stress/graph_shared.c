@@ -171,6 +171,9 @@ static struct node *exchange(struct player *player, size_t slot, struct node *gi
 
 void op_swap(struct player *player)
 {
+    if (player->stack_depth == STACK_MAX) {
+        stack_truncate(player, STACK_MAX / 2); /* room for gift_new, which must drop nothing */
+    }
     struct pin pin = pick_pin(player);
     player->which = 1;
     struct node *gift = gift_new(player);

@@ -432,7 +432,7 @@ static int usage(const char *program)
                   "       [--gogc N] [--markers N] [--c-stack]\n"
                   "       [--fault drop-root | keep-root | lose-store]\n"
                   "Without --mutators: several configurations, one after the other.\n"
-                  "  --seed       of all random numbers; else from the clock\n"
+                  "  --seed       of all random numbers; else TRI_SEED, or from the clock\n"
                   "  --ops        operations of all mutators together\n"
                   "  --seconds    stop after that time, if that is earlier\n"
                   "  --mutators   1 to %d\n"
@@ -497,9 +497,16 @@ static bool parse_option(struct options *options, const char *name, const char *
     return good;
 }
 
+/* TRI_SEED's; else from the clock. */
+static uint64_t default_seed(void)
+{
+    const char *given = getenv("TRI_SEED");
+    return given != NULL ? strtoull(given, NULL, 0) : now_ns() % 1000000000;
+}
+
 int main(int argc, char **argv)
 {
-    struct options options = {.seed = now_ns() % 1000000000, .gc_percent = -1, .markers = -1};
+    struct options options = {.seed = default_seed(), .gc_percent = -1, .markers = -1};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--c-stack") == 0) {
             options.c_stack = true;
