@@ -442,6 +442,12 @@ static void clear_elements(tri_mutator *mutator, const tri_type *element, char *
     }
 }
 
+/* Elements that the slot of an array has room for; elements without bytes need none. */
+static size_t array_room(const struct object_place *place, const tri_type *element)
+{
+    return element->stride == 0 ? SIZE_MAX : place->bytes / element->stride;
+}
+
 tri_ref tri_resize_array(tri_mutator *mutator, tri_type *element, tri_ref array, size_t old_count,
                          size_t count)
 {
@@ -452,14 +458,16 @@ tri_ref tri_resize_array(tri_mutator *mutator, tri_type *element, tri_ref array,
     struct object_place place;
     TRI_REQUIRE(object_find(mutator->heap, (uintptr_t)array, &place) && place.object == array,
                 "tri_resize_array: %p is not the start of an array of the mutator's heap", array);
-    TRI_REQUIRE(old_count <= place.bytes / size_max(element->stride, 1),
+    TRI_REQUIRE(place.type == element, "tri_resize_array: the array at %p is of type %s, not %s",
+                array, place.type->name, element->name);
+    TRI_REQUIRE(old_count <= array_room(&place, element),
                 "tri_resize_array: the array at %p has no room for old_count = %zu elements", array,
                 old_count);
     if (count < old_count) {
         clear_elements(mutator, element, (char *)array + count * element->stride,
                        (old_count - count) * element->stride);
     }
-    if (count <= place.bytes / size_max(element->stride, 1)) {
+    if (count <= array_room(&place, element)) {
         return array;
     }
     tri_ref grown = tri_alloc_array(mutator, element, count);
