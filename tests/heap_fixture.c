@@ -304,28 +304,35 @@ void fixture_starve(size_t segments)
 {
     struct fixed_pool *pool = &fixture.heap->mark.segments;
     void *kept = NULL; /* linked through their first words */
+    void **record;
     for (size_t i = 0; i < segments; i++) {
-        void **record = or_abort(fixed_pool_take(pool));
+        record = or_abort(fixed_pool_take(pool));
         *record = kept;
         kept = record;
     }
     fake_port_fail_memory_after(0);
-    while (fixed_pool_take(pool) != NULL) {
+    while ((record = fixed_pool_take(pool)) != NULL) {
+        *record = fixture.withheld;
+        fixture.withheld = record;
     }
     for (size_t bytes = 4096; bytes > 0; bytes /= 2) {
         while (meta_alloc_take(&fixture.heap->meta, bytes, 1) != NULL) {
         }
     }
-    while (kept != NULL) {
-        void *record = kept;
-        kept = *(void **)record;
+    while ((record = kept) != NULL) {
+        kept = *record;
         fixed_pool_give(pool, record);
     }
 }
 
 void fixture_feed(void)
 {
+    void **record;
     fake_port_fail_memory_after(FAKE_PORT_NEVER);
+    while ((record = fixture.withheld) != NULL) {
+        fixture.withheld = *record;
+        fixed_pool_give(&fixture.heap->mark.segments, record);
+    }
 }
 
 void fixture_begin_marker(struct marker *marker)

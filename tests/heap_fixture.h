@@ -59,6 +59,7 @@ struct heap_fixture {
     unsigned ended; /* cycles */
     unsigned wakes; /* of the sweeper */
 
+    void *withheld; /* segments that fixture_starve took away, linked */
     bool held;
     unsigned blocked; /* mutators inside a blocking region */
     bool in_safepoint;
