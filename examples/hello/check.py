@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Run the example and compare what it prints. The counts are exact, whatever GOGC and GCDEBUG say."""
+"""Run the example and compare what it prints. The counts are exact, always."""
 
 import subprocess
 import sys

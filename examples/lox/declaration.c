@@ -31,10 +31,16 @@ static void parameters(struct parser *parser)
     parser_expect(parser, TOKEN_RIGHT_PAREN, "Expect ')' after parameters.");
 }
 
+/* What a function counts for in parser_enter: its struct compiler is on the C stack. */
+#define FUNCTION_LEVELS 32
+
 /* From the parameters to the end of the body; then, in the enclosing function, the code that makes
  * a closure of it. The previous token is its name. */
 static void function(struct parser *parser, enum function_kind kind)
 {
+    if (!parser_enter(parser, FUNCTION_LEVELS)) {
+        return;
+    }
     struct compiler compiler;
     compiler_begin(parser, &compiler, kind);
     scope_begin(parser);
@@ -51,6 +57,7 @@ static void function(struct parser *parser, enum function_kind kind)
         emit_byte(parser, compiler.captures[i].is_local ? 1 : 0);
         emit_byte(parser, compiler.captures[i].index);
     }
+    parser_leave(parser, FUNCTION_LEVELS);
 }
 
 static void function_declaration(struct parser *parser)

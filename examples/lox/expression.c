@@ -31,8 +31,7 @@ struct rule {
 
 static const struct rule rules[TOKEN_TYPES];
 
-/* An expression of operators that bind at least as strongly as `precedence`. */
-static void compile_precedence(struct parser *parser, enum precedence precedence)
+static void compile_operators(struct parser *parser, enum precedence precedence)
 {
     parser_advance(parser);
     compile_function *begin = rules[parser->previous.type].begin;
@@ -48,6 +47,15 @@ static void compile_precedence(struct parser *parser, enum precedence precedence
     }
     if (can_assign && parser_match(parser, TOKEN_EQUAL)) {
         parser_error(parser, "Invalid assignment target.");
+    }
+}
+
+/* An expression of operators that bind at least as strongly as `precedence`. */
+static void compile_precedence(struct parser *parser, enum precedence precedence)
+{
+    if (parser_enter(parser, 1)) {
+        compile_operators(parser, precedence);
+        parser_leave(parser, 1);
     }
 }
 

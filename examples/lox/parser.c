@@ -3,6 +3,10 @@
 
 #include "vm.h"
 
+/* Some 3 MiB of C stack: a function takes 10 KiB and counts for FUNCTION_LEVELS, anything else
+ * some 200 bytes for one. */
+#define NESTING_MAX 8000
+
 void parser_init(struct parser *parser, struct vm *vm, const char *source)
 {
     memset(parser, 0, sizeof(*parser));
@@ -88,4 +92,20 @@ void parser_synchronize(struct parser *parser)
             parser_advance(parser);
         }
     }
+}
+
+bool parser_enter(struct parser *parser, uint32_t levels)
+{
+    if (parser->nesting + levels > NESTING_MAX) {
+        parser_error_at_current(parser, "Code is nested too deeply.");
+        parser_advance(parser);
+        return false;
+    }
+    parser->nesting += levels;
+    return true;
+}
+
+void parser_leave(struct parser *parser, uint32_t levels)
+{
+    parser->nesting -= levels;
 }

@@ -19,6 +19,8 @@ struct parser {
     bool panicking; /* and the parser has not found its feet since: further errors are not
                        reported */
 
+    uint32_t nesting; /* how deep in functions, blocks and parentheses; see parser_enter */
+
     struct compiler *compiler; /* of the innermost function being compiled. Roots:
                                   compiler_visit_roots */
     struct class_scope *class; /* innermost class being compiled, or NULL */
@@ -48,5 +50,11 @@ void parser_error_at_current(struct parser *parser, const char *message);
 
 /* After an error: skip to what is likely the start of a statement. */
 void parser_synchronize(struct parser *parser);
+
+/* The compiler recurses as the source nests, so source that nests without end would overflow the C
+ * stack. Go `levels` deeper, to be taken back by parser_leave; or report that it is too deep, skip
+ * a token, so that the compiler gets on, and give false. */
+bool parser_enter(struct parser *parser, uint32_t levels);
+void parser_leave(struct parser *parser, uint32_t levels);
 
 #endif

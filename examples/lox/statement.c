@@ -121,7 +121,7 @@ void compile_block(struct parser *parser)
     parser_expect(parser, TOKEN_RIGHT_BRACE, "Expect '}' after block.");
 }
 
-void compile_statement(struct parser *parser)
+static void statement(struct parser *parser)
 {
     if (parser_match(parser, TOKEN_PRINT)) {
         print_statement(parser);
@@ -139,5 +139,13 @@ void compile_statement(struct parser *parser)
         scope_end(parser);
     } else {
         expression_statement(parser);
+    }
+}
+
+void compile_statement(struct parser *parser)
+{
+    if (parser_enter(parser, 1)) {
+        statement(parser);
+        parser_leave(parser, 1);
     }
 }
