@@ -7,6 +7,7 @@ Opening:  a C file begins with `/* name -- what it is`, a public header with `/*
           sources of gc/ and runtime/ also say Owns, Invariants, Locks and Callers.
 Length:   a function has at most 120 lines; over 80 is told but no failure.
 Dialect:  what only gcc and clang know stands in the headers made for it.
+Tests:    a test program is named in its directory's meson.build; otherwise nobody runs it.
 Globals:  with --objects: no object has a variable that can be written, of whatever scope.
 
 What is excepted is listed below, each with its reason.
@@ -124,6 +125,17 @@ def check_dialect(source):
             for match in DIALECT.finditer(line)]
 
 
+def check_registered(root):
+    problems = []
+    for path in sorted((root / "tests").rglob("*_test.c")):
+        build = path.parent / "meson.build"
+        name = re.escape(path.stem.removesuffix("_test"))
+        if not build.is_file() \
+                or not re.search(rf"'{name}(?:_test\.c)?'", build.read_text(encoding="utf-8")):
+            problems.append(f"{path.relative_to(root)}: not in its directory's meson.build")
+    return problems
+
+
 def check_globals(archive, nm):
     """Symbols in sections that can be written. Tables of constant pointers are not among them:
     the loader writes .data.rel.ro once and then protects it."""
@@ -160,6 +172,7 @@ def check(root, archives, nm):
     for path in sources(root, C_DIRECTORIES):
         source = CSource(path, root)
         problems += check_opening(source) + check_functions(source) + check_dialect(source)
+    problems += check_registered(root)
     for archive in archives:
         problems += check_globals(archive, nm)
     return report(problems, "check_style", checked)

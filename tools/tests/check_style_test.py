@@ -130,6 +130,23 @@ class DialectTest(support.TreeTest):
         self.assert_good(*self.check_file(GOOD))
 
 
+class RegisteredTest(support.TreeTest):
+    def check_list(self, text):
+        self.write("tests/unit/span_test.c", "/* span_test.c -- spans. */\n")
+        self.write("tests/unit/meson.build", text)
+        return check_style.check, self.root, [], "nm"
+
+    def test_by_module(self):
+        self.assert_good(*self.check_list("foreach name : ['span']\n"))
+
+    def test_by_file(self):
+        self.assert_good(*self.check_list("executable('x', 'span_test.c')\n"))
+
+    def test_left_out(self):
+        self.assert_bad("tests/unit/span_test.c: not in its directory's meson.build",
+                        *self.check_list("foreach name : ['span_set']\n"))
+
+
 @unittest.skipUnless(shutil.which("cc") and shutil.which("ar"), "no compiler")
 class GlobalsTest(support.TreeTest):
     def archive(self, code):
