@@ -64,7 +64,11 @@ struct kind {
     size_t head_words; /* of an element of an array: stride / 8 */
 };
 
-enum form { FORM_SINGLE, FORM_ARRAY, FORM_TRAILING };
+enum form {
+    FORM_SINGLE,
+    FORM_ARRAY,
+    FORM_TRAILING
+};
 
 static inline bool kind_is_leaf(const struct kind *kind)
 {
@@ -173,7 +177,12 @@ struct handle_view {
     struct cell cell;
 };
 
-enum fault { FAULT_NONE, FAULT_DROP_ROOT, FAULT_KEEP_ROOT, FAULT_LOSE_STORE };
+enum fault {
+    FAULT_NONE,
+    FAULT_DROP_ROOT,
+    FAULT_KEEP_ROOT,
+    FAULT_LOSE_STORE
+};
 
 struct options {
     uint64_t seed;
@@ -229,8 +238,8 @@ struct player {
     struct frame_view *frames;
     struct global_range globals[GLOBAL_RANGES];
     struct handle_view handles[HANDLES_MAX];
-    struct cell hidden;         /* a root in the shadow alone: FAULT_DROP_ROOT */
-    unsigned lose_stores;       /* FAULT_LOSE_STORE: so many stores do not happen */
+    struct cell hidden;   /* a root in the shadow alone: FAULT_DROP_ROOT */
+    unsigned lose_stores; /* FAULT_LOSE_STORE: so many stores do not happen */
 
     struct rare_kind *rare; /* RARE_TYPES_MAX */
     size_t rare_count;

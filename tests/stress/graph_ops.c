@@ -28,8 +28,7 @@ static void place(struct player *player, struct node *node)
     struct node *holder = chance(player, 4) ? NULL : pick_node(player);
     size_t index;
     if (holder != NULL && pick_slot(player, holder, true, &index)) {
-        node_store(player, holder, index,
-                   cell_reference(player, node_role(holder, index), node));
+        node_store(player, holder, index, cell_reference(player, node_role(holder, index), node));
     } else if (chance(player, 2)) {
         root_set(player, node);
     } else {
@@ -208,8 +207,7 @@ static struct node *resized(struct player *player, struct node *node, char *addr
     memcpy(made->cells, node->cells, kept * sizeof(struct cell));
     shadow_check_node(player, made);
     if (made->words > 0) {
-        node_store(player, made, 0,
-                   (struct cell){word_number(node_role(made, 0), made->id), NULL});
+        node_store(player, made, 0, (struct cell){word_number(node_role(made, 0), made->id), NULL});
     }
     return made;
 }
@@ -229,8 +227,8 @@ static void op_resize(struct player *player)
     for (size_t i = below(player, 5); i > 0; i--) {
         size_t count = below(player, chance(player, 50) ? 6000 : 60);
         note(player, "resize", node, node->count, count);
-        char *address = tri_resize_array(player->mutator, kind->type, node->address, node->count,
-                                         count);
+        char *address =
+            tri_resize_array(player->mutator, kind->type, node->address, node->count, count);
         node = resized(player, node, address, count);
     }
     place(player, node);
@@ -329,8 +327,7 @@ static void op_look_up(struct player *player)
     const char *inside = node->address + offset;
     if (tri_object_base(heap, inside) != node->address ||
         tri_object_type(heap, inside) != node->kind->type ||
-        tri_object_size(heap, inside) < node->bytes ||
-        !tri_heap_contains(heap, (tri_word)inside)) {
+        tri_object_size(heap, inside) < node->bytes || !tri_heap_contains(heap, (tri_word)inside)) {
         fail_at(player, node, offset / 8, (uint64_t)(uintptr_t)node->address,
                 (uint64_t)(uintptr_t)tri_object_base(heap, inside), "a look-up finds another");
     }
@@ -391,15 +388,15 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-    {op_new, 1700},      {op_chain, 300},   {op_on_c_stack, 50}, {op_large, 6},
-    {op_vast, 10},       {op_rare, 100},    {op_resize, 100},    {op_store, 2100},
-    {op_clear, 150},     {op_cas, 400},     {op_move_range, 350}, {op_fill_range, 150},
-    {op_written, 120},   {op_rewrite, 150}, {op_look_up, 400},   {op_safepoint, 500},
-    {op_push, 700},      {op_pop, 350},     {op_root, 500},      {op_handle, 300},
-    {op_globals, 40},    {op_frame, 150},   {op_catch, 50},      {op_throw, 60},
-    {op_blocking, 100},  {op_migrate, 3},   {op_detach, 1},      {op_abandon, 1},
-    {op_board, 250},     {op_swap, 200},    {op_post, 4},        {op_receive, 50},
-    {op_collect, 5},     {op_verify, 1},    {op_percent, 3},     {op_stats, 20},
+    {op_new, 1700},     {op_chain, 300},   {op_on_c_stack, 50},  {op_large, 6},
+    {op_vast, 10},      {op_rare, 100},    {op_resize, 100},     {op_store, 2100},
+    {op_clear, 150},    {op_cas, 400},     {op_move_range, 350}, {op_fill_range, 150},
+    {op_written, 120},  {op_rewrite, 150}, {op_look_up, 400},    {op_safepoint, 500},
+    {op_push, 700},     {op_pop, 350},     {op_root, 500},       {op_handle, 300},
+    {op_globals, 40},   {op_frame, 150},   {op_catch, 50},       {op_throw, 60},
+    {op_blocking, 100}, {op_migrate, 3},   {op_detach, 1},       {op_abandon, 1},
+    {op_board, 250},    {op_swap, 200},    {op_post, 4},         {op_receive, 50},
+    {op_collect, 5},    {op_verify, 1},    {op_percent, 3},      {op_stats, 20},
 };
 
 static unsigned all_weights(void)

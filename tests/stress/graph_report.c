@@ -20,8 +20,7 @@ void note(struct player *player, const char *what, const struct node *node, uint
     };
     if (player->which == 0) {
         uint64_t id = node == NULL || node->owner == OWNER_SHARED ? 0 : node->id;
-        player->fingerprint =
-            mix(player->fingerprint + id * 31 + index + (unsigned char)what[0]);
+        player->fingerprint = mix(player->fingerprint + id * 31 + index + (unsigned char)what[0]);
     }
 }
 
@@ -50,12 +49,13 @@ static void report_history(const struct player *player)
 {
     uint64_t count = player->history_count;
     uint64_t first = count > HISTORY_LENGTH ? count - HISTORY_LENGTH : 0;
-    (void)fprintf(stderr, "  mutator %d, after %" PRIu64 " operations, last ones:\n",
-                  player->index, player->operations);
+    (void)fprintf(stderr, "  mutator %d, after %" PRIu64 " operations, last ones:\n", player->index,
+                  player->operations);
     for (uint64_t i = first; i < count; i++) {
         const struct history_entry *entry = &player->history[i % HISTORY_LENGTH];
-        (void)fprintf(stderr, "    %8" PRIu64 "  %-18s object 0x%" PRIx64 " index %" PRIu64
-                              " word 0x%" PRIx64 "\n",
+        (void)fprintf(stderr,
+                      "    %8" PRIu64 "  %-18s object 0x%" PRIx64 " index %" PRIu64
+                      " word 0x%" PRIx64 "\n",
                       entry->operation, entry->what, entry->object, entry->index, entry->word);
     }
 }
@@ -112,9 +112,8 @@ void fail_at(const struct player *player, const struct node *node, size_t index,
 {
     bool leaf = kind_is_leaf(node->kind);
     char role = leaf || index >= node->words ? 'd' : node_role(node, index);
-    const struct node *target = node->cells == NULL || index >= node->words
-                                    ? NULL
-                                    : node->cells[index].target;
+    const struct node *target =
+        node->cells == NULL || index >= node->words ? NULL : node->cells[index].target;
     begin_report(player);
     (void)fprintf(stderr, "  %s\n", what);
     (void)fprintf(stderr,

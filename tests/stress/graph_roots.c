@@ -298,8 +298,7 @@ struct node *pick_root(struct player *player)
     size_t index = place >> 8;
     switch (place % 4) {
     case 0:
-        return own_node(
-            player->globals[index % GLOBAL_RANGES].cells[place >> 16 & 7].target);
+        return own_node(player->globals[index % GLOBAL_RANGES].cells[place >> 16 & 7].target);
     case 1:
         return own_node(player->handles[index % HANDLES_MAX].cell.target);
     case 2:

@@ -76,8 +76,7 @@ static void board_write(struct player *player, struct node *node, struct node *o
     switch (below(player, 5)) {
     case 0:
         if (pick_slot(player, node, true, &index)) {
-            node_store(player, node, index,
-                       cell_reference(player, node_role(node, index), other));
+            node_store(player, node, index, cell_reference(player, node_role(node, index), other));
         }
         break;
     case 1:
@@ -340,11 +339,9 @@ void meeting_gather(struct player *leader)
 void meeting_cut(struct player *leader)
 {
     const struct meeting *meeting = &leader->stress->meeting;
-    for (size_t i = 0; meeting->shared.count > SHARED_NODES_MAX && i < meeting->shared.count;
-         i++) {
+    for (size_t i = 0; meeting->shared.count > SHARED_NODES_MAX && i < meeting->shared.count; i++) {
         struct node *node = meeting->shared.nodes[i];
-        bool array =
-            node == meeting->board || node == meeting->swap || node == meeting->letters;
+        bool array = node == meeting->board || node == meeting->swap || node == meeting->letters;
         for (size_t k = 0; !array && node->cells != NULL && k < node->words; k++) {
             if (node->cells[k].target != NULL) {
                 node_store(leader, node, k, (struct cell){0, NULL});

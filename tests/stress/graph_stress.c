@@ -362,8 +362,8 @@ static void check_end(const struct stress *stress, const tri_stats *stats)
         (!stress->options.c_stack && (stats->heap_objects != 0 || stats->heap_in_use != 0))) {
         fail(player,
              "at the end there are %ju mutators, %ju handles, %ju objects, %ju bytes in spans",
-             (uintmax_t)stats->mutators, (uintmax_t)stats->handles,
-             (uintmax_t)stats->heap_objects, (uintmax_t)stats->heap_in_use);
+             (uintmax_t)stats->mutators, (uintmax_t)stats->handles, (uintmax_t)stats->heap_objects,
+             (uintmax_t)stats->heap_in_use);
     }
 }
 
