@@ -390,7 +390,7 @@ void node_move_range(struct player *player, struct node *to, const struct node *
 void node_fill_range(struct player *player, struct node *node);
 void node_cas(struct player *player, struct node *node);
 
-/* ---- Operations: graph_ops.c, graph_roots.c ---------------------------------------------------*/
+/* ---- Operations: graph_ops.c, graph_roots.c, graph_threads.c ----------------------------------*/
 
 /* One operation of the player's. */
 void step(struct player *player);
@@ -412,6 +412,12 @@ void op_board(struct player *player);
 void op_swap(struct player *player);
 void op_post(struct player *player);
 void op_receive(struct player *player);
+
+/* What the collector is told of a player's stack; the argument is the player. */
+void scan_stack(tri_visitor *visitor, tri_mutator *mutator, void *argument);
+
+/* Start a thread for the player, or the next one. */
+void player_start(struct player *player);
 
 /* Hold node on the player's stack; pop what lies above depth. */
 void stack_push(struct player *player, struct node *node);
@@ -436,8 +442,6 @@ void run_until(struct player *player, uint64_t operation);
 /* Call function for each root's cell. */
 void each_root(struct player *player, void (*function)(void *argument, struct cell *cell),
                void *argument);
-
-void player_attach(struct player *player);
 
 /* ---- Where players meet: graph_shared.c, graph_stress.c ---------------------------------------*/
 

@@ -127,80 +127,6 @@ void rendezvous(struct player *player)
     player->finished = player->stress->stopping;
 }
 
-/* ---- Threads of a player ----------------------------------------------------------------------*/
-
-static void *player_thread(void *argument);
-
-static void start_thread(struct player *player)
-{
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, player_thread, player) != 0) {
-        fail(player, "pthread_create failed");
-    }
-}
-
-TRI_NORETURN static void exit_with_frame_open(tri_mutator *mutator)
-{
-    TRI_FRAME(mutator, FRAME_SLOTS);
-    TRI_LOCAL(0) = TRI_NULL;
-    pthread_exit(NULL);
-}
-
-/* End this thread with its mutator attached, running, blocked or with a frame open. The player goes
- * on on another thread, which begins when this one has ended. */
-static void abandon(struct player *player)
-{
-    tri_mutator *mutator = player->mutator;
-    uint64_t way = below(player, 3);
-    player->abandon = false;
-    stack_truncate(player, 0);
-    player->has_predecessor = true;
-    player->predecessor = pthread_self();
-    (void)fetch_add_relaxed(&player->stress->lapses, UINT64_C(1));
-    if (way == 1) {
-        tri_blocking_begin(mutator);
-    }
-    start_thread(player);
-    if (way == 2) {
-        exit_with_frame_open(mutator);
-    }
-}
-
-/* Let go of everything; the last rendezvous must find an empty heap. */
-static void finish(struct player *player)
-{
-    struct stress *stress = player->stress;
-    op_receive(player);
-    roots_clear(player);
-    rendezvous(player);
-    tri_mutator_detach(player->mutator);
-    (void)pthread_mutex_lock(&stress->lock);
-    stress->done++;
-    (void)pthread_cond_broadcast(&stress->changed);
-    (void)pthread_mutex_unlock(&stress->lock);
-}
-
-static void *player_thread(void *argument)
-{
-    struct player *player = argument;
-    if (player->has_predecessor && pthread_join(player->predecessor, NULL) != 0) {
-        fail(player, "pthread_join failed");
-    }
-    (void)pthread_mutex_lock(&player->stress->lock);
-    player->thread = pthread_self();
-    (void)pthread_mutex_unlock(&player->stress->lock);
-    player_attach(player);
-    while (!player->finished && !player->abandon) {
-        run_until(player, player->operations + 1);
-    }
-    if (player->finished) {
-        finish(player);
-    } else {
-        abandon(player);
-    }
-    return NULL;
-}
-
 /* ---- One run ----------------------------------------------------------------------------------*/
 
 /* The heap's log: lapses are counted, all else goes to stderr. */
@@ -375,7 +301,7 @@ static uint64_t run(const struct options *options)
     create_heap(stress);
     define_kinds(stress);
     for (int i = 0; i < options->players; i++) {
-        start_thread(&stress->players[i]);
+        player_start(&stress->players[i]);
     }
     wait_for_players(stress);
     if (tri_stats_read(stress->heap, &stats) != TRI_OK) {
