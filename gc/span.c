@@ -61,8 +61,8 @@ struct span *span_init(const struct span_table *table, const struct span_shape *
     span->slots = shape->size_class == 0 ? 1 : size_class_slots[shape->size_class];
     span->pages = shape->pages;
     span->list = shape->list;
-    /* Atomic: a thread that is late in span_set_pop may still read it as a word of the span that was
-     * here before. Its exchange then fails ([span_set.1]). */
+    /* Atomic: a thread that is late in span_set_pop may still read it as a word of the span that
+     * was here before. Its exchange then fails ([span_set.1]). */
     store_relaxed(&span->next, (uint32_t)PAGE_NONE);
     span->sweep_gen = shape->sweep_gen;
     span->search = 0;
