@@ -54,14 +54,18 @@ static void flush_one(struct tri_mutator *mutator, void *unused)
     cycle_flush_mutator(mutator);
 }
 
-/* Memory that counts toward MEMLIMIT and is not live objects: free slots and pages that have been
- * touched, and metadata. */
-static uint64_t memory_overhead(struct tri_heap *heap, uint64_t live)
+/* Memory that counts toward MEMLIMIT and is not objects: free slots and tails of spans, and
+ * metadata. Objects that are not yet swept are none of it: at the end of a cycle they are most of
+ * the heap, and their memory is about to be used again. */
+static uint64_t memory_overhead(struct tri_heap *heap)
 {
+    const struct heap_counters *counters = &heap->counters;
     uint64_t mapped =
         page_heap_metadata_bytes(&heap->page_heap) + meta_alloc_mapped_bytes(&heap->meta);
-    uint64_t in_use = load_relaxed(&heap->counters.in_use_pages) * PAGE_BYTES;
-    return mapped + (in_use > live ? in_use - live : 0);
+    uint64_t freed = load_relaxed(&counters->freed_bytes); /* first, see fill_objects in stats.c */
+    uint64_t objects = load_relaxed(&counters->allocated_bytes) - freed;
+    uint64_t in_use = load_relaxed(&counters->in_use_pages) * PAGE_BYTES;
+    return mapped + (in_use > objects ? in_use - objects : 0);
 }
 
 void cycle_commit_goal(struct tri_heap *heap)
@@ -74,7 +78,7 @@ void cycle_commit_goal(struct tri_heap *heap)
         .marked = load_relaxed(&last->marked_bytes),
         .roots = load_relaxed(&last->stack_bytes) + load_relaxed(&last->global_bytes),
     };
-    inputs.overhead = memory_overhead(heap, inputs.marked);
+    inputs.overhead = memory_overhead(heap);
     uint64_t goal = pacer_goal(&inputs);
     store_relaxed(&heap->counters.goal_bytes, goal);
     /* While mutators are held during marking, nothing is allocated meanwhile: the cycle may start

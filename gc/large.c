@@ -7,6 +7,9 @@
  *             frees what its mutator is about to return.
  *   [large.2] Its sweep_gen MUST be that of the moment it enters a set; otherwise it is swept with
  *             the marks of no cycle.
+ *   [large.3] While there is garbage not yet swept, as many pages as the object needs MUST be freed
+ *             by sweeping first; otherwise the heap grows by it beside that garbage, to twice its
+ *             goal.
  * Locks:      takes PAGES.
  * Callers:    alloc.
  */
@@ -71,6 +74,7 @@ char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
         return NULL;
     }
     bool zero;
+    sweep_reclaim(heap, pages); /* [large.3] */
     struct span *span = begin_span(heap, type, pages, &zero);
     if (span == NULL) {
         return NULL;

@@ -166,14 +166,18 @@ static struct span *pop_unswept(struct tri_heap *heap)
     return NULL;
 }
 
-bool sweep_one(struct tri_heap *heap)
+/* Sweep one more span; *freed is how many pages came free by that. False where none is left to
+ * take. */
+static bool sweep_next(struct tri_heap *heap, size_t *freed)
 {
     struct span *span = pop_unswept(heap);
+    *freed = 0;
     if (span == NULL) {
         return false;
     }
     const struct span_table *table = &heap->page_heap.spans;
     struct central_list *list = type_table_list(&heap->types, span->list);
+    size_t pages = span->pages;
     switch (sweep_span(heap, span, false)) {
     case SWEEP_PARTIAL:
         central_list_push_partial(list, table, span, sweep_generation(heap));
@@ -182,9 +186,23 @@ bool sweep_one(struct tri_heap *heap)
         central_list_push_full(list, table, span, sweep_generation(heap));
         break;
     case SWEEP_FREED:
+        *freed = pages;
         break;
     }
     return true;
+}
+
+bool sweep_one(struct tri_heap *heap)
+{
+    size_t freed;
+    return sweep_next(heap, &freed);
+}
+
+void sweep_reclaim(struct tri_heap *heap, size_t pages)
+{
+    size_t freed;
+    for (size_t sum = 0; sum < pages && sweep_next(heap, &freed); sum += freed) {
+    }
 }
 
 bool sweep_some(struct tri_heap *heap, size_t count)

@@ -36,6 +36,10 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
  * still be sweeping theirs. */
 bool sweep_one(struct tri_heap *heap);
 
+/* Sweep until pages pages came free by it, or all is swept: before the heap grows by so much while
+ * garbage holds as much. */
+void sweep_reclaim(struct tri_heap *heap, size_t pages);
+
 /* Sweep up to count spans. False where none is left to take, or a cycle is about to begin. For
  * threads without a mutator. */
 bool sweep_some(struct tri_heap *heap, size_t count);

@@ -784,12 +784,13 @@ END_TEST
 
 /* ---- Out of memory --------------------------------------------------------------------------- */
 
-#define SMALL_HEAP ((size_t)16 << 20)
+#define SMALL_HEAP ((size_t)4 << 20)
+#define BLOCK_HEAP ((size_t)16 << 20)
 
-static tri_heap_options small_heap(void)
+static tri_heap_options small_heap(size_t bytes)
 {
     tri_heap_options options = options_new();
-    options.max_heap = SMALL_HEAP;
+    options.max_heap = bytes;
     options.stress = 0; /* a list that fills the heap: too slow otherwise */
     return options;
 }
@@ -808,10 +809,10 @@ static void exhaust(const void *argument)
 
 START_TEST(exhaustion_prints_the_sizes_and_aborts)
 {
-    tri_heap_options options = small_heap();
+    tri_heap_options options = small_heap(SMALL_HEAP);
     expect_death(exhaust, &options,
                  "trillium: fatal: out of memory: 16 bytes for an object of type link.\n" OOM_SIZES(
-                     "16777216"));
+                     "4194304"));
 }
 END_TEST
 
@@ -824,10 +825,10 @@ static void exhaust_by_one(const void *argument)
 
 START_TEST(exhaustion_by_one_object)
 {
-    tri_heap_options options = small_heap();
+    tri_heap_options options = small_heap(SMALL_HEAP);
     expect_death(exhaust_by_one, &options,
-                 "trillium: fatal: out of memory: 16785408 bytes for an object of type "
-                 "leaf.\n" OOM_SIZES("16777216"));
+                 "trillium: fatal: out of memory: 4202496 bytes for an object of type "
+                 "leaf.\n" OOM_SIZES("4194304"));
 }
 END_TEST
 
@@ -859,12 +860,12 @@ static tri_oom_action handle_exhaustion(tri_heap *heap, const tri_oom_info *info
 START_TEST(exhaustion_asks_a_handler_that_aborts)
 {
     struct handler handler = {.action = TRI_OOM_ABORT};
-    tri_heap_options options = small_heap();
+    tri_heap_options options = small_heap(SMALL_HEAP);
     options.oom_handler = handle_exhaustion;
     options.oom_argument = &handler;
     expect_death(exhaust, &options,
                  "trillium: fatal: out of memory: 16 bytes for an object of type link.\n" OOM_SIZES(
-                     "16777216"));
+                     "4194304"));
 }
 END_TEST
 
@@ -881,7 +882,7 @@ static void fill_with_handles(struct host *host, struct handler *handler)
 
 static struct host host_with_handler(struct handler *handler)
 {
-    tri_heap_options options = small_heap();
+    tri_heap_options options = small_heap(BLOCK_HEAP);
     options.oom_handler = handle_exhaustion;
     options.oom_argument = handler;
     struct host host = host_new(&options);
@@ -903,13 +904,13 @@ START_TEST(handler_may_fail_the_allocation)
     ck_assert_ptr_null(tri_alloc_array(host.mutator, host.leaf, 60001));
     ck_assert_uint_eq(handler.calls, 1);
     ck_assert_uint_eq(handler.info.requested, 966656); /* 960016 bytes in pages of 8 KiB */
-    ck_assert_uint_eq(handler.info.heap_limit, SMALL_HEAP);
+    ck_assert_uint_eq(handler.info.heap_limit, BLOCK_HEAP);
     ck_assert_uint_ge(handler.info.heap_live, handler.count * UINT64_C(960000));
     ck_assert_uint_ge(handler.info.heap_in_use, handler.info.heap_live);
-    ck_assert_uint_le(handler.info.heap_in_use, SMALL_HEAP);
+    ck_assert_uint_le(handler.info.heap_in_use, BLOCK_HEAP);
     ck_assert_str_eq(handler.info.type_name, "leaf");
 
-    ck_assert_ptr_null(tri_alloc_array(host.mutator, host.leaf, SMALL_HEAP));
+    ck_assert_ptr_null(tri_alloc_array(host.mutator, host.leaf, BLOCK_HEAP));
     ck_assert_ptr_null(tri_try_alloc_array(host.mutator, host.leaf, SIZE_MAX));
     ck_assert_ptr_null(tri_try_alloc_array(host.mutator, host.leaf, TRI_OBJECT_SIZE_MAX / 16));
     ck_assert_uint_eq(handler.calls, 2);
@@ -956,7 +957,7 @@ static uint64_t fill_with_links(struct host *host, tri_type *type)
 
 START_TEST(exhaustion_by_small_objects_and_back)
 {
-    tri_heap_options options = small_heap();
+    tri_heap_options options = small_heap(SMALL_HEAP);
     struct host host = host_new(&options);
     for (int round = 0; round < 3; round++) {
         uint64_t count = fill_with_links(&host, host.link);
