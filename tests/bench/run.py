@@ -45,6 +45,7 @@ UNITS = {
     "cpu_s": "s",
     "peak_rss_mb": "MiB",
     "ratio": "trillium/this",
+    "cpu_ratio": "trillium/this",
 }
 
 # Settings of the peers and of Trillium that a user's environment may carry.
@@ -94,7 +95,8 @@ class Churn:
 
     name = "churn"
     metric = "ns_op"
-    columns = ["cpu_ns_op", "collections"]
+    cpu_metric = "cpu_ns_op"
+    columns = ["collections"]
     kinds = ["p", "a"]
     sizes = [16, 32, 64, 128, 512]
 
@@ -133,7 +135,8 @@ class Mark:
 
     name = "mark"
     metric = "full_ms"
-    columns = ["full_cpu_ms", "build_s"]
+    cpu_metric = "full_cpu_ms"
+    columns = ["build_s"]
 
     def __init__(self):
         self.variants = [f"{g}/{m}" for g in ("list", "tree", "random") for m in (1, 2)]
@@ -341,6 +344,7 @@ class Row:
         self.values = {}  # metric: one value a run
         self.checks = []
         self.factors = []
+        self.trillium = self  # the row that this one is compared with
 
     def add(self, lines, factor):
         for metric, text in lines.items():
@@ -361,14 +365,30 @@ class Row:
         return statistics.median(self.values[metric]) if metric in self.values else None
 
     def add_ratios(self, trillium):
-        """Trillium's figure by this one's, turn by turn."""
-        if trillium not in (None, self):
-            metric = self.workload.metric
-            pairs = zip(trillium.values[metric], self.values[metric])
-            self.values["ratio"] = [ours / theirs for ours, theirs in pairs]
+        """Trillium's figures by this one's, turn by turn."""
+        if trillium in (None, self):
+            return
+        self.trillium = trillium
+        for ratio, metric in (
+            ("ratio", self.workload.metric),
+            ("cpu_ratio", self.workload.cpu_metric),
+        ):
+            if metric in self.values and metric in trillium.values:
+                pairs = zip(trillium.values[metric], self.values[metric])
+                self.values[ratio] = [ours / theirs for ours, theirs in pairs if theirs > 0]
 
     def packed(self):
+        """The factors of the runs that had less than two processors."""
         return [factor for factor in self.factors if factor < TWO_PROCESSORS]
+
+    def packed_turns(self):
+        """In how many turns this row or the one it is compared with had less."""
+        turns = zip(self.factors, self.trillium.factors)
+        return sum(min(turn) < TWO_PROCESSORS for turn in turns)
+
+    def is_doubtful(self):
+        """Whether too few turns had two processors for a median to mean anything."""
+        return 2 * self.packed_turns() >= len(self.factors)
 
     def json_lines(self, quick):
         for metric, values in self.values.items():
@@ -385,8 +405,9 @@ class Row:
             }
             if quick:
                 record["quick"] = True
-            if self.packed():
-                record["packed_runs"] = len(self.packed())
+            packed = self.packed_turns() if metric.endswith("ratio") else len(self.packed())
+            if packed:
+                record["packed_runs"] = packed
             yield json.dumps(record)
 
 
@@ -422,9 +443,11 @@ def figure(value):
     return f"{value:.2f}"
 
 
-def ratio_text(row):
-    ratio = row.median("ratio")
-    return "-" if ratio is None else f"{ratio:.2f}"
+def ratio_text(row, metric="ratio"):
+    ratio = row.median(metric)
+    if ratio is None:
+        return "-"
+    return f"{ratio:.2f}" + ("?" if row.is_doubtful() else "")
 
 
 def packed_text(row):
@@ -453,13 +476,15 @@ def print_table(header, lines):
 
 def print_variant(workload, variant, rows, scalings):
     print(f"{workload.name} {variant}")
-    header = ["implementation", f"{workload.metric}", "min", "max", "trillium/this"]
-    header += workload.columns + ["wall_s", "cpu_s", "peak MiB"] + (["scaling"] if scalings else [])
+    header = ["implementation", workload.metric, "min", "max", "trillium/this"]
+    header += [workload.cpu_metric, "trillium/this"] + workload.columns
+    header += ["wall_s", "cpu_s", "peak MiB"] + (["scaling"] if scalings else [])
     lines = []
     for row in rows:
         values = row.values[workload.metric]
         line = [row.implementation.name, figure(row.median(workload.metric))]
         line += [figure(min(values)), figure(max(values)), ratio_text(row)]
+        line += [figure(row.median(workload.cpu_metric)), ratio_text(row, "cpu_ratio")]
         line += [figure(row.median(metric)) for metric in workload.columns]
         line += [figure(row.median(metric)) for metric in ("wall_s", "cpu_s", "peak_rss_mb")]
         if scalings:
@@ -471,7 +496,12 @@ def print_variant(workload, variant, rows, scalings):
 
 
 def print_summary(rows, label):
-    """Trillium by each peer, all variants at a glance."""
+    """Trillium by each peer, all variants at a glance: the time, then the processor time."""
+    print_ratios(rows, "ratio", f"Time, Trillium by each{label}")
+    print_ratios(rows, "cpu_ratio", f"Processor time, Trillium by each{label}")
+
+
+def print_ratios(rows, metric, title):
     names = [
         implementation.name
         for implementation in IMPLEMENTATIONS
@@ -480,12 +510,13 @@ def print_summary(rows, label):
     others = [name for name in names if name != "trillium"]
     if "trillium" not in names or not others:
         return
-    print(f"Trillium by each{label}: below 1 Trillium is faster (of the limit, above 1)")
+    doubt = any(row.is_doubtful() for row in rows)
+    print(title + ": below 1 Trillium is faster" + ("; ? = without two processors" * doubt))
     cells = {(row.workload.name, row.variant, row.implementation.name): row for row in rows}
     lines = []
     for workload, variant in dict.fromkeys((row.workload.name, row.variant) for row in rows):
         peers = [cells.get((workload, variant, name)) for name in others]
-        ratios = ["-" if row is None else ratio_text(row) for row in peers]
+        ratios = ["-" if row is None else ratio_text(row, metric) for row in peers]
         lines.append([f"{workload} {variant}"] + ratios)
     print_table(["variant"] + others, lines)
 

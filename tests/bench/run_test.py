@@ -80,9 +80,9 @@ class RunTest(unittest.TestCase):
         (self.programs / f"{name}.lines").write_text("".join(line + "\n" for line in outputs))
 
     def churn(self, implementation, *figures, check="aa"):
-        self.program(
-            f"bench_churn_{implementation}", *[f"ns_op {f};check {check}" for f in figures]
-        )
+        """A program that takes the next of the figures each time, half of it as processor time."""
+        outputs = [f"ns_op {f};cpu_ns_op {f / 2};check {check}" for f in figures]
+        self.program(f"bench_churn_{implementation}", *outputs)
 
     def calls(self):
         return (self.programs / "calls").read_text().splitlines()
@@ -129,6 +129,7 @@ class RunTest(unittest.TestCase):
         ratio = self.record(records, "glibc", "ratio")
         self.assertAlmostEqual(ratio["median"], 0.4)
         self.assertEqual(ratio["unit"], "trillium/this")
+        self.assertAlmostEqual(self.record(records, "glibc", "cpu_ratio")["median"], 0.4)
         self.assertEqual(self.record(records, "glibc", "wall_s")["median"], 1.5)
         self.assertEqual(self.record(records, "glibc", "cpu_s")["median"], 2.5)
         self.assertEqual(self.record(records, "glibc", "peak_rss_mb")["unit"], "MiB")
@@ -279,6 +280,21 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.record(records, "trillium", "ns_op")["packed_runs"], 1)
         said = "in 1 of 1 runs two threads had less than two processors (factor 1.20)"
         self.assertIn(said, output)
+
+    def test_doubtful_ratios_are_marked(self):
+        self.churn("trillium", 1)
+        self.churn("glibc", 2)
+        run.Machine.__init__.__defaults__ = (1, 0, lambda seconds: None)
+        # Before and after each run of two turns: Trillium's second has one processor.
+        self.factors("2", "2", "2", "2", "2", "1", "2", "2")
+        _, output, _, records = self.run_it("--variant=p16", "--runs=2")
+        self.assertIn("| churn p16 | 0.50? |", output)
+        self.assertEqual(self.record(records, "glibc", "ratio")["packed_runs"], 1)
+        self.assertNotIn("packed_runs", self.record(records, "glibc", "ns_op"))
+        self.assertEqual(self.record(records, "trillium", "ns_op")["packed_runs"], 1)
+        self.factors("2", "1", "2", "2", "2")
+        _, output, _, _ = self.run_it("--variant=p16", "--runs=3")
+        self.assertIn("| churn p16 |  0.50 |", output)  # one of three is no doubt
 
     def test_quick_does_not_wait(self):
         self.churn("trillium", 5)
