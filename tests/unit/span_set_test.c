@@ -23,6 +23,12 @@ static struct span *span_number(unsigned index)
     return span_at(&table, page_of(index));
 }
 
+static void begin_span(unsigned index)
+{
+    struct span_shape shape = {.first = page_of(index), .pages = 1, .size_class = 2};
+    span_publish(span_init(&table, &shape));
+}
+
 static void create(void)
 {
     fake_port_reset();
@@ -30,8 +36,7 @@ static void create(void)
     ck_assert(span_table_init(&table, &space));
     ck_assert(span_table_extend(&table, SPANS * 32));
     for (unsigned i = 0; i < SPANS; i++) {
-        struct span_shape shape = {.first = page_of(i), .pages = 1, .size_class = 2};
-        span_publish(span_init(&table, &shape));
+        begin_span(i);
     }
     span_set_init(&set);
 }
@@ -167,21 +172,27 @@ END_TEST
 
 static struct {
     struct span_set sets[2];
-    uint32_t owner[SPANS]; /* atomic: 0: in a set */
+    uint32_t owner[SPANS];   /* atomic: 0: in a set */
+    unsigned moments[SPANS]; /* the owner's */
     unsigned spans;
     unsigned steps;
     unsigned popped[THREADS];
 } stress;
 
-/* The span is this thread's alone: it marks it, writes to it without atomic operations, and unmarks
- * it. */
+/* The span is this thread's alone: it marks it as such, writes without atomic operations, now and
+ * then ends the span and begins another one there, and unmarks it. Others may still be reading its
+ * link. */
 static void own_for_a_moment(struct span *span, uint32_t self, unsigned moment)
 {
     unsigned index = span->first / 32;
     EXPECT(fetch_add_relaxed(&stress.owner[index], self) == 0); /* [span_set.1], [span_set.2] */
-    span->search++; /* a race unless push releases what pop acquires */
+    stress.moments[index]++; /* a race unless push releases what pop acquires */
     for (unsigned i = 0; i < moment; i++) {
         cpu_relax();
+    }
+    if (moment % 4 == 0) {
+        span_retire(span);
+        begin_span(index);
     }
     EXPECT(load_relaxed(&stress.owner[index]) == self);
     store_relaxed(&stress.owner[index], 0U);
@@ -232,7 +243,7 @@ START_TEST(threads)
         while ((span = span_set_pop(&stress.sets[k], &table)) != NULL) {
             ck_assert(!seen[span->first / 32]);
             seen[span->first / 32] = true;
-            moments += span->search;
+            moments += stress.moments[span->first / 32];
             count++;
         }
     }
