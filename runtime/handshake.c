@@ -20,6 +20,9 @@
  *                 hold has not counted.
  *   [handshake.5] A blocked mutator of which an answer is wanted MUST stay blocked until it was
  *                 taken and let go; otherwise the hold may never catch it.
+ *   [handshake.6] The end of a hold MUST let every thread run that waits for it, before another
+ *                 hold begins; otherwise a thread that collects all the time starves the others,
+ *                 which wake up to find the next hold begun.
  * Locks:      HANDSHAKE.
  * Callers:    mutators at safepoints, blocking regions, attach and detach; cycle through port.h.
  */
@@ -44,9 +47,15 @@ void handshake_add(struct process_heap *heap, struct process_mutator *mutator)
 {
     struct handshake_state *handshake = &heap->handshake;
     lock_acquire(&handshake->lock);
-    while (handshake->holding) { /* [handshake.4] */
-        condition_wait(&handshake->changed, &handshake->lock);
+    if (handshake->holding) { /* [handshake.4] */
+        handshake->attaching++;
+        while (handshake->holding) {
+            condition_wait(&handshake->changed, &handshake->lock);
+        }
+        handshake->attaching--;
+        condition_broadcast(&handshake->changed); /* [handshake.6] */
     }
+    mutator->waiting = false;
     mutator->answered = handshake->number;
     mutator->previous = NULL;
     mutator->next = handshake->mutators;
@@ -118,9 +127,12 @@ void handshake_unblock(struct process_mutator *mutator)
     }
     struct handshake_state *handshake = &process_heap_of(mutator->mutator.heap)->handshake;
     lock_acquire(&handshake->lock);
-    while (!try_unblock(mutator)) {
+    /* let_go may have done it already [handshake.6]; the lock orders what it wrote. */
+    while (!handshake_is_running(mutator) && !try_unblock(mutator)) {
+        mutator->waiting = true;
         condition_wait(&handshake->changed, &handshake->lock);
     }
+    mutator->waiting = false;
     lock_release(&handshake->lock);
 }
 
@@ -144,8 +156,10 @@ static void let_go(struct process_mutator *mutator)
 {
     TRI_ASSERT(load_relaxed(&mutator->state) == MUTATOR_TAKEN);
     store_relaxed(&mutator->mutator.head.poll, 0U);
+    /* [handshake.6] A thread that waits runs from here on, as far as the next hold is concerned. */
+    uint32_t state = mutator->waiting ? MUTATOR_RUNNING : MUTATOR_BLOCKED;
     /* release: pairs with the acquire half in try_unblock [handshake.3] */
-    store_release(&mutator->state, (uint32_t)MUTATOR_BLOCKED);
+    store_release(&mutator->state, state);
 }
 
 /* Take every mutator that is blocked and has not answered. True where all have answered. HANDSHAKE
@@ -170,6 +184,9 @@ void port_hold_begin(struct tri_heap *heap)
     struct handshake_state *handshake = &process_heap_of(heap)->handshake;
     lock_acquire(&handshake->lock);
     TRI_ASSERT(!handshake->holding);
+    while (handshake->attaching > 0) { /* [handshake.6] */
+        condition_wait(&handshake->changed, &handshake->lock);
+    }
     handshake->holding = true;
     handshake->number++;
     for (struct process_mutator *m = handshake->mutators; m != NULL; m = m->next) {

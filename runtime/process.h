@@ -15,6 +15,7 @@
  *     BLOCKED --blocking_end, a thread it is or becomes bound to--> RUNNING
  *     BLOCKED --handshake, the collector-------------------------> TAKEN
  *     TAKEN   --handshake, the collector-------------------------> BLOCKED
+ *     TAKEN   --handshake, the collector, for a thread that waits-> RUNNING
  */
 enum mutator_state {
     MUTATOR_RUNNING = 1,
@@ -46,6 +47,7 @@ struct process_mutator {
     struct process_mutator *previous;
     uint64_t answered; /* number of the last handshake that it answered, or that was answered for
                           it */
+    bool waiting;      /* its thread sleeps in handshake_unblock */
 
     uint32_t state;   /* atomic; enum mutator_state, see above */
     uintptr_t thread; /* atomic: port_thread_id of the thread it is bound to; 0: parked */
@@ -65,9 +67,9 @@ struct handshake_state {
     struct process_mutator *mutators; /* all that are attached */
     struct process_mutator *unused;   /* detached ones, whose mappings are used again */
     size_t mutator_count;
-    size_t mapped_bytes; /* of all mutators' mappings */
-    uint64_t number;     /* of the last handshake */
-    bool holding;        /* from port_hold_begin to port_hold_end */
+    size_t attaching; /* threads that sleep in handshake_add */
+    uint64_t number;  /* of the last handshake */
+    bool holding;     /* from port_hold_begin to port_hold_end */
 };
 
 struct tri_handle {
