@@ -43,6 +43,12 @@
  * left. */
 #define TRI_CLEANUP(function) __attribute__((cleanup(function)))
 
+/** Between these two, a declaration may hide another one of its name without a warning. @{ */
+#define TRI_HIDING_BEGIN                                                                           \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wshadow\"")
+#define TRI_HIDING_END _Pragma("GCC diagnostic pop")
+/** @} */
+
 /**
  * Define it as 1 before the first include, in a host's debug build, and the inline fast paths check
  * their arguments: the mutator is attached and bound to the calling thread, a slot lies in its heap

@@ -72,22 +72,26 @@ TRI_INLINE void tri_frame_pop_(void *frame)
 /**
  * Open a frame of @p n local roots, all ::TRI_NULL, until the end of the enclosing block;
  * TRI_LOCAL(0) to TRI_LOCAL(n - 1) are lvalues of type ::tri_ref. At most one a block. Plain
- * assignment: locals need no barrier.
+ * assignment: locals need no barrier. @p n is a constant, at least 1.
  *
  *     TRI_FRAME(m, 2);
  *     TRI_LOCAL(0) = tri_alloc(m, pair_type);
  *     TRI_LOCAL(1) = tri_alloc(m, pair_type);      // cannot lose the first
  *
- * Leaving the block by longjmp() is allowed where the frame is popped first: save and restore with
- * ::tri_frames_save.
+ * No goto or case label may lead into the block from before the frame: its end would pop what was
+ * never opened (clang refuses that, gcc does not). Within a switch, give the case a block of its
+ * own. Leaving the block by longjmp() is allowed where the frame is popped first: save and restore
+ * with ::tri_frames_save.
  * Threads: the mutator's own.  Cost: four stores and the clearing of the slots.
  */
 #define TRI_FRAME(mutator, n)                                                                      \
+    TRI_HIDING_BEGIN                                                                               \
     TRI_CLEANUP(tri_frame_pop_)                                                                    \
     struct {                                                                                       \
         struct tri_frame_ head;                                                                    \
         tri_ref slots[n];                                                                          \
     } tri_frame_here_;                                                                             \
+    TRI_HIDING_END                                                                                 \
     for (size_t tri_i_ = 0; tri_i_ < (n); tri_i_++) {                                              \
         tri_frame_here_.slots[tri_i_] = TRI_NULL;                                                  \
     }                                                                                              \

@@ -22,6 +22,10 @@ tri_ref use_frames(tri_mutator *mutator, tri_type *type, unsigned depth)
     TRI_FRAME(mutator, 2);
     TRI_LOCAL(0) = tri_alloc(mutator, type);
     tri_safepoint(mutator);
+    for (unsigned i = 0; i < depth; i++) {
+        TRI_FRAME(mutator, 1); /* hides the outer one */
+        TRI_LOCAL(0) = tri_alloc(mutator, type);
+    }
     TRI_LOCAL(1) = depth > 0 ? use_frames(mutator, type, depth - 1) : TRI_LOCAL(0);
     if (TRI_LOCAL(1) == TRI_NULL) {
         tri_frames_restore(mutator, mark);
