@@ -100,6 +100,9 @@ uint64_t word_number(char role, uint64_t number);
 /* Some word of that role that is no reference. */
 uint64_t word_immediate(char role, uint64_t random);
 
+/* A word of role v or t that is no reference, but has the address of an object in it. */
+uint64_t word_decoy(char role, uint64_t address);
+
 /* A number without apparent order. */
 static inline uint64_t mix(uint64_t z)
 {

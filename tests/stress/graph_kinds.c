@@ -249,3 +249,8 @@ uint64_t word_immediate(char role, uint64_t random)
         return number;
     }
 }
+
+uint64_t word_decoy(char role, uint64_t address)
+{
+    return role == 't' ? address | 2 : UINT64_C(0x7ff8) << 48 | address;
+}

@@ -152,20 +152,31 @@ struct cell cell_reference(struct player *player, char role, struct node *target
     return (struct cell){word_encode(role, (uint64_t)(uintptr_t)target->address + offset), target};
 }
 
+/* The address of some object of the player's, dead or alive; 0 if there is none. */
+static uint64_t some_address(struct player *player)
+{
+    uint64_t place = draw(player);
+    return player->own.count == 0
+               ? 0
+               : (uint64_t)(uintptr_t)player->own.nodes[place % player->own.count]->address;
+}
+
+/* No reference; often one but for the bits that say so. */
 static struct cell cell_immediate(struct player *player, char role)
 {
-    return (struct cell){word_immediate(role, draw(player)), NULL};
+    uint64_t random = draw(player);
+    if ((role == 'v' || role == 't') && random % 3 == 0) {
+        return (struct cell){word_decoy(role, some_address(player)), NULL};
+    }
+    return (struct cell){word_immediate(role, random), NULL};
 }
 
 /* Data; often the address of an object, which must keep nothing alive. */
 static struct cell cell_data(struct player *player)
 {
-    struct cell cell = cell_immediate(player, 'd');
-    if (chance(player, 2) && player->own.count > 0) {
-        const struct node *node = player->own.nodes[below(player, player->own.count)];
-        cell.word = (uint64_t)(uintptr_t)node->address;
-    }
-    return cell;
+    uint64_t random = draw(player);
+    uint64_t address = some_address(player);
+    return (struct cell){random % 2 == 0 ? address : word_immediate('d', random), NULL};
 }
 
 struct cell cell_random(struct player *player, char role, int owner)

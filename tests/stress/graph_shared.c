@@ -175,8 +175,10 @@ void op_swap(struct player *player)
     }
     struct pin pin = pick_pin(player);
     player->which = 1;
-    struct node *gift = gift_new(player);
-    struct node *taken = exchange(player, 1 + below(player, SWAP_SLOTS), gift);
+    struct node *taken = gift_new(player);
+    for (size_t i = 1 + below(player, 16); i > 0; i--) {
+        taken = exchange(player, 1 + below(player, SWAP_SLOTS), taken);
+    }
     shadow_check_node(player, taken);
     pin_to(player, &pin, taken);
     player->which = 0;
