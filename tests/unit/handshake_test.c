@@ -97,6 +97,36 @@ static void await_waiting(struct runner *runner)
     }
 }
 
+static void *attach_and_park(void *argument)
+{
+    tri_mutator **mutator = argument;
+    if (tri_mutator_attach(heap, mutator) == TRI_OK) {
+        tri_mutator_park(*mutator);
+    }
+    return NULL;
+}
+
+/* [handshake.6] A parked mutator stands for one whose thread sleeps. */
+START_TEST(mutator_with_a_waiting_thread_is_let_go_running)
+{
+    pthread_t thread;
+    tri_mutator *parked = NULL;
+    ck_assert_int_eq(pthread_create(&thread, NULL, attach_and_park, &parked), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_ptr_nonnull(parked);
+    struct process_mutator *process = process_mutator_of(parked);
+    for (unsigned waiting = 0; waiting < 2; waiting++) {
+        tri_debug_hold(collector);
+        process->waiting = waiting != 0;
+        tri_debug_release(collector);
+        ck_assert_int_eq(handshake_is_running(process), waiting != 0);
+    }
+    process->waiting = false;
+    handshake_block(process);
+    tri_mutator_detach(parked);
+}
+END_TEST
+
 /* [handshake.6] */
 START_TEST(thread_that_waits_runs_before_the_next_hold)
 {
@@ -143,6 +173,7 @@ int main(void)
     Suite *suite = suite_create("handshake");
     TCase *holds = tcase_create("holds");
     tcase_add_checked_fixture(holds, setup, teardown);
+    tcase_add_test(holds, mutator_with_a_waiting_thread_is_let_go_running);
     tcase_add_test(holds, thread_that_waits_runs_before_the_next_hold);
     tcase_add_test(holds, thread_that_attaches_does_so_before_the_next_hold);
     suite_add_tcase(suite, holds);
