@@ -170,7 +170,9 @@ static void globals_remove(struct player *player, struct global_range *range)
     if (!tri_global_remove(player->stress->heap, range->words)) {
         fail(player, "tri_global_remove does not know the slots");
     }
-    *range = (struct global_range){.added = false};
+    /* The words stay as they are: they are no roots any more. */
+    memset(range->cells, 0, sizeof range->cells);
+    range->added = false;
 }
 
 void op_globals(struct player *player)
