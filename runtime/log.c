@@ -20,6 +20,7 @@
 static void write_stderr(const char *text, size_t bytes)
 {
     int saved = errno;
+    int before = thread_cancel_disable(); /* [thread.3] */
     while (bytes > 0) {
         ssize_t done = write(STDERR_FILENO, text, bytes);
         if (done < 0 && errno != EINTR) {
@@ -28,6 +29,7 @@ static void write_stderr(const char *text, size_t bytes)
         text += done > 0 ? done : 0;
         bytes -= done > 0 ? (size_t)done : 0;
     }
+    thread_cancel_restore(before);
     errno = saved;
 }
 
@@ -49,9 +51,11 @@ void port_log(struct tri_heap *heap, const char *line)
         return;
     }
     struct process_heap *process = process_heap_of(heap);
+    int before = thread_cancel_disable(); /* [thread.3] */
     lock_acquire(&process->log_lock);
     heap->options.log(line, heap->options.log_argument);
     lock_release(&process->log_lock);
+    thread_cancel_restore(before);
 }
 
 void port_fatal(const char *message)

@@ -8,6 +8,9 @@
  *              runs on a thread the host does not know.
  *   [thread.2] A thread's end MUST leave no binding; otherwise a mutator outlives its thread, and
  *              the next hold waits for it for ever.
+ *   [thread.3] A host's thread MUST NOT be cancelled inside Trillium; otherwise it ends with a lock
+ *              held. So every call of the system that is a cancellation point (waiting for a
+ *              condition or a thread, writing) has cancellation disabled around it.
  * Locks:      none.
  * Callers:    gc/lock.c through port.h; mutator.c, workers.c.
  */
@@ -73,7 +76,9 @@ void port_cond_destroy(port_cond *cond)
 
 void port_cond_wait(port_cond *cond, port_mutex *mutex)
 {
+    int before = thread_cancel_disable(); /* [thread.3] */
     (void)pthread_cond_wait(cond_of(cond), mutex_of(mutex));
+    thread_cancel_restore(before);
 }
 
 void port_cond_broadcast(port_cond *cond)
@@ -86,8 +91,21 @@ uintptr_t port_thread_id(void)
     return (uintptr_t)pthread_self();
 }
 
+int thread_cancel_disable(void)
+{
+    int before;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    return before;
+}
+
+void thread_cancel_restore(int before)
+{
+    (void)pthread_setcancelstate(before, NULL);
+}
+
 bool thread_start(pthread_t *thread, void *(*function)(void *), void *argument, const char *name)
 {
+    int saved = errno; /* [os_linux.2] */
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
@@ -97,6 +115,7 @@ bool thread_start(pthread_t *thread, void *(*function)(void *), void *argument, 
     if (error == 0) {
         (void)pthread_setname_np(*thread, name);
     }
+    errno = saved;
     return error == 0;
 }
 

@@ -10,6 +10,11 @@
  * *thread is then untouched. */
 bool thread_start(pthread_t *thread, void *(*function)(void *), void *argument, const char *name);
 
+/* From here to thread_cancel_restore the calling thread, which may be a host's, does not act on
+ * pthread_cancel. Returns what the other wants. */
+int thread_cancel_disable(void);
+void thread_cancel_restore(int before);
+
 /* Something that a thread has until it ends. */
 struct thread_binding {
     struct thread_binding *next;

@@ -145,6 +145,7 @@ void port_wake_sweeper(struct tri_heap *heap)
 void workers_stop(struct process_heap *heap)
 {
     struct workers_state *workers = &heap->workers;
+    int before = thread_cancel_disable(); /* [thread.3] */
     lock_acquire(&workers->lock);
     workers->stopping = true;
     condition_broadcast(&workers->changed);
@@ -159,6 +160,7 @@ void workers_stop(struct process_heap *heap)
     if (workers->sweeper_started) {
         (void)pthread_join(workers->sweeper, NULL);
     }
+    thread_cancel_restore(before);
     condition_destroy(&workers->sweep_changed);
     lock_destroy(&workers->sweep_lock);
     condition_destroy(&workers->changed);
