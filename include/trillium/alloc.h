@@ -31,7 +31,8 @@ TRI_API TRI_NOINLINE void tri_check_alloc_(tri_mutator *mutator, tri_type *type)
  *
  * Threads:   the mutator's own.
  * Safepoint: on the slow path. It may answer the collector, sweep, or run a whole cycle; it never
- *            runs host code other than the out-of-memory handler and root scanners.
+ *            runs host code other than the out-of-memory handler, root scanners, trace functions
+ *            and the log's function.
  * Cost:      four loads, an addition, a compare and a store while the current run of free slots
  *            lasts.
  * Source:    thread caches as in Go's mcache; bump allocation from runs of free slots as in

@@ -20,7 +20,7 @@ TRI_API void tri_debug_verify(tri_mutator *mutator);
 
 /**
  * Hold all other mutators at their safepoints until ::tri_debug_release. The caller must not
- * allocate or collect meanwhile.
+ * allocate or collect meanwhile, in no heap.
  *
  * Threads: the mutator's own, running.
  */

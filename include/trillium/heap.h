@@ -41,7 +41,8 @@ typedef struct tri_oom_info {
 typedef tri_oom_action tri_oom_handler(tri_heap *heap, const tri_oom_info *info, void *argument);
 
 /** Receives one line of the log, without a line end. Called on any thread, never two at a time for
- * one heap. */
+ * one heap. It may run within a collection or with locks of the heap held: it must not call
+ * Trillium, nor wait for a thread that does. */
 typedef void tri_log_function(const char *line, void *argument);
 
 /** GOGC's "off" for tri_heap_options.gc_percent and ::tri_set_gc_percent. */

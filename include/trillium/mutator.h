@@ -5,7 +5,13 @@
  * A mutator is bound to one OS thread at a time; a thread may have one in each of several heaps. It
  * is *running*, and then polls (at allocation's slow path, at ::tri_safepoint), or *blocked*
  * (safepoint.h), or *parked*, that is blocked and bound to no thread. A thread that ends with a
- * mutator bound has it detached and the lapse reported on the log.
+ * mutator bound has it detached and the lapse reported on the log. No function of Trillium is a
+ * cancellation point.
+ *
+ * A call on one heap never answers for the thread's mutators of other heaps, which are running
+ * meanwhile. So threads that have mutators in the same two heaps put the other one into a blocking
+ * region (or park it) around calls that may be a safepoint; otherwise two of them may wait for each
+ * other for ever, each collecting one of the heaps.
  */
 #ifndef TRILLIUM_MUTATOR_H
 #define TRILLIUM_MUTATOR_H
@@ -65,8 +71,10 @@ TRI_API tri_mutator *tri_mutator_current(tri_heap *heap);
  * C locals need no frame.
  *
  * The stack is scanned from the safepoint down to the base of the thread's stack, so a thread that
- * runs coroutines on stacks of its own making must not use it. Under AddressSanitizer, locals that
- * live on its fake stack are found as well.
+ * runs coroutines on stacks of its own making must not use it. A blocking region ends in the
+ * function that began it, or begins and ends in small wrappers: what a function that returns inside
+ * the region had saved of its caller's registers is found only within some 500 bytes of its frame.
+ * Under AddressSanitizer, locals that live on its fake stack are found as well.
  *
  * @return ::TRI_OK; ::TRI_E_THREAD where the system does not tell the bounds of the thread's stack.
  * Threads: the mutator's own, running.

@@ -42,10 +42,10 @@ typedef struct tri_stats {
 } tri_stats;
 
 /**
- * Read the counters. @p stats->size must be set; fields beyond it are left out.
+ * Read the counters. @p stats->size must be set.
  *
  * @return ::TRI_OK; ::TRI_E_INVALID where size is not that of a known version.
- * Threads: any.  Cost: a few hundred nanoseconds plus a walk over the mutators.
+ * Threads: any.  Cost: a few hundred nanoseconds.
  */
 TRI_API tri_result tri_stats_read(tri_heap *heap, tri_stats *stats);
 
