@@ -381,6 +381,20 @@ size_t page_alloc_free_pages(const struct page_alloc *pages)
     return pages->free_pages;
 }
 
+size_t page_alloc_free_end(const struct page_alloc *pages)
+{
+    lock_assert_held(&pages->lock);
+    size_t free = 0;
+    for (size_t chunk = pages->grown_pages / CHUNK_PAGES; chunk-- > 0;) {
+        size_t end = page_summary_end(pages->level[pages->levels - 1][chunk]);
+        free += end;
+        if (end < CHUNK_PAGES) {
+            break;
+        }
+    }
+    return free;
+}
+
 size_t page_alloc_scavenged_pages(const struct page_alloc *pages)
 {
     lock_assert_held(&pages->lock);

@@ -75,6 +75,9 @@ bool page_alloc_in_use(const struct page_alloc *pages, page_index page) LOCK_REQ
 /* Free pages, without those in page caches. */
 size_t page_alloc_free_pages(const struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
 
+/* Free pages at the end of those that exist: what growing would lengthen. */
+size_t page_alloc_free_end(const struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
+
 /* Free pages that are known to be zero and cost no memory. */
 size_t page_alloc_scavenged_pages(const struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
 

@@ -6,6 +6,8 @@
  *                 otherwise a span is described in memory that is not there.
  *   [page_heap.2] A piece that the address space has grown by MUST reach the page allocator even if
  *                 a step between failed once; otherwise it is memory that nobody can use.
+ *   [page_heap.3] The heap MUST NOT grow for a run that it could not make; otherwise one request
+ *                 that is too large, and fails, commits the whole reservation and its metadata.
  * Locks:      takes PAGES.
  * Callers:    mutators on the allocation slow path, the sweeper.
  */
@@ -40,10 +42,20 @@ void page_heap_destroy(struct page_heap *heap)
     address_space_destroy(&heap->space);
 }
 
-/* Make more pages free, at least count in one run if that is possible. PAGES held. */
+/* Whether growing to the end of the reservation makes a run of count pages. PAGES held. */
+static bool can_make(const struct page_heap *heap, size_t count) LOCK_REQUIRES(heap->pages.lock)
+{
+    size_t beyond = address_space_pages(&heap->space) - heap->pages.grown_pages;
+    return count <= beyond || count - beyond <= page_alloc_free_end(&heap->pages);
+}
+
+/* Make more pages free, in the end count in one run. PAGES held. */
 static bool grow(struct page_heap *heap, size_t count) LOCK_REQUIRES(heap->pages.lock)
 {
     size_t known = heap->pages.grown_pages;
+    if (!can_make(heap, count)) { /* [page_heap.3] */
+        return false;
+    }
     if (known == heap->space.grown / PAGE_BYTES && address_space_grow(&heap->space, count) == 0) {
         return false;
     }

@@ -193,6 +193,32 @@ START_TEST(fragmented)
 }
 END_TEST
 
+/* What cannot be had leaves the heap as small as it was; a run that reaches from free pages to the
+ * end of the reservation can be had [page_heap.3]. */
+START_TEST(too_long)
+{
+    const page_index taken = 1000; /* in the second chunk */
+    bool zero;
+    for (page_index page = 0; page <= taken; page++) {
+        ck_assert_uint_eq(page_heap_take(&heap, NULL, 1, &zero), page);
+    }
+    page_heap_give(&heap, 0, taken);
+    size_t grown = page_heap_grown_bytes(&heap);
+    size_t rest = HEAP_PAGES - taken - 1;
+    ck_assert_uint_lt(grown, HEAP_BYTES);
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, rest + 1, &zero), PAGE_NONE);
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, HEAP_PAGES, &zero), PAGE_NONE);
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, SIZE_MAX, &zero), PAGE_NONE);
+    ck_assert_uint_eq(page_heap_grown_bytes(&heap), grown);
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, rest, &zero), taken + 1);
+    ck_assert_uint_eq(page_heap_grown_bytes(&heap), HEAP_BYTES);
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, taken + 1, &zero), PAGE_NONE);
+    page_heap_give(&heap, taken, HEAP_PAGES - taken);
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, HEAP_PAGES, &zero), 0);
+    expect_sound();
+}
+END_TEST
+
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
 /* All pages can be had, one by one and each once, whatever has failed before [page_heap.2], and
@@ -332,6 +358,7 @@ int main(void)
     tcase_add_loop_test(cases, lengths_by_cache_and_not, 0, (int)ARRAY_LENGTH(lengths));
     tcase_add_test(cases, half_zero);
     tcase_add_test(cases, exhaust);
+    tcase_add_test(cases, too_long);
     tcase_add_test(cases, fragmented);
     tcase_add_test(cases, every_fault_once);
     tcase_add_test(cases, no_more_memory);
