@@ -7,6 +7,7 @@
 
 #include "gc/cycle.h"
 #include "gc/object.h"
+#include "gc/port.h"
 #include "gc/scan.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
@@ -422,6 +423,19 @@ void fixture_run_on_stack(size_t stack_bytes, void (*function)(void *argument, u
     ck_assert_int_eq(pthread_create(&call.thread, &attributes, run_call, &call), 0);
     ck_assert_int_eq(pthread_attr_destroy(&attributes), 0);
     join(&call, 0, 1);
+}
+
+void fixture_meet(struct meeting *meeting, uint32_t count)
+{
+    /* acquire and release: what anyone did before the meeting is seen by all after it */
+    uint32_t all = fetch_add_acq_rel(&meeting->arrived, 1U) / count * count + count;
+    for (unsigned spins = 0; (int32_t)(load_acquire(&meeting->arrived) - all) < 0; spins++) {
+        if (spins % 256 == 255) {
+            port_yield();
+        } else {
+            cpu_relax();
+        }
+    }
 }
 
 unsigned fixture_run_parallel(struct tri_heap *heap, unsigned count,

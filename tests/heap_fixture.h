@@ -157,6 +157,14 @@ void fixture_run_threads(unsigned count, void (*function)(void *argument, unsign
 void fixture_run_on_stack(size_t stack_bytes, void (*function)(void *argument, unsigned index),
                           void *argument);
 
+/* Where threads wait for each other: all zero at first. */
+struct meeting {
+    uint32_t arrived; /* atomic: how often somebody has */
+};
+
+/* Returns once all count threads have come here as often as the caller. */
+void fixture_meet(struct meeting *meeting, uint32_t count);
+
 /* For fake_port_hooks()->run_parallel: 0 on the calling thread, the others on threads. */
 unsigned fixture_run_parallel(struct tri_heap *heap, unsigned count,
                               void (*function)(void *argument, unsigned index), void *argument);

@@ -188,6 +188,34 @@ START_TEST(cycles_while_zeroed)
 }
 END_TEST
 
+/* [large.3]: what is garbage is swept before the heap grows, as much as is needed. */
+START_TEST(garbage_makes_room)
+{
+    tri_type *types[2] = {fixture_type(3 * MIB, TRI_LAYOUT_LEAF),
+                          fixture_type(8000, TRI_LAYOUT_LEAF)};
+    fixture_promote(types[1]);
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_ptr_nonnull(fixture_new(types[0]));
+        for (unsigned k = 0; k < 500; k++) {
+            ck_assert_ptr_nonnull(fixture_new(types[1]));
+        }
+    }
+    size_t grown = page_heap_grown_bytes(&fixture.heap->page_heap);
+    for (unsigned round = 0; round < 5; round++) {
+        cycle_run(mutator, CYCLE_FORCED);
+        ck_assert_uint_gt(fixture.heap->sweep.unswept, 4);
+        for (unsigned i = 0; i < 4; i++) {
+            ck_assert_ptr_nonnull(large_alloc(mutator, types[0], 3 * MIB));
+            ck_assert(!sweep_is_done(fixture.heap));
+        }
+        for (unsigned k = 0; k < 2000; k++) {
+            ck_assert_ptr_nonnull(fixture_new(types[1]));
+        }
+        ck_assert_uint_eq(page_heap_grown_bytes(&fixture.heap->page_heap), grown);
+    }
+}
+END_TEST
+
 /* ---- No memory ------------------------------------------------------------------------------- */
 
 START_TEST(too_large)
@@ -227,6 +255,7 @@ int main(void)
     tcase_add_test(cases, uninitialized);
     tcase_add_test(cases, invisible_while_zeroed);
     tcase_add_test(cases, cycles_while_zeroed);
+    tcase_add_test(cases, garbage_makes_room);
     tcase_add_test(cases, too_large);
     tcase_add_test(cases, refused);
     suite_add_tcase(suite, cases);

@@ -509,12 +509,17 @@ static struct {
     uint32_t done; /* atomic */
 } shared;
 
+/* Each word leads to one target and to another in turn. Where there are tags it is no reference in
+ * between, and its address would lead nowhere. */
 static void flip(void)
 {
+    uintptr_t nowhere = marker.base + marker.bytes - 64;
     for (unsigned i = 0; i < FLIPS; i++) {
         size_t word = i % shared.words;
+        unsigned turn = (unsigned)(i / shared.words);
+        uintptr_t target = (uintptr_t)targets[2 * word + turn / 2 % 2];
         store_release(fixture_slot(shared.object, word),
-                      (uintptr_t)targets[2 * word + (i / shared.words) % 2] | shared.tag);
+                      shared.tag && turn % 2 ? nowhere : target | shared.tag);
     }
     store_relaxed(&shared.done, 1U);
 }
@@ -531,8 +536,9 @@ static void flip_or_scan(void *unused, unsigned index)
     }
 }
 
-/* [scan.1]: slots change while they are scanned. Every word that is read leads to one target or the
- * other (else gcverify's check dies); ThreadSanitizer sees a load that is not one. */
+/* [scan.1]: slots change while they are scanned. A word that were read twice, first with a tag and
+ * then without, would lead nowhere, and gcverify's check would die; ThreadSanitizer sees a load that
+ * is none of one word. */
 START_TEST(words_that_change)
 {
     static const struct {
@@ -565,9 +571,7 @@ START_TEST(words_that_change)
     fixture_begin_marker(&marker);
     marker.check_dead = true;
     fixture_run_threads(2, flip_or_scan, NULL);
-    scan_entry(&marker, (uintptr_t)shared.object);
     ck_assert_uint_le(marker.marked_objects, target_count);
-    ck_assert_uint_ge(marker.marked_objects, shared.words);
     fixture_end_marker(&marker);
 }
 END_TEST

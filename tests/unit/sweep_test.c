@@ -327,7 +327,8 @@ static void visitor_leaves(void)
 {
     yields++;
     ck_assert_uint_eq(fixture.heap->sweep.visitors & SWEEP_CLOSED, SWEEP_CLOSED);
-    ck_assert(!sweep_some(fixture.heap, 1)); /* nobody comes in meanwhile */
+    ck_assert(!sweep_some(fixture.heap, 1));           /* nobody comes in meanwhile, ... */
+    ck_assert_uint_eq(fixture.heap->sweep.unswept, 1); /* ... although there would be work */
     fetch_sub_acq_rel(&fixture.heap->sweep.visitors, 1U);
 }
 
@@ -336,24 +337,25 @@ static void visitor_leaves(void)
 START_TEST(visitors)
 {
     ck_assert(!sweep_some(fixture.heap, 10)); /* before the first cycle there is nothing to do */
-    (void)make_marked_span(64, SOME_LIVE);
-    struct central_list *list = type_table_list(&fixture.heap->types, SIZE_CLASS_COUNT);
-    struct span *span = span_at(table(), 0);
-    ck_assert_int_eq(sweep_span(fixture.heap, span, false), SWEEP_PARTIAL);
-    central_list_push_partial(list, table(), span, sweep_generation(fixture.heap));
-    ck_assert(!sweep_some(fixture.heap, 10)); /* they may, but all is swept */
+    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    fixture_promote(type);
+    char *object = fixture_new(type);
+    prepare_marking();
+    set_mark(object);
+    open_sweep();
+    ck_assert(sweep_some(fixture.heap, 0));
     ck_assert_uint_eq(fixture.heap->sweep.visitors, 0);
     fixture.heap->sweep.visitors = 3;
     fake_port_hooks()->yield = visitor_leaves;
     sweep_close(fixture.heap);
     ck_assert_uint_eq(yields, 3);
     ck_assert(!sweep_some(fixture.heap, 1));
-    sweep_close(fixture.heap); /* once more does no harm */
-    fixture_flush();
+    prepare_marking(); /* closes once more, which does no harm */
     open_sweep();
     ck_assert_uint_eq(fixture.heap->sweep.visitors, 0);
     ck_assert(sweep_some(fixture.heap, 1)); /* there was one */
     ck_assert(!sweep_some(fixture.heap, 1));
+    ck_assert_uint_eq(fixture.heap->sweep.visitors, 0);
 }
 END_TEST
 
@@ -376,6 +378,36 @@ START_TEST(some_at_a_time)
     ck_assert(sweep_some(fixture.heap, 6));
     ck_assert_uint_eq(fixture.heap->sweep.unswept, 0);
     ck_assert(!sweep_some(fixture.heap, 1));
+}
+END_TEST
+
+/* Sweeping goes on until as many pages came free by it, and no further. */
+START_TEST(reclaim)
+{
+    enum {
+        SPANS = 12
+    };
+    char *kept[SPANS];
+    for (unsigned i = 0; i < SPANS; i++) {
+        kept[i] = fixture_new(fixture_type(5 * PAGE_BYTES, TRI_LAYOUT_LEAF));
+    }
+    prepare_marking();
+    for (unsigned i = 0; i < SPANS; i += 2) {
+        set_mark(kept[i]);
+    }
+    open_sweep();
+    sweep_reclaim(fixture.heap, 0);
+    ck_assert_uint_eq(fixture.heap->sweep.unswept, SPANS);
+    static const struct {
+        size_t pages;
+        unsigned want_spans;
+    } steps[] = {{1, 1}, {5, 2}, {6, 4}, {1000, 6}, {1000, 6}};
+    for (size_t i = 0; i < ARRAY_LENGTH(steps); i++) {
+        sweep_reclaim(fixture.heap, steps[i].pages);
+        ck_assert_uint_eq(fixture.heap->counters.spans, SPANS - steps[i].want_spans);
+        ck_assert(sweep_is_done(fixture.heap) == (steps[i].pages == 1000));
+    }
+    fixture_verify();
 }
 END_TEST
 
@@ -556,6 +588,7 @@ int main(void)
     tcase_add_test(cases, somebody_still_sweeps);
     tcase_add_test(cases, visitors);
     tcase_add_test(cases, some_at_a_time);
+    tcase_add_test(cases, reclaim);
     tcase_add_loop_test(cases, zombie, 0, 2);
 #if TRI_CHECKS >= 1
     tcase_add_test(cases, misuse);

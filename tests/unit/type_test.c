@@ -409,6 +409,7 @@ END_TEST
 static struct {
     tri_type *types[ROUNDS];
     uint32_t got[THREADS][ROUNDS];
+    struct meeting meeting;
     uint32_t done; /* atomic */
 } shared;
 
@@ -416,7 +417,10 @@ static void ask_for_lists(void *unused, unsigned index)
 {
     (void)unused;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        shared.got[index][i] = type_sized_list(&table, shared.types[i], 3);
+        fixture_meet(&shared.meeting, THREADS);
+        uint32_t list = type_sized_list(&table, shared.types[i], 3);
+        EXPECT(type_table_list(&table, list)->type == shared.types[i]); /* [type.2] */
+        shared.got[index][i] = list;
     }
 }
 
