@@ -219,6 +219,40 @@ START_TEST(too_long)
 }
 END_TEST
 
+/* A chunk is taken, of which the pages [from, to) are given back. Then count are wanted, as many as
+ * growth can make with the free end of the chunk, or one more [page_heap.3]. */
+static const struct {
+    page_index from;
+    page_index to;
+    size_t count;
+    page_index want;
+} growths[] = {{500, 512, HEAP_PAGES - 500, 500},
+               {500, 512, HEAP_PAGES - 499, PAGE_NONE},
+               {511, 512, HEAP_PAGES - 511, 511},
+               {511, 512, HEAP_PAGES - 510, PAGE_NONE},
+               {400, 500, HEAP_PAGES - 512, 512},
+               {400, 500, HEAP_PAGES - 511, PAGE_NONE},
+               {0, 512, HEAP_PAGES, 0},
+               {0, 512, HEAP_PAGES + 1, PAGE_NONE},
+               {0, 1, HEAP_PAGES - 512, 512},
+               {0, 1, HEAP_PAGES - 511, PAGE_NONE},
+               {500, 512, 13, 500},
+               {400, 450, 51, 512},
+               {400, 450, HEAP_PAGES * 1000, PAGE_NONE}};
+
+START_TEST(growth_in_vain)
+{
+    bool zero;
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, CHUNK_PAGES, &zero), 0);
+    page_heap_give(&heap, growths[_i].from, growths[_i].to - growths[_i].from);
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, growths[_i].count, &zero), growths[_i].want);
+    if (growths[_i].want == PAGE_NONE) {
+        ck_assert_uint_eq(page_heap_grown_bytes(&heap), CHUNK_BYTES);
+    }
+    expect_sound();
+}
+END_TEST
+
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
 /* All pages can be had, one by one and each once, whatever has failed before [page_heap.2], and
@@ -360,6 +394,7 @@ int main(void)
     tcase_add_test(cases, exhaust);
     tcase_add_test(cases, too_long);
     tcase_add_test(cases, fragmented);
+    tcase_add_loop_test(cases, growth_in_vain, 0, (int)ARRAY_LENGTH(growths));
     tcase_add_test(cases, every_fault_once);
     tcase_add_test(cases, no_more_memory);
     tcase_add_test(cases, random_owners);
