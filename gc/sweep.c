@@ -226,3 +226,12 @@ void sweep_finish(struct tri_heap *heap)
         port_yield();
     }
 }
+
+void sweep_settle(struct tri_heap *heap)
+{
+    sweep_finish(heap);
+    /* acquire: pairs with the release half in leave_visitor */
+    while ((load_acquire(&heap->sweep.visitors) & ~SWEEP_CLOSED) != 0) {
+        port_yield();
+    }
+}

@@ -48,6 +48,10 @@ bool sweep_some(struct tri_heap *heap, size_t count);
  * every mark bit clear. */
 void sweep_finish(struct tri_heap *heap);
 
+/* As sweep_finish, and every span is in a set or a cache again: a thread without a mutator puts its
+ * span back only after it has counted it as swept. All mutators are held. */
+void sweep_settle(struct tri_heap *heap);
+
 static inline uint32_t sweep_generation(const struct tri_heap *heap)
 {
     return load_relaxed(&heap->sweep.generation);

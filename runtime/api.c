@@ -664,7 +664,7 @@ static void flush_one(struct tri_mutator *mutator, void *unused)
  * sweeper is no mutator, and a hold does not stop it), all caches flushed. */
 static void settle_held(tri_heap *heap)
 {
-    sweep_finish(heap);
+    sweep_settle(heap);
     port_each_mutator(heap, flush_one, NULL);
 }
 

@@ -359,6 +359,44 @@ START_TEST(visitors)
 }
 END_TEST
 
+static struct span *carried;
+
+/* The visitor puts its span, which it has counted as swept, where it belongs, and leaves. */
+static void visitor_puts_back(void)
+{
+    central_list_push_full(type_table_list(&fixture.heap->types, carried->list), table(), carried,
+                           sweep_generation(fixture.heap));
+    carried = NULL;
+    fetch_sub_acq_rel(&fixture.heap->sweep.visitors, 1U);
+}
+
+/* Between the last sweep and the last push every span is swept, but one is in no set. */
+START_TEST(visitor_carries_a_span)
+{
+    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    fixture_promote(type);
+    char *object = fixture_new(type);
+    struct span *span = fixture_span(object);
+    prepare_marking();
+    for (uint32_t slot = 0; slot < span->slots; slot++) {
+        span->bits[slot / 64].allocated |= UINT64_C(1) << slot % 64;
+        span->bits[slot / 64].mark |= UINT64_C(1) << slot % 64;
+    }
+    open_sweep();
+    struct central_list *list = type_table_list(&fixture.heap->types, span->list);
+    carried = central_list_pop_unswept(list, table(), sweep_generation(fixture.heap));
+    ck_assert_ptr_eq(carried, span);
+    fixture.heap->sweep.visitors = 1;
+    ck_assert_int_eq(sweep_span(fixture.heap, carried, false), SWEEP_FULL);
+    sweep_finish(fixture.heap); /* does not care */
+    ck_assert_ptr_eq(carried, span);
+    fake_port_hooks()->yield = visitor_puts_back;
+    sweep_settle(fixture.heap);
+    ck_assert_ptr_null(carried);
+    verify_heap(fixture.heap, VERIFY_BEFORE_MARK);
+}
+END_TEST
+
 START_TEST(some_at_a_time)
 {
     enum {
@@ -587,6 +625,7 @@ int main(void)
     tcase_add_test(cases, every_list);
     tcase_add_test(cases, somebody_still_sweeps);
     tcase_add_test(cases, visitors);
+    tcase_add_test(cases, visitor_carries_a_span);
     tcase_add_test(cases, some_at_a_time);
     tcase_add_test(cases, reclaim);
     tcase_add_loop_test(cases, zombie, 0, 2);
