@@ -303,7 +303,7 @@ void tri_safepoint_slow_(tri_mutator *mutator)
     port_safepoint(mutator);
 }
 
-void tri_blocking_begin(tri_mutator *mutator)
+TRI_NOINLINE void tri_blocking_begin(tri_mutator *mutator) /* [stack_scan.1] */
 {
     mutator_require(mutator, "tri_blocking_begin");
     safepoint_block(process_mutator_of(mutator), FRAME_ADDRESS());
@@ -319,6 +319,9 @@ void tri_blocking_end(tri_mutator *mutator)
                 (const void *)mutator);
     TRI_REQUIRE(!handshake_is_running(process),
                 "tri_blocking_end: the mutator %p is not inside a blocking region",
+                (const void *)mutator);
+    TRI_REQUIRE(!process->holds,
+                "tri_blocking_end: the mutator %p holds the heap; call tri_debug_release",
                 (const void *)mutator);
     handshake_unblock(process);
 }
@@ -643,12 +646,18 @@ LOCK_UNCHECKED void tri_debug_hold(tri_mutator *mutator)
     port_blocking_begin(mutator);
     lock_acquire(&mutator->heap->cycle.lock);
     port_hold_begin(mutator->heap);
+    process_mutator_of(mutator)->holds = true;
 }
 
 LOCK_UNCHECKED void tri_debug_release(tri_mutator *mutator)
 {
     TRI_REQUIRE(mutator != NULL && mutator->signature == MUTATOR_SIGNATURE,
                 "tri_debug_release: %p is not a mutator, or was detached", (const void *)mutator);
+    TRI_REQUIRE(process_mutator_of(mutator)->holds,
+                "tri_debug_release: the mutator %p does not hold the heap; the one that called "
+                "tri_debug_hold releases it",
+                (const void *)mutator);
+    process_mutator_of(mutator)->holds = false;
     port_hold_end(mutator->heap);
     lock_release(&mutator->heap->cycle.lock);
     port_blocking_end(mutator);
@@ -679,7 +688,7 @@ void tri_debug_verify(tri_mutator *mutator)
 void tri_debug_each_object(tri_mutator *mutator, tri_object_function *function, void *argument)
 {
     TRI_REQUIRE(mutator != NULL && mutator->signature == MUTATOR_SIGNATURE &&
-                    process_heap_of(mutator->heap)->handshake.holding,
+                    process_mutator_of(mutator)->holds,
                 "tri_debug_each_object: call tri_debug_hold first");
     settle_held(mutator->heap);
     verify_each_object(mutator->heap, function, argument);

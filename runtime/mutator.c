@@ -101,6 +101,7 @@ tri_result mutator_attach(struct process_heap *heap, struct process_mutator **mu
     mutator_init(&made->mutator, &heap->heap);
     made->scanner = NULL;
     made->scan_c_stack = false;
+    made->holds = false;
     made->stack = (struct stack_extent){.top = NULL};
     store_relaxed(&made->state, (uint32_t)MUTATOR_RUNNING);
     store_relaxed(&made->thread, port_thread_id());
@@ -154,8 +155,9 @@ tri_result mutator_resume(struct process_mutator *mutator)
     }
     handshake_unblock(mutator);
     if (!bind(mutator)) {
-        store_relaxed(&mutator->thread, (uintptr_t)0);
         handshake_block(mutator);
+        /* release: pairs as in mutator_park */
+        store_release(&mutator->thread, (uintptr_t)0);
         return TRI_E_NOMEM;
     }
     return TRI_OK;

@@ -56,6 +56,7 @@ struct process_mutator {
     tri_roots_function *scanner;
     void *scanner_argument;
     bool scan_c_stack;
+    bool holds; /* from tri_debug_hold to tri_debug_release, which it called */
     struct stack_extent stack;
 };
 _Static_assert(sizeof(struct process_mutator) <= MUTATOR_CURSORS_OFFSET, "cursors lie behind");

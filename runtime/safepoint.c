@@ -20,7 +20,7 @@ void safepoint_block(struct process_mutator *mutator, const void *entry_frame)
     handshake_block(mutator);
 }
 
-void port_blocking_begin(struct tri_mutator *mutator)
+TRI_NOINLINE void port_blocking_begin(struct tri_mutator *mutator) /* [stack_scan.1] */
 {
     safepoint_block(process_mutator_of(mutator), FRAME_ADDRESS());
 }

@@ -6,7 +6,9 @@
  *                  copy or above its bottom; otherwise a reference that the caller keeps in a
  *                  register only is lost. The collector's functions may have pushed such registers
  *                  into their own frames, which are gone once the entry point has returned: hence
- *                  the copy of these frames.
+ *                  the copy of these frames. A function that gives its frame address as the entry
+ *                  point's MUST NOT be inlined: the address would be that of a host's frame, whose
+ *                  locals lie below it, where nothing stays.
  *   [stack_scan.2] Under AddressSanitizer, frames on its fake stack MUST be scanned as well;
  *                  otherwise a local that was moved there is lost.
  * Locks:      none.
@@ -95,8 +97,11 @@ SCANS_FOREIGN_STACK TRI_NOINLINE static size_t copy_frames(struct stack_extent *
     const char *from = (const char *)align_down((uintptr_t)FRAME_ADDRESS(), WORD_BYTES);
     const char *to = entry_frame + ENTRY_FRAME_BYTES;
     to = to < extent->top ? to : extent->top;
+    TRI_ASSERT(from < to);
     size_t count = (size_t)(to - from) / WORD_BYTES;
-    TRI_ASSERT(from < to && count <= STACK_COPY_WORDS); /* [stack_scan.1] */
+    if (TRI_NEVER(count > STACK_COPY_WORDS)) { /* [stack_scan.1] */
+        count = STACK_COPY_WORDS;
+    }
     for (size_t i = 0; i < count; i++) {
         extent->copy[i] =
             *(const volatile uintptr_t *)(const volatile void *)(from + i * WORD_BYTES);

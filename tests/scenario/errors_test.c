@@ -342,6 +342,17 @@ static void walk_without_hold(struct host *host)
     tri_debug_each_object(host->mutator, NULL, NULL);
 }
 
+static void release_without_hold(struct host *host)
+{
+    tri_debug_release(host->mutator);
+}
+
+static void unblock_while_holding(struct host *host)
+{
+    tri_debug_hold(host->mutator);
+    tri_blocking_end(host->mutator);
+}
+
 struct misuse {
     void (*body)(struct host *host);
     const char *message; /* behind "trillium: fatal: " */
@@ -411,6 +422,10 @@ static const struct misuse misuses[] = {
     {destroy_dead_handle, "tri_handle_destroy: {p} is not a handle, or was destroyed"},
     {get_no_handle, "tri_handle_get: {p} is not a handle, or was destroyed"},
     {walk_without_hold, "tri_debug_each_object: call tri_debug_hold first"},
+    {release_without_hold, "tri_debug_release: the mutator {p} does not hold the heap; the one "
+                           "that called tri_debug_hold releases it"},
+    {unblock_while_holding, "tri_blocking_end: the mutator {p} holds the heap; call "
+                            "tri_debug_release"},
 };
 
 static void commit(const void *argument)
