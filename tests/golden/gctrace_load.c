@@ -8,7 +8,7 @@
 
 struct link {
     struct link *next;
-    uint64_t number;
+    uint64_t numbers[31];
 };
 
 static const tri_field link_fields[] = {TRI_POINTER_AT(struct link, next)};
@@ -46,10 +46,10 @@ int main(void)
     check(tri_mutator_attach(heap, &mutator));
     {
         TRI_FRAME(mutator, 1);
-        TRI_LOCAL(0) = make_list(mutator, type, 500000); /* 8 MB live */
+        TRI_LOCAL(0) = make_list(mutator, type, 31250); /* 8 MB live */
         tri_collect(mutator);
         for (int i = 0; i < 5; i++) {
-            (void)make_list(mutator, type, 200000);
+            (void)make_list(mutator, type, 12500);
         }
         tri_collect(mutator);
     }

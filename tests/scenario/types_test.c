@@ -308,11 +308,12 @@ START_TEST(large_objects)
     struct code code = code_at((size_t)_i);
     struct host host = host_of_code(&code);
     size_t step = slowness() < 100 ? times(2, CODES) : LENGTH(forms);
+    size_t most = slowness() < 100 ? 40000 : 17000; /* words */
     for (size_t i = (size_t)_i % step; i < LENGTH(forms); i += step) {
         check_form(&host, &code, NULL, &forms[i], 5000 / forms[i].words);
         check_form(&host, &code, &forms[3], &forms[i], 5000 / forms[i].words);
-        check_form(&host, &code, NULL, &forms[i], 40000 / forms[i].words);
-        check_form(&host, &code, &forms[7], &forms[i], 40000 / forms[i].words);
+        check_form(&host, &code, NULL, &forms[i], most / forms[i].words);
+        check_form(&host, &code, &forms[7], &forms[i], most / forms[i].words);
     }
     host_end(&host);
 }
@@ -372,7 +373,7 @@ END_TEST
 /* Each trailing element traced by itself; in large objects by several markers. */
 START_TEST(trace_functions_of_elements)
 {
-    static const size_t counts[] = {0, 1, 2, 10, 700, 6000};
+    const size_t counts[] = {0, 1, 2, 10, 700, times(6000, 2500)};
     struct code code = code_at((size_t)_i);
     struct host host = host_of_code(&code);
     for (size_t i = 0; i < LENGTH(counts); i++) {
