@@ -332,8 +332,8 @@ END_TEST
 
 /* ---- Overflow -------------------------------------------------------------------------------- */
 
-/* [mark.4]: the queue cannot grow, from its 1st, 2nd, ... segment on: everything reachable is marked
- * all the same, and nothing else. */
+/* [mark.4]: the queue cannot grow, from its 1st, 2nd, ... segment on: everything reachable is
+ * marked all the same, and nothing else. */
 START_TEST(no_memory_for_the_queue)
 {
     uint64_t objects = make_shape((enum shape)(_i / 4));

@@ -498,14 +498,13 @@ END_TEST
 
 /* ---- One load a word ------------------------------------------------------------------------- */
 
-enum {
-    FLIPS = 20000
-};
+#define WORDS_SCANNED (FIXTURE_SANITIZED ? 100000 : 20000000)
 
 static struct {
     char *object;
     size_t words;
     uintptr_t tag;
+    struct meeting meeting;
     uint32_t done; /* atomic */
 } shared;
 
@@ -514,31 +513,32 @@ static struct {
 static void flip(void)
 {
     uintptr_t nowhere = marker.base + marker.bytes - 64;
-    for (unsigned i = 0; i < FLIPS; i++) {
+    for (unsigned i = 0; !load_relaxed(&shared.done); i++) {
         size_t word = i % shared.words;
         unsigned turn = (unsigned)(i / shared.words);
         uintptr_t target = (uintptr_t)targets[2 * word + turn / 2 % 2];
         store_release(fixture_slot(shared.object, word),
                       shared.tag && turn % 2 ? nowhere : target | shared.tag);
     }
-    store_relaxed(&shared.done, 1U);
 }
 
 static void flip_or_scan(void *unused, unsigned index)
 {
     (void)unused;
+    fixture_meet(&shared.meeting, 2);
     if (index == 0) {
         flip();
         return;
     }
-    while (!load_relaxed(&shared.done)) {
+    for (size_t words = 0; words < WORDS_SCANNED; words += shared.words) {
         scan_entry(&marker, (uintptr_t)shared.object);
     }
+    store_relaxed(&shared.done, 1U);
 }
 
 /* [scan.1]: slots change while they are scanned. A word that were read twice, first with a tag and
- * then without, would lead nowhere, and gcverify's check would die; ThreadSanitizer sees a load that
- * is none of one word. */
+ * then without, would lead nowhere, and gcverify's check would die; ThreadSanitizer sees a load
+ * that is none of one word. */
 START_TEST(words_that_change)
 {
     static const struct {

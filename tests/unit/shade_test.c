@@ -136,6 +136,7 @@ static size_t collect_nowheres(uintptr_t *words)
     char *object = fixture_new(type);
     char *dead = fixture_new(fixture_type(100 * PAGE_BYTES, TRI_LAYOUT_ALL_WORDS));
     char *gone = fixture_new(fixture_type(100 * PAGE_BYTES, TRI_LAYOUT_ALL_WORDS));
+    fixture_keep(fixture_new(fixture_type(5 * PAGE_BYTES, TRI_LAYOUT_LEAF))); /* a wall */
     fixture_keep(object);
     fixture_collect();
     struct span *span = fixture_span(object);
@@ -254,8 +255,8 @@ static struct {
     struct meeting meeting;
 } shared;
 
-/* All threads shade the same 64 objects at the same time, whose mark bits lie in a word or two, each
- * in an order of its own. */
+/* All threads shade the same 64 objects at the same time, whose mark bits lie in a word or two,
+ * each in an order of its own. */
 static void shade_all(void *seed, unsigned index)
 {
     uint64_t random = *(const uint64_t *)seed + index;
