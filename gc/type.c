@@ -138,10 +138,13 @@ static tri_result enter(struct type_table *table, tri_type *type, const char **p
         *problem = "the heap has TRI_TYPES_MAX types already";
         return TRI_E_LIMIT;
     }
-    type->list = append_lists(table, 1, type->size_class, type);
-    if (type->list == 0) {
-        *problem = "no memory, or no cursor is left for the type";
-        return TRI_E_NOMEM;
+    /* Without a list, for want of a cursor, its objects go to mixed spans for ever. */
+    if (load_relaxed(&table->list_count) < CURSORS_MAX) {
+        type->list = append_lists(table, 1, type->size_class, type);
+        if (type->list == 0) {
+            *problem = "no memory for the type";
+            return TRI_E_NOMEM;
+        }
     }
     table->type_count++;
     type->head.cursor = /* [type.1] */

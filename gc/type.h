@@ -30,7 +30,8 @@ struct tri_type {
     /* Written once by type_define. */
     uint32_t signature;
     uint32_t flags;
-    uint32_t list;       /* of single objects */
+    uint32_t list;       /* of single objects; 0: there was no cursor for it, and cursor 0, of large
+                            objects, is always empty */
     uint32_t size_class; /* of single objects; 0: they are large */
     size_t size;
     size_t stride;
