@@ -11,7 +11,9 @@
  *             sets of the wrong generation.
  *   [cycle.3] The mutator that collects MUST be blocked meanwhile; otherwise the hold waits for it
  *             for ever.
- * Locks:      CYCLE throughout.
+ *   [cycle.4] Goals MUST be computed and stored one at a time; otherwise one that was computed from
+ *             an older GOGC is stored last, and no cycle may ever begin.
+ * Locks:      CYCLE throughout; GOAL while the goal is computed.
  * Callers:    alloc, tri_collect. On a mutator's thread.
  */
 #include "gc/cycle.h"
@@ -26,12 +28,14 @@
 void cycle_state_init(struct tri_heap *heap)
 {
     lock_init(&heap->cycle.lock, LOCK_CYCLE);
+    lock_init(&heap->cycle.goal_lock, LOCK_GOAL);
     heap->cycle.created_ns = port_now_ns();
     cycle_commit_goal(heap);
 }
 
 void cycle_state_destroy(struct tri_heap *heap)
 {
+    lock_destroy(&heap->cycle.goal_lock);
     lock_destroy(&heap->cycle.lock);
 }
 
@@ -71,6 +75,7 @@ static uint64_t memory_overhead(struct tri_heap *heap)
 void cycle_commit_goal(struct tri_heap *heap)
 {
     const struct cycle_figures *last = &heap->cycle.last;
+    lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
     struct pacer_inputs inputs = {
         .percent = load_relaxed(&heap->options.gc_percent),
         .memory_limit = load_relaxed(&heap->options.memory_limit),
@@ -84,6 +89,7 @@ void cycle_commit_goal(struct tri_heap *heap)
     /* While mutators are held during marking, nothing is allocated meanwhile: the cycle may start
      * at its goal. */
     store_relaxed(&heap->counters.trigger_bytes, goal);
+    lock_release(&heap->cycle.goal_lock);
 }
 
 /* The part of the cycle in which all mutators are held. */

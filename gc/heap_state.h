@@ -75,7 +75,8 @@ struct cycle_figures {
 
 /* Guarded by CYCLE, but for what is marked atomic. */
 struct cycle_state {
-    struct lock lock; /* CYCLE: one thread at a time collects */
+    struct lock lock;      /* CYCLE: one thread at a time collects */
+    struct lock goal_lock; /* GOAL: one thread at a time computes the goal */
     struct cycle_figures last;
     uint64_t created_ns;
     uint64_t count;          /* atomic: cycles completed */
@@ -88,9 +89,9 @@ struct cycle_state {
 
 /* Atomic counters, written by many. */
 struct heap_counters {
-    uint64_t live_bytes;    /* marked by the last cycle plus handed to runs since */
-    uint64_t trigger_bytes; /* a cycle starts when live_bytes reaches it */
-    uint64_t goal_bytes;
+    uint64_t live_bytes;      /* marked by the last cycle plus handed to runs since */
+    uint64_t trigger_bytes;   /* a cycle starts when live_bytes reaches it. Written under GOAL */
+    uint64_t goal_bytes;      /* written under GOAL */
     uint64_t spans;           /* published and not retired */
     uint64_t in_use_pages;    /* in spans */
     uint64_t allocated_bytes; /* by runs that were closed, and large objects, ever */

@@ -97,11 +97,18 @@ struct roots_state {
     size_t handle_count;
 };
 
+/* What a marker thread needs to find its heap and its number. */
+struct worker_start {
+    struct process_heap *heap;
+    unsigned index;
+};
+
 /* Threads of the heap's own. Guarded by MARK (markers) and SWEEP (sweeper). */
 struct workers_state {
     struct lock lock;         /* MARK */
     struct condition changed; /* a job begins, a worker has ended its part, or all shall stop */
     pthread_t threads[MARKERS_MAX];
+    struct worker_start starts[MARKERS_MAX]; /* each written before its thread starts */
     unsigned thread_count;
     bool stopping;
     uint64_t job; /* its number; 0: none yet */

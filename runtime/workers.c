@@ -23,12 +23,6 @@ void workers_init(struct workers_state *workers)
     condition_init(&workers->sweep_changed);
 }
 
-/* What a marker thread needs to find its heap and its number. */
-struct worker_start {
-    struct process_heap *heap;
-    unsigned index;
-};
-
 /* Wait for a job after number last in which index has a part. False: stop. MARK held. */
 static bool wait_for_job(struct workers_state *workers, unsigned index, uint64_t last)
     LOCK_REQUIRES(workers->lock)
@@ -65,11 +59,7 @@ static void start_threads(struct process_heap *heap, unsigned count)
 {
     struct workers_state *workers = &heap->workers;
     while (workers->thread_count + 1 < count) {
-        struct worker_start *start =
-            meta_alloc_take(&heap->heap.meta, sizeof *start, _Alignof(struct worker_start));
-        if (start == NULL) {
-            return;
-        }
+        struct worker_start *start = &workers->starts[workers->thread_count];
         *start = (struct worker_start){heap, workers->thread_count + 1};
         if (!thread_start(&workers->threads[workers->thread_count], marker_thread, start,
                           "trillium mark")) {
