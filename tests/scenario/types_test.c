@@ -373,7 +373,7 @@ END_TEST
 /* Each trailing element traced by itself; in large objects by several markers. */
 START_TEST(trace_functions_of_elements)
 {
-    const size_t counts[] = {0, 1, 2, 10, 700, times(6000, 2500)};
+    const size_t counts[] = {0, 1, 2, 10, 700, slowness() < 100 ? times(6000, 2500) : 800};
     struct code code = code_at((size_t)_i);
     struct host host = host_of_code(&code);
     for (size_t i = 0; i < LENGTH(counts); i++) {
