@@ -2,8 +2,8 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [stats.1] mallocs - frees MUST be heap_objects, and sys the sum of its parts; otherwise nobody
- *             trusts any of them.
+ *   [stats.1] mallocs - frees MUST be heap_objects, heap_sys - heap_in_use heap_idle, sys the sum
+ *             of its parts, and no difference negative; otherwise nobody trusts any of them.
  * Locks:      takes HANDSHAKE, ROOTS, PAGES, one after the other.
  * Callers:    tri_stats_read.
  */
@@ -17,9 +17,9 @@
 static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
 {
     /* Frees first: an object is counted as allocated before it is counted as freed, so the
-     * difference is not negative. */
-    stats->frees = load_relaxed(&counters->freed_objects);
-    uint64_t freed_bytes = load_relaxed(&counters->freed_bytes);
+     * difference is not negative. acquire: pairs with the release halves in sweep_span. */
+    stats->frees = load_acquire(&counters->freed_objects);
+    uint64_t freed_bytes = load_acquire(&counters->freed_bytes); /* pairs as above */
     stats->mallocs = load_relaxed(&counters->allocated_objects);
     stats->total_alloc = load_relaxed(&counters->allocated_bytes);
     stats->heap_objects = stats->mallocs - stats->frees; /* [stats.1] */
@@ -31,9 +31,11 @@ static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
 static void fill_memory(struct process_heap *heap, tri_stats *stats)
 {
     struct tri_heap *gc = &heap->heap;
-    stats->heap_sys = page_heap_grown_bytes(&gc->page_heap);
+    /* What is in use first: the heap has grown before its pages are used. The lock keeps the
+     * order. */
     stats->heap_in_use = load_relaxed(&gc->counters.in_use_pages) * PAGE_BYTES;
-    stats->heap_idle = stats->heap_sys - stats->heap_in_use;
+    stats->heap_sys = page_heap_grown_bytes(&gc->page_heap);
+    stats->heap_idle = stats->heap_sys - stats->heap_in_use; /* [stats.1] */
     stats->gc_sys = page_heap_metadata_bytes(&gc->page_heap) + meta_alloc_mapped_bytes(&gc->meta);
     stats->sys = stats->heap_sys + stats->gc_sys;
 }
