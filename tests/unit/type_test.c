@@ -415,14 +415,31 @@ static struct {
     uint32_t done; /* atomic */
 } shared;
 
+/* Thread 0 holds the lock for a while after all have met, so that the others find no lists yet, and
+ * wait for it together. */
+static void ask_at_once(unsigned index)
+{
+    if (index == 0) {
+        lock_acquire(&table.lock);
+    }
+    fixture_meet(&shared.meeting, THREADS);
+    if (index == 0) {
+        for (unsigned i = 0; i < 10; i++) {
+            port_yield();
+        }
+        lock_release(&table.lock);
+    }
+}
+
 static void ask_for_lists(void *unused, unsigned index)
 {
     (void)unused;
     for (unsigned i = 0; i < ROUNDS; i++) {
-        fixture_meet(&shared.meeting, THREADS);
+        ask_at_once(index);
         uint32_t list = type_sized_list(&table, shared.types[i], 3);
         EXPECT(type_table_list(&table, list)->type == shared.types[i]); /* [type.2] */
         shared.got[index][i] = list;
+        fixture_meet(&shared.meeting, THREADS); /* nobody waits for the lock any more */
     }
 }
 
