@@ -17,8 +17,8 @@ void cycle_state_destroy(struct tri_heap *heap);
  * Marking is complete afterwards, sweeping has begun. A safepoint. */
 void cycle_run(struct tri_mutator *mutator, enum cycle_reason reason);
 
-/* Compute the goal anew from what is live and from GOGC and MEMLIMIT. Takes GOAL, under it PAGES for
- * a moment. Any thread. */
+/* Compute the goal anew from what is live and from GOGC and MEMLIMIT. Takes GOAL, under it PAGES
+ * for a moment. Any thread. */
 void cycle_commit_goal(struct tri_heap *heap);
 
 /* Flush the mutator's cache and account for it. By its owner when it detaches or parks, by the

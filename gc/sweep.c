@@ -129,8 +129,8 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
     uint32_t live;
     uint32_t freed = sweep_bits(heap, span, &live);
     if (freed > 0) {
-        /* release halves: pair with the acquires in fill_objects of stats.c, for which these objects
-         * are allocated */
+        /* release halves: pair with the acquires in fill_objects of stats.c, for which these
+         * objects are allocated */
         fetch_add_acq_rel(&heap->counters.freed_objects, (uint64_t)freed);
         fetch_add_acq_rel(&heap->counters.freed_bytes, (uint64_t)freed * span_object_bytes(span));
         span->needs_zero = true;

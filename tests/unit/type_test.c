@@ -346,8 +346,8 @@ START_TEST(limit_of_types)
 }
 END_TEST
 
-/* Where no cursor is left, a type that has its list keeps it, one that wants more gets none, and new
- * types do without. */
+/* Where no cursor is left, a type that has its list keeps it, one that wants more gets none, and
+ * new types do without. */
 START_TEST(limit_of_cursors)
 {
     tri_type *type;
