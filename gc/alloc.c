@@ -9,6 +9,8 @@
  *             too late.
  *   [alloc.3] A mixed object's header MUST be released after the object's memory is zero and before
  *             the object is returned; otherwise the marker scans it by no layout.
+ *   [alloc.4] A slot of a mixed span that is not an object yet MUST have no header before its
+ *             allocated bit is set; otherwise a look-up takes what lay there for a type.
  * Locks:      takes PAGES; CYCLE inside cycle_run.
  * Callers:    the public allocation functions, on the mutator's thread.
  */
@@ -84,6 +86,16 @@ static struct span *sweep_for_span(struct tri_heap *heap, struct central_list *l
     return NULL;
 }
 
+/* [alloc.4] The free slots of a mixed span that a cache is about to have. */
+static void clear_headers(const struct span_table *table, const struct span *span)
+{
+    for (uint32_t slot = 0; slot < span->slots; slot++) {
+        if (!span_is_allocated(span, slot)) {
+            store_relaxed((tri_type **)(void *)span_slot_address(table, span, slot), NULL);
+        }
+    }
+}
+
 /* Give the cursor of list another span. False where there is no memory. */
 static bool refill(struct tri_mutator *mutator, struct central_list *list)
 {
@@ -102,6 +114,9 @@ static bool refill(struct tri_mutator *mutator, struct central_list *list)
     }
     if (span == NULL) {
         return false;
+    }
+    if (span_is_mixed(span) && span->needs_zero) {
+        clear_headers(table, span);
     }
     uint32_t free = span->slots - span_count_allocated(span);
     fetch_add_relaxed(&heap->counters.live_bytes,

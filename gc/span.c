@@ -125,7 +125,9 @@ bool span_take_run(struct span *span, uint32_t *first, uint32_t *count)
         size_t taken;
         uint64_t mask = bitmap_word_part(slot, end - slot, &taken);
         uint64_t *word = &span->bits[slot / 64].allocated;
-        store_relaxed(word, *word | mask);
+        /* release: pairs with the acquire in span_is_allocated, so that a look-up does not see what
+         * a header was before [alloc.4] */
+        store_release(word, *word | mask);
         slot += (uint32_t)taken;
     }
     return *count > 0;

@@ -123,7 +123,8 @@ static inline char *span_slot_address(const struct span_table *table, const stru
 
 static inline bool span_is_allocated(const struct span *span, uint32_t slot)
 {
-    return (load_relaxed(&span->bits[slot / 64].allocated) >> (slot % 64)) & 1;
+    /* acquire: pairs with the release in span_take_run */
+    return (load_acquire(&span->bits[slot / 64].allocated) >> (slot % 64)) & 1;
 }
 
 static inline bool span_is_marked(const struct span *span, uint32_t slot)

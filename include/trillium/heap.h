@@ -161,8 +161,9 @@ TRI_API bool tri_heap_contains(const tri_heap *heap, tri_word word);
  * The start of the object that @p address points to or into; ::TRI_NULL where it points to no
  * allocated object of this heap.
  *
- * Threads: any mutator's thread, running. Exact for objects the caller keeps alive; for others it
- *          may name one that is dead but not yet swept.
+ * Threads: any mutator's thread, running. Exact for objects the caller keeps alive; for other
+ *          addresses it may name an object that is dead but not yet swept, or a free slot that a
+ *          mutator has set aside to allocate from.
  */
 TRI_API tri_ref tri_object_base(tri_heap *heap, const void *address);
 

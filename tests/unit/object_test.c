@@ -89,6 +89,26 @@ START_TEST(mixed_slot_without_object)
 }
 END_TEST
 
+/* The same in pages that were full of other things [alloc.4]. */
+START_TEST(mixed_slot_in_used_memory)
+{
+    tri_type *bytes = fixture_type(SMALL_SIZE_MAX, TRI_LAYOUT_LEAF);
+    for (unsigned i = 0; i < 64; i++) {
+        memset(fixture_new(bytes), 0xaa, SMALL_SIZE_MAX);
+    }
+    fixture_collect();
+    tri_type *type = fixture_type(24, TRI_LAYOUT_LEAF);
+    char *object = fixture_new(type);
+    const struct span *span = fixture_span(object);
+    ck_assert(span_is_mixed(span) && span->needs_zero);
+    for (uint32_t slot = 1; slot < span->slots; slot++) {
+        struct object_place place;
+        EXPECT(span_is_allocated(span, slot));
+        EXPECT(!find(object + (size_t)slot * span->slot_bytes, &place));
+    }
+}
+END_TEST
+
 static const size_t large_sizes[] = {SMALL_SIZE_MAX + 1, 5 * PAGE_BYTES, 5 * PAGE_BYTES + 1,
                                      OBLET_BYTES, 3 * MIB};
 
@@ -197,6 +217,7 @@ int main(void)
     tcase_add_test(cases, own_spans);
     tcase_add_test(cases, mixed_spans);
     tcase_add_test(cases, mixed_slot_without_object);
+    tcase_add_test(cases, mixed_slot_in_used_memory);
     tcase_add_loop_test(cases, large_objects, 0, (int)ARRAY_LENGTH(large_sizes));
     tcase_add_test(cases, unpublished);
     tcase_add_test(cases, outside);
