@@ -19,12 +19,11 @@
 
 /* What an implementation is told before it starts. All objects of a program are of one kind. */
 struct bench_setup {
-    size_t object_size; /* bytes, a multiple of 8 up to 512 */
+    size_t object_size; /* bytes, a multiple of 8: up to 512 with pointers, 1024 without */
     uint64_t
-        pointer_words;   /* bit i: word i of an object is a pointer; 0: a leaf, not to be zeroed */
-    size_t live_objects; /* how many are live at most, of one thread */
-    unsigned markers;    /* threads that mark; 0: the implementation's default */
-    bool interior;       /* Boehm: recognize interior pointers from the heap, its default */
+        pointer_words; /* bit i: word i of an object is a pointer; 0: a leaf, not to be zeroed */
+    unsigned markers;  /* threads that mark; 0: the implementation's default */
+    bool interior;     /* Boehm: recognize interior pointers from the heap, its default */
 };
 
 /* Ends the program with a message. */

@@ -128,7 +128,7 @@ static void *work(void *argument)
     struct run *run = worker->run;
     churn_function *function = choose(run->pointers, run->size);
     struct impl_thread thread;
-    impl_thread_begin(&thread);
+    impl_thread_begin(&thread, RING_SLOTS);
     void **ring = impl_array(&thread, RING_SLOTS);
 
     if (run->threads > 1) {
@@ -214,7 +214,6 @@ int main(int argc, char **argv)
 
     struct bench_setup setup = {
         .object_size = run.size,
-        .live_objects = RING_SLOTS,
         .interior = bench_number(argc, argv, "interior", 0) != 0,
     };
     if (run.pointers) {

@@ -18,6 +18,19 @@ struct impl_thread {
     char unused;
 };
 
+/* Written while the world is stopped, by whoever collects; its callback is given no argument. */
+static uint64_t impl_stop_ns, impl_stall_longest_ns;
+
+static inline void impl_note_stop(GC_EventType event)
+{
+    if (event == GC_EVENT_PRE_STOP_WORLD) {
+        impl_stop_ns = bench_wall_ns();
+    } else if (event == GC_EVENT_POST_START_WORLD) {
+        uint64_t stall_ns = bench_wall_ns() - impl_stop_ns;
+        impl_stall_longest_ns = stall_ns > impl_stall_longest_ns ? stall_ns : impl_stall_longest_ns;
+    }
+}
+
 static inline void impl_print_version(void)
 {
     unsigned version = GC_get_version();
@@ -33,6 +46,7 @@ static inline void impl_start(const struct bench_setup *setup)
         setenv("GC_MARKERS", text, 1);
     }
     GC_INIT();
+    GC_set_on_collection_event(impl_note_stop);
     /* A program that never creates a thread would have one marker, whatever GC_MARKERS says. */
     if (setup->markers > 1) {
         GC_start_mark_threads();
@@ -42,8 +56,9 @@ static inline void impl_start(const struct bench_setup *setup)
     }
 }
 
-static inline void impl_thread_begin(struct impl_thread *thread)
+static inline void impl_thread_begin(struct impl_thread *thread, size_t live_objects)
 {
+    (void)live_objects;
     thread->unused = 0;
 }
 
@@ -107,6 +122,11 @@ static inline void impl_store(struct impl_thread *thread, void *slot, void *targ
     *(void **)slot = target;
 }
 
+static inline void impl_poll(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
 static inline void impl_collect(struct impl_thread *thread)
 {
     (void)thread;
@@ -117,6 +137,13 @@ static inline int64_t impl_collections(struct impl_thread *thread)
 {
     (void)thread;
     return (int64_t)GC_get_gc_no();
+}
+
+/* From before the signals that stop the threads to after those that let them go. */
+static inline int64_t impl_stall_max_ns(struct impl_thread *thread)
+{
+    (void)thread;
+    return (int64_t)impl_stall_longest_ns;
 }
 
 #endif

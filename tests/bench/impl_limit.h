@@ -23,6 +23,7 @@ enum {
 };
 
 struct impl_thread {
+    size_t live_objects;
     char *free, *limit, *start;
     void **roots; /* the first array */
     size_t root_count;
@@ -53,10 +54,11 @@ static inline void impl_start(const struct bench_setup *setup)
     impl_setup = *setup;
 }
 
-static inline void impl_thread_begin(struct impl_thread *thread)
+static inline void impl_thread_begin(struct impl_thread *thread, size_t live_objects)
 {
     memset(thread, 0, sizeof(*thread));
-    size_t bytes = 2 * impl_setup.live_objects * impl_setup.object_size;
+    thread->live_objects = live_objects;
+    size_t bytes = 2 * live_objects * impl_setup.object_size;
     thread->start = thread->free = limit_map(bytes);
     thread->limit = thread->start + bytes;
 }
@@ -126,6 +128,11 @@ static inline void impl_store(struct impl_thread *thread, void *slot, void *targ
     *(void **)slot = target;
 }
 
+static inline void impl_poll(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
 /* Marks a node and makes it grey, unless it is NULL or marked. */
 BENCH_INLINE void limit_shade(struct impl_thread *thread, void *node)
 {
@@ -168,9 +175,9 @@ static inline void impl_collect(struct impl_thread *thread)
     if (impl_setup.object_size != LIMIT_NODE_BYTES) {
         bench_die("the traversal knows another kind of node");
     }
-    size_t mark_bytes = impl_setup.live_objects / 8 + sizeof(uint64_t);
+    size_t mark_bytes = thread->live_objects / 8 + sizeof(uint64_t);
     if (thread->grey == NULL) {
-        thread->grey = limit_map(impl_setup.live_objects * sizeof(*thread->grey));
+        thread->grey = limit_map(thread->live_objects * sizeof(*thread->grey));
         thread->mark_bits = limit_map(mark_bytes);
     }
     memset(thread->mark_bits, 0, mark_bytes);
@@ -181,6 +188,12 @@ static inline void impl_collect(struct impl_thread *thread)
 }
 
 static inline int64_t impl_collections(struct impl_thread *thread)
+{
+    (void)thread;
+    return -1;
+}
+
+static inline int64_t impl_stall_max_ns(struct impl_thread *thread)
 {
     (void)thread;
     return -1;

@@ -1,7 +1,7 @@
-/* impl_malloc.h -- churn by malloc and free: glibc's; with BENCH_MIMALLOC, BENCH_JEMALLOC theirs.
+/* impl_malloc.h -- malloc and free: glibc's; with BENCH_MIMALLOC, BENCH_JEMALLOC theirs.
  *
  * Objects with pointers come from calloc, because a collector's are zeroed; leaves from malloc. An
- * object is freed when another takes its place in the ring.
+ * object is freed when another takes its place in a ring. A graph is never freed.
  */
 #ifndef TRILLIUM_BENCH_IMPL_MALLOC_H
 #define TRILLIUM_BENCH_IMPL_MALLOC_H
@@ -69,8 +69,10 @@ static inline void impl_start(const struct bench_setup *setup)
     impl_check_library();
 }
 
-static inline void impl_thread_begin(struct impl_thread *thread)
+/* `live_objects`: how many of this thread's objects are live at most. */
+static inline void impl_thread_begin(struct impl_thread *thread, size_t live_objects)
 {
+    (void)live_objects;
     thread->unused = 0;
 }
 
@@ -100,6 +102,12 @@ static inline void **impl_array(struct impl_thread *thread, size_t count)
     return array;
 }
 
+static inline void impl_array_drop(struct impl_thread *thread, void **array)
+{
+    (void)thread;
+    IMPL_FREE(array);
+}
+
 BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t size)
 {
     (void)thread;
@@ -126,8 +134,35 @@ BENCH_INLINE void impl_replace(struct impl_thread *thread, void **slot, void *ob
     IMPL_FREE(old);
 }
 
+/* Stores into a pointer of an object that is known, or of an array. */
+static inline void impl_store(struct impl_thread *thread, void *slot, void *target)
+{
+    (void)thread;
+    *(void **)slot = target;
+}
+
+/* To be called in a loop that does not allocate. */
+static inline void impl_poll(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
+/* Makes what is garbage available again. */
+static inline void impl_collect(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
 /* Collections so far; -1 where there is no such thing. */
 static inline int64_t impl_collections(struct impl_thread *thread)
+{
+    (void)thread;
+    return -1;
+}
+
+/* The longest stall of a thread since the start by the collector's own account, in nanoseconds; -1
+ * where there is no such thing. */
+static inline int64_t impl_stall_max_ns(struct impl_thread *thread)
 {
     (void)thread;
     return -1;

@@ -72,8 +72,9 @@ static inline void impl_start(const struct bench_setup *setup)
     impl_slot_type = impl_define("slot", sizeof(void *), 1);
 }
 
-static inline void impl_thread_begin(struct impl_thread *thread)
+static inline void impl_thread_begin(struct impl_thread *thread, size_t live_objects)
 {
+    (void)live_objects;
     memset(thread, 0, sizeof(*thread));
     thread->object_type = impl_object_type;
     thread->slot_type = impl_slot_type;
@@ -146,16 +147,34 @@ static inline void impl_store(struct impl_thread *thread, void *slot, void *targ
     tri_store_ref(thread->mutator, slot, target);
 }
 
+/* To be called in a loop that does not allocate. */
+static inline void impl_poll(struct impl_thread *thread)
+{
+    tri_safepoint(thread->mutator);
+}
+
 static inline void impl_collect(struct impl_thread *thread)
 {
     tri_collect(thread->mutator);
 }
 
-static inline int64_t impl_collections(struct impl_thread *thread)
+static inline tri_stats impl_stats(struct impl_thread *thread)
 {
     tri_stats stats = {.size = sizeof(stats)};
     impl_require(tri_stats_read(tri_mutator_heap(thread->mutator), &stats));
-    return (int64_t)stats.num_gc;
+    return stats;
+}
+
+static inline int64_t impl_collections(struct impl_thread *thread)
+{
+    return (int64_t)impl_stats(thread).num_gc;
+}
+
+/* What the library measures of stalls itself: in version 0.1 the longest hold. A library that tells
+ * more of them (stats.h) is read here and nowhere else. */
+static inline int64_t impl_stall_max_ns(struct impl_thread *thread)
+{
+    return (int64_t)impl_stats(thread).pause_max_ns;
 }
 
 #endif

@@ -11,37 +11,21 @@
  *     bench_mark_... graph=list|tree|random markers=1 count=16777216
  */
 #include BENCH_IMPL
+#include "graph.h"
 
 enum {
-    LISTS = 1024,
-    COLLECTIONS_MAX = 99,
-    PENDING_MAX = 4096,
-    PREFETCHES = 16
+    COLLECTIONS_MAX = 99
 };
 
-struct node {
-    struct node *next[4];
-    uint64_t numbers[4]; /* the first: the order of allocation */
-};
-
-_Static_assert(sizeof(struct node) == 64, "the node of the workload's definition");
-
-static struct node *new_node(struct impl_thread *thread, uint64_t number)
-{
-    struct node *node = impl_alloc(thread, true, sizeof(struct node));
-    node->numbers[0] = number;
-    return node;
-}
-
-/* ---- Graphs: each is reachable from the array `roots` of LISTS slots ---- */
+/* ---- Graphs, beside the random one of graph.h ---- */
 
 static void build_list(struct impl_thread *thread, void **roots, uint64_t count)
 {
     uint64_t number = 0;
-    for (size_t i = 0; i < LISTS; i++) {
+    for (size_t i = 0; i < GRAPH_ROOTS; i++) {
         struct node *last = new_node(thread, number++);
         impl_store(thread, &roots[i], last);
-        for (uint64_t j = 1; j < count / LISTS; j++) {
+        for (uint64_t j = 1; j < count / GRAPH_ROOTS; j++) {
             struct node *node = new_node(thread, number++);
             impl_store(thread, &last->next[0], node);
             last = node;
@@ -70,89 +54,6 @@ static void build_tree(struct impl_thread *thread, void **roots, uint64_t count)
     impl_store(thread, &roots[0], top);
     build_below(thread, top, depth - 1, &number);
     impl_store(thread, &roots[1], new_node(thread, number));
-}
-
-static void build_random(struct impl_thread *thread, void **roots, uint64_t count)
-{
-    uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
-    void **nodes = impl_array(thread, count);
-    for (uint64_t i = 0; i < count; i++) {
-        impl_store(thread, &nodes[i], new_node(thread, i));
-    }
-    for (uint64_t i = count - 1; i > 0; i--) {
-        uint64_t j = bench_random_below(&state, i + 1);
-        void *exchanged = nodes[i];
-        impl_store(thread, &nodes[i], nodes[j]);
-        impl_store(thread, &nodes[j], exchanged);
-    }
-    for (uint64_t i = 0; i < count; i++) {
-        struct node *node = nodes[i];
-        for (uint64_t child = 2 * i + 1; child <= 2 * i + 2 && child < count; child++) {
-            impl_store(thread, &node->next[child - 2 * i - 1], nodes[child]);
-        }
-        impl_store(thread, &node->next[2], nodes[bench_random_below(&state, count)]);
-        impl_store(thread, &node->next[3], nodes[bench_random_below(&state, count)]);
-    }
-    impl_store(thread, &roots[0], nodes[0]);
-    impl_array_drop(thread, nodes);
-}
-
-/* ---- The check: a walk along next[0] and next[1], which never lead to one node twice ---- */
-
-static uint64_t node_sum(const struct node *node)
-{
-    uint64_t sum = node->numbers[0] * 2 + 1;
-    if (node->numbers[0] % 64 == 0 && node->next[2] != NULL) {
-        sum += 3 * node->next[2]->numbers[0] + 5 * node->next[3]->numbers[0];
-    }
-    return sum;
-}
-
-/* Adds the nodes below `root` to the sum and to their number. */
-static uint64_t walk(const struct node *root, uint64_t *nodes)
-{
-    const struct node *pending[PENDING_MAX], *prefetched[PREFETCHES] = {NULL};
-    size_t pending_count = 0, in_flight = 0;
-    uint64_t sum = 0;
-    pending[pending_count++] = root;
-    for (size_t turn = 0; pending_count > 0 || in_flight > 0; turn = (turn + 1) % PREFETCHES) {
-        const struct node *node = prefetched[turn];
-        prefetched[turn] = NULL;
-        if (pending_count > 0) {
-            prefetched[turn] = pending[--pending_count];
-            __builtin_prefetch(prefetched[turn]);
-            in_flight++;
-        }
-        if (node == NULL) {
-            continue;
-        }
-        in_flight--;
-        ++*nodes;
-        sum += node_sum(node);
-        for (size_t i = 0; i < 2; i++) {
-            if (node->next[i] != NULL && pending_count == PENDING_MAX) {
-                bench_die("the graph is deeper than it was built");
-            }
-            if (node->next[i] != NULL) {
-                pending[pending_count++] = node->next[i];
-            }
-        }
-    }
-    return sum;
-}
-
-static uint64_t check_graph(void **roots, uint64_t count)
-{
-    uint64_t sum = 0, nodes = 0;
-    for (size_t i = 0; i < LISTS; i++) {
-        if (roots[i] != NULL) {
-            sum += walk(roots[i], &nodes);
-        }
-    }
-    if (nodes != count) {
-        bench_die("nodes of the graph are missing");
-    }
-    return sum;
 }
 
 /* ---- The program ---- */
@@ -205,7 +106,7 @@ int main(int argc, char **argv)
     const char *graph = bench_option(argc, argv, "graph");
     uint64_t count = bench_number(argc, argv, "count", 1 << 24);
     uint64_t collections = bench_number(argc, argv, "collections", 5);
-    if (count < 2 * LISTS || (count & (count - 1)) != 0 || count > UINT32_MAX) {
+    if (count < 2 * GRAPH_ROOTS || (count & (count - 1)) != 0 || count > UINT32_MAX) {
         bench_die("count must be a power of two from 2048 to 2^31");
     }
     if (collections < 1 || collections > COLLECTIONS_MAX) {
@@ -214,14 +115,13 @@ int main(int argc, char **argv)
     struct bench_setup setup = {
         .object_size = sizeof(struct node),
         .pointer_words = 0xf,
-        .live_objects = count,
         .markers = (unsigned)bench_number(argc, argv, "markers", 1),
         .interior = bench_number(argc, argv, "interior", 0) != 0,
     };
     impl_start(&setup);
     struct impl_thread thread;
-    impl_thread_begin(&thread);
-    void **roots = impl_array(&thread, LISTS);
+    impl_thread_begin(&thread, count);
+    void **roots = impl_array(&thread, GRAPH_ROOTS);
 
     uint64_t start = bench_wall_ns();
     build(&thread, graph == NULL ? "list" : graph, roots, count);

@@ -51,14 +51,50 @@ def mark_sum(graph, count):
     return random_sum(count) if graph == "random" else count * count & WORD
 
 
+def ring_sum(pushes, slots):
+    """The numbers of the last messages, and three times their last word."""
+    last = range(max(0, pushes - slots), pushes)
+    return sum(last) + 3 * 127 * len(last)
+
+
+LATENCIES = ["mean_ns", "p50_ns", "p99_ns", "p999_ns", "p9999_ns", "max_us", "cpu_ns_op"]
+
+
+def ring_cases():
+    for pushes, slots in ((5000, 2000), (300, 2000), (20000, 1)):
+        arguments = [f"pushes={pushes}", f"slots={slots}"]
+        yield arguments, ring_sum(pushes, slots), dict.fromkeys(LATENCIES)
+
+
+def stall_cases():
+    """Allocations are counted where their number is given, otherwise only that there are some."""
+    nodes = 2**14
+    timed = ["cycles=1", "least_ms=1", "most_ms=100"]
+    for mutators in (1, 2, 4):
+        for watcher in (0, 1):
+            for count in (6, RING + 2, 4 * RING, None):
+                arguments = [f"nodes={nodes}", f"mutators={mutators}", f"watcher={watcher}"]
+                arguments += timed if count is None else [f"count={count}"]
+                metrics = dict.fromkeys(LATENCIES + ["run_s", "run_cpu_s"])
+                metrics["allocations"] = None if count is None else count * mutators
+                if watcher:
+                    metrics.update(dict.fromkeys(["watcher_max_us", "watcher_over_100us"]))
+                    metrics.update(dict.fromkeys(["watcher_over_1ms"]))
+                yield arguments, random_sum(nodes), metrics
+
+
 def cases(workload):
-    """(arguments, expected sum)"""
-    if workload == "mark":
+    """(arguments, expected sum, metrics that must be there: the value of each, None for any)"""
+    if workload == "ring":
+        yield from ring_cases()
+    elif workload == "stall":
+        yield from stall_cases()
+    elif workload == "mark":
         for graph in ("list", "tree", "random"):
             for markers in (1, 2):
                 count = 2**14
                 arguments = [f"graph={graph}", f"markers={markers}", f"count={count}"]
-                yield arguments, mark_sum(graph, count)
+                yield arguments, mark_sum(graph, count), {"full_ms": None, "full_cpu_ms": None}
     else:
         for kind in ("p", "a"):
             for size in (16, 32, 64, 128, 512):
@@ -66,22 +102,34 @@ def cases(workload):
                     count = 4 * RING
                     arguments = [f"kind={kind}", f"size={size}"]
                     arguments += [f"threads={threads}", f"count={count}"]
-                    yield arguments, churn_sum(kind, count, threads)
+                    metrics = {"ns_op": None, "cpu_ns_op": None}
+                    yield arguments, churn_sum(kind, count, threads), metrics
+
+
+def is_right(done, expected, metrics):
+    """Whether a program ended well, with the sum and the metrics that it should have printed."""
+    lines = dict(line.split() for line in done.stdout.splitlines())
+    if done.returncode != 0 or lines.get("check") != f"{expected:016x}":
+        return False
+    return all(
+        metric in lines and value in (None, float(lines[metric]))
+        for metric, value in metrics.items()
+    )
 
 
 def main():
     passed = failed = 0
     for program in sys.argv[1:]:
         workload = os.path.basename(program).split("_")[1]
-        for arguments, expected in cases(workload):
+        for arguments, expected, metrics in cases(workload):
             command = [os.path.abspath(program)] + arguments
             done = subprocess.run(command, capture_output=True, text=True)
-            lines = dict(line.split() for line in done.stdout.splitlines())
-            if done.returncode == 0 and lines.get("check") == f"{expected:016x}":
+            if is_right(done, expected, metrics):
                 passed += 1
             else:
                 failed += 1
                 print(f"{' '.join(command)}: status {done.returncode}, not check {expected:016x}")
+                print(f"with {metrics}")
                 print(done.stdout + done.stderr)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

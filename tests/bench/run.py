@@ -40,12 +40,27 @@ UNITS = {
     "full_ms": "ms",
     "full_cpu_ms": "ms",
     "build_s": "s",
+    "mean_ns": "ns",
+    "p50_ns": "ns",
+    "p99_ns": "ns",
+    "p999_ns": "ns",
+    "p9999_ns": "ns",
+    "max_us": "us",
+    "watcher_max_us": "us",
+    "watcher_over_100us": "1",
+    "watcher_over_1ms": "1",
+    "collector_max_us": "us",
     "collections": "1",
+    "allocations": "1",
+    "run_s": "s",
+    "run_cpu_s": "s",
     "wall_s": "s",
     "cpu_s": "s",
     "peak_rss_mb": "MiB",
     "ratio": "trillium/this",
     "cpu_ratio": "trillium/this",
+    "p9999_ratio": "trillium/this",
+    "max_ratio": "trillium/this",
 }
 
 # Settings of the peers and of Trillium that a user's environment may carry.
@@ -76,18 +91,26 @@ class Implementation:
 
 
 IMPLEMENTATIONS = [
-    Implementation("trillium", ["churn", "mark"]),
-    Implementation("go", ["churn", "mark"], experiment=""),
+    Implementation("trillium", ["churn", "mark", "ring", "stall"]),
+    Implementation("go", ["churn", "mark", "ring", "stall"], experiment=""),
     Implementation("go-nogreentea", ["mark"], experiment="nogreenteagc"),
-    Implementation("boehm", ["churn", "mark"], package="libgc-dev"),
+    Implementation("boehm", ["churn", "mark", "ring", "stall"], package="libgc-dev"),
     Implementation(
-        "boehm-default", ["churn", "mark"], "boehm", ["interior=1"], package="libgc-dev"
+        "boehm-default", ["churn", "mark", "ring"], "boehm", ["interior=1"], package="libgc-dev"
     ),
-    Implementation("mimalloc", ["churn"], package="libmimalloc-dev"),
-    Implementation("jemalloc", ["churn"], package="libjemalloc-dev"),
-    Implementation("glibc", ["churn"]),
-    Implementation("limit", ["churn", "mark"]),
+    Implementation("mimalloc", ["churn", "ring"], package="libmimalloc-dev"),
+    Implementation("jemalloc", ["churn", "ring"], package="libjemalloc-dev"),
+    Implementation("glibc", ["churn", "ring", "stall"]),
+    Implementation("limit", ["churn", "mark", "ring", "stall"]),
 ]
+
+# Ratios of Trillium's figure by another's: the title of the summary's table.
+RATIO_TITLES = {
+    "ratio": "Time",
+    "cpu_ratio": "Processor time",
+    "p9999_ratio": "What one operation in 10 000 exceeds",
+    "max_ratio": "The longest stall",
+}
 
 
 class Churn:
@@ -95,8 +118,9 @@ class Churn:
 
     name = "churn"
     metric = "ns_op"
-    cpu_metric = "cpu_ns_op"
-    columns = ["collections"]
+    ratios = {"ratio": "ns_op", "cpu_ratio": "cpu_ns_op"}
+    columns = ["cpu_ns_op", "cpu_ratio", "collections"]
+    go_sources = ["churn.go", "bench.go"]
     kinds = ["p", "a"]
     sizes = [16, 32, 64, 128, 512]
 
@@ -135,8 +159,9 @@ class Mark:
 
     name = "mark"
     metric = "full_ms"
-    cpu_metric = "full_cpu_ms"
-    columns = ["build_s"]
+    ratios = {"ratio": "full_ms", "cpu_ratio": "full_cpu_ms"}
+    columns = ["full_cpu_ms", "cpu_ratio", "build_s"]
+    go_sources = ["mark.go", "graph.go", "bench.go"]
 
     def __init__(self):
         self.variants = [f"{g}/{m}" for g in ("list", "tree", "random") for m in (1, 2)]
@@ -154,7 +179,72 @@ class Mark:
         return implementation.name != "limit" or variant.endswith("/1")
 
 
-WORKLOADS = [Churn(), Mark()]
+class Ring:
+    """Messages of 1 KiB, each in place of the oldest of 200 000; every push timed."""
+
+    name = "ring"
+    metric = "mean_ns"
+    ratios = {
+        "ratio": "mean_ns",
+        "cpu_ratio": "cpu_ns_op",
+        "p9999_ratio": "p9999_ns",
+        "max_ratio": "max_us",
+    }
+    columns = ["cpu_ns_op", "cpu_ratio", "p50_ns", "p99_ns", "p999_ns", "p9999_ns", "p9999_ratio"]
+    columns += ["max_us", "max_ratio", "collector_max_us", "collections"]
+    go_sources = ["ring.go", "latency.go", "collector.go", "bench.go"]
+
+    def __init__(self):
+        self.variants = self.default_variants = self.quick_variants = ["200k"]
+
+    def arguments(self, variant, quick):
+        return [f"pushes={500_000 if quick else 5_000_000}", "slots=200000"]
+
+    def base(self, variant):
+        return None
+
+    def takes(self, implementation, variant):
+        return True
+
+
+class Stall:
+    """Threads that time every allocation while a graph of 64 MiB, 1 GiB, 4 GiB is live."""
+
+    name = "stall"
+    metric = "max_us"
+    ratios = {"max_ratio": "max_us", "p9999_ratio": "p9999_ns", "cpu_ratio": "cpu_ns_op"}
+    columns = ["p50_ns", "p99_ns", "p999_ns", "p9999_ns", "p9999_ratio", "watcher_max_us"]
+    columns += ["watcher_over_100us", "watcher_over_1ms", "collector_max_us", "cpu_ns_op"]
+    columns += ["cpu_ratio", "collections", "run_s"]
+    go_sources = ["stall.go", "graph.go", "latency.go", "collector.go", "bench.go"]
+    nodes = {"64m": 2**20, "1g": 2**24, "4g": 2**26}
+
+    def __init__(self):
+        self.variants = ["64m/1", "1g/1", "1g/2", "1g/16", "4g/1"]
+        self.default_variants = self.variants[:-1]  # 4g/1 needs more memory than many have
+        self.quick_variants = ["64m/1", "1g/2", "1g/16"]
+
+    def arguments(self, variant, quick):
+        """A second thread is one that watches; more are mutators."""
+        graph, threads = variant.split("/")
+        times = (200, 1000) if quick else (15_000, 45_000)
+        return [
+            f"nodes={2**18 if quick else self.nodes[graph]}",
+            f"mutators={1 if threads == '2' else threads}",
+            f"watcher={1 if threads == '2' else 0}",
+            "cycles=3",
+            f"least_ms={times[0]}",
+            f"most_ms={times[1]}",
+        ]
+
+    def base(self, variant):
+        return None
+
+    def takes(self, implementation, variant):
+        return True
+
+
+WORKLOADS = [Churn(), Mark(), Ring(), Stall()]
 
 
 class BenchError(Exception):
@@ -174,14 +264,19 @@ class Machine:
         self.pause = pause
         self.processors = len(os.sched_getaffinity(0))
         self.notes = []
+        self.settings = {}  # implementation: environment variables of its programs
         self.environment = {
             name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.match(name)
         }
 
-    def lines(self, command, timeout=TIMEOUT_S):
-        """The output of a program as {name: text}."""
+    def lines(self, command, environment=None, timeout=TIMEOUT_S):
+        """The output of a program as {name: text}; what is in `environment` is set for it."""
         done = subprocess.run(
-            command, stdout=subprocess.PIPE, text=True, env=self.environment, timeout=timeout
+            command,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(self.environment, **(environment or {})),
+            timeout=timeout,
         )
         if done.returncode != 0:
             raise BenchError(f"{' '.join(command)} ended with status {done.returncode}")
@@ -201,13 +296,13 @@ class Machine:
             factor = self.factor()
         return factor
 
-    def measure(self, command):
+    def measure(self, command, environment=None):
         """One run: its metrics, and the lesser of the factors before and after. Of several attempts
         the one with the best factor."""
         best = None
         for _ in range(self.attempts):
             before = self.wait_for_two_processors()
-            lines = self.lines([self.tool, "run"] + command)
+            lines = self.lines([self.tool, "run"] + command, environment)
             factor = min(before, self.factor())
             if best is None or factor > best[1]:
                 best = (lines, factor)
@@ -275,7 +370,7 @@ class Programs:
         self.failed = True
 
     def _build_go(self, implementation, workload):
-        sources = [os.path.join(HERE, "go", name) for name in (workload.name + ".go", "bench.go")]
+        sources = [os.path.join(HERE, "go", name) for name in workload.go_sources]
         environment = dict(
             os.environ,
             GOCACHE=os.path.join(os.path.abspath(self.directory), "go-cache"),
@@ -369,10 +464,7 @@ class Row:
         if trillium in (None, self):
             return
         self.trillium = trillium
-        for ratio, metric in (
-            ("ratio", self.workload.metric),
-            ("cpu_ratio", self.workload.cpu_metric),
-        ):
+        for ratio, metric in self.workload.ratios.items():
             if metric in self.values and metric in trillium.values:
                 pairs = zip(trillium.values[metric], self.values[metric])
                 self.values[ratio] = [ours / theirs for ours, theirs in pairs if theirs > 0]
@@ -418,7 +510,7 @@ def measure_variant(machine, programs, workload, variant, implementations, runs,
         for row in rows:
             command = [programs.path(row.implementation, workload)]
             command += workload.arguments(variant, quick) + row.implementation.arguments
-            row.add(*machine.measure(command))
+            row.add(*machine.measure(command, machine.settings.get(row.implementation.name)))
     checks = {check for row in rows for check in row.checks}
     if len(checks) > 1:
         found = ", ".join(f"{row.implementation.name} {sorted(set(row.checks))}" for row in rows)
@@ -443,11 +535,15 @@ def figure(value):
     return f"{value:.2f}"
 
 
-def ratio_text(row, metric="ratio"):
+def ratio_text(row, metric):
     ratio = row.median(metric)
     if ratio is None:
         return "-"
     return f"{ratio:.2f}" + ("?" if row.is_doubtful() else "")
+
+
+def cell_text(row, metric):
+    return ratio_text(row, metric) if metric in RATIO_TITLES else figure(row.median(metric))
 
 
 def packed_text(row):
@@ -476,16 +572,18 @@ def print_table(header, lines):
 
 def print_variant(workload, variant, rows, scalings):
     print(f"{workload.name} {variant}")
+    # What nobody measured in this variant has no column.
+    columns = [name for name in workload.columns if any(name in row.values for row in rows)]
+    own_ratio = next(name for name, metric in workload.ratios.items() if metric == workload.metric)
     header = ["implementation", workload.metric, "min", "max", "trillium/this"]
-    header += [workload.cpu_metric, "trillium/this"] + workload.columns
+    header += ["trillium/this" if name in RATIO_TITLES else name for name in columns]
     header += ["wall_s", "cpu_s", "peak MiB"] + (["scaling"] if scalings else [])
     lines = []
     for row in rows:
         values = row.values[workload.metric]
         line = [row.implementation.name, figure(row.median(workload.metric))]
-        line += [figure(min(values)), figure(max(values)), ratio_text(row)]
-        line += [figure(row.median(workload.cpu_metric)), ratio_text(row, "cpu_ratio")]
-        line += [figure(row.median(metric)) for metric in workload.columns]
+        line += [figure(min(values)), figure(max(values)), ratio_text(row, own_ratio)]
+        line += [cell_text(row, name) for name in columns]
         line += [figure(row.median(metric)) for metric in ("wall_s", "cpu_s", "peak_rss_mb")]
         if scalings:
             line.append(figure(scalings.get(row.implementation.name)))
@@ -496,9 +594,10 @@ def print_variant(workload, variant, rows, scalings):
 
 
 def print_summary(rows, label):
-    """Trillium by each peer, all variants at a glance: the time, then the processor time."""
-    print_ratios(rows, "ratio", f"Time, Trillium by each{label}")
-    print_ratios(rows, "cpu_ratio", f"Processor time, Trillium by each{label}")
+    """Trillium by each peer, all variants at a glance: a table for each kind of ratio."""
+    for ratio, title in RATIO_TITLES.items():
+        rows_with = [row for row in rows if ratio in row.workload.ratios]
+        print_ratios(rows_with, ratio, f"{title}, Trillium by each{label}")
 
 
 def print_ratios(rows, metric, title):
@@ -511,7 +610,7 @@ def print_ratios(rows, metric, title):
     if "trillium" not in names or not others:
         return
     doubt = any(row.is_doubtful() for row in rows)
-    print(title + ": below 1 Trillium is faster" + ("; ? = without two processors" * doubt))
+    print(title + ": below 1 Trillium is better" + ("; ? = without two processors" * doubt))
     cells = {(row.workload.name, row.variant, row.implementation.name): row for row in rows}
     lines = []
     for workload, variant in dict.fromkeys((row.workload.name, row.variant) for row in rows):
@@ -564,14 +663,22 @@ def parse(arguments):
     parser.add_argument("--build-dir", required=True, help="a meson build directory")
     parser.add_argument("--runs", type=positive, help=f"runs a figure is the median of ({RUNS})")
     parser.add_argument("--quick", action="store_true", help="a smoke test: small counts")
-    parser.add_argument("--workload", action="append", help="only these: churn, mark")
+    names = ", ".join(workload.name for workload in WORKLOADS)
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"only these: {names}")
+    parser.add_argument("--workload", action="append", help="the same")
     parser.add_argument("--variant", action="append", help="only these; see --list")
     parser.add_argument("--implementation", action="append", help="only these")
     parser.add_argument("--json", help="write one object a line to this file")
     parser.add_argument("--go", help="the go command, where it is not on PATH")
+    parser.add_argument("--gctrace", help="run Trillium's programs with GCTRACE=GCTRACE")
     parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
     parser.add_argument("--list", action="store_true", help="show what there is, and end")
-    return parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
+    options.workload = split(options.workloads + (options.workload or []))
+    unknown = [name for name in options.workload if not chosen([w.name for w in WORKLOADS], [name])]
+    if unknown:
+        parser.error(f"no such workload: {', '.join(unknown)} (there are {names})")
+    return options
 
 
 def print_list():
@@ -585,7 +692,7 @@ def print_list():
 
 def plan(options, programs):
     """[(workload, variant, implementations)], and notes on what is missing."""
-    names = chosen([w.name for w in WORKLOADS], split(options.workload or ["*"]))
+    names = chosen([w.name for w in WORKLOADS], options.workload or ["*"])
     workloads = [w for w in WORKLOADS if w.name in names]
     result = []
     missing = {}
@@ -680,6 +787,8 @@ def main(arguments=None):
         open(options.json, "w", encoding="utf-8").close()
     runs = options.runs or (QUICK_RUNS if options.quick else RUNS)
     machine = Machine(programs.tool())
+    if options.gctrace is not None:
+        machine.settings["trillium"] = {"GCTRACE": options.gctrace}
     if options.quick:
         machine.attempts, machine.patience_s = 1, 0
     print_opening(options, programs, machine, steps, runs)

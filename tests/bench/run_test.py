@@ -45,6 +45,7 @@ name=$(basename "$0")
 if [ "$1" = version ]; then echo "$name 1.0"; exit; fi
 echo "$name $*" >>"$here/calls"
 env | grep -q ^GOGC= && echo "GOGC seen" >>"$here/calls"
+env | grep ^GCTRACE= >>"$here/calls"
 next_line "$here/$name.lines" | tr ';' '\\n'
 """
 
@@ -144,7 +145,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.calls(), pair + pair)
 
     def test_arguments_of_variants(self):
-        churn, mark = run.WORKLOADS
+        churn, mark, ring, stall = run.WORKLOADS
         self.assertEqual(
             churn.arguments("p512/4", False), ["kind=p", "size=512", "threads=4", "count=10000000"]
         )
@@ -154,6 +155,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(
             mark.arguments("random/2", False), ["graph=random", "markers=2", "count=16777216"]
         )
+        self.assertEqual(ring.arguments("200k", False), ["pushes=5000000", "slots=200000"])
+        times = ["cycles=3", "least_ms=15000", "most_ms=45000"]
+        self.assertEqual(
+            stall.arguments("4g/1", False), ["nodes=67108864", "mutators=1", "watcher=0"] + times
+        )
+        self.assertEqual(
+            stall.arguments("1g/2", False), ["nodes=16777216", "mutators=1", "watcher=1"] + times
+        )
+        self.assertEqual(stall.arguments("1g/16", False)[1:3], ["mutators=16", "watcher=0"])
 
     def test_every_variant_has_arguments(self):
         for workload in run.WORKLOADS:
@@ -161,6 +171,79 @@ class RunTest(unittest.TestCase):
             self.assertLessEqual(set(workload.quick_variants), set(workload.variants))
             for variant in workload.variants:
                 self.assertTrue(workload.arguments(variant, False))
+
+    def test_every_figure_has_a_unit(self):
+        for workload in run.WORKLOADS:
+            names = set(workload.columns) | set(workload.ratios) | set(workload.ratios.values())
+            self.assertLessEqual(names | {workload.metric}, set(run.UNITS))
+            self.assertLessEqual(set(workload.ratios), set(run.RATIO_TITLES))
+            self.assertIn(workload.metric, workload.ratios.values())
+
+    def test_sources_of_go(self):
+        for workload in run.WORKLOADS:
+            for name in workload.go_sources:
+                self.assertTrue(os.path.exists(os.path.join(run.HERE, "go", name)), name)
+
+    def test_ring(self):
+        latencies = "p50_ns 40;p99_ns 200;p999_ns 300;cpu_ns_op 60;check cc"
+        self.program(
+            "bench_ring_trillium",
+            f"mean_ns 100;p9999_ns 1000;max_us 900;collections 7;{latencies}",
+            f"mean_ns 120;p9999_ns 3000;max_us 200;collections 7;{latencies}",
+            f"mean_ns 90;p9999_ns 2000;max_us 300;collections 7;{latencies}",
+        )
+        self.program("bench_ring_glibc", f"mean_ns 50;p9999_ns 1000;max_us 100;{latencies}")
+        status, output, _, records = self.run_it("ring", "--runs=3")
+        self.assertEqual(status, 0)
+        self.assertEqual({record["workload"] for record in records}, {"ring"})
+        self.assertEqual(self.record(records, "trillium", "p9999_ns")["median"], 2000)
+        self.assertEqual(self.record(records, "trillium", "p9999_ns")["unit"], "ns")
+        self.assertEqual(self.record(records, "trillium", "max_us")["unit"], "us")
+        for ratio, expected in (("ratio", 2), ("p9999_ratio", 2), ("max_ratio", 3)):
+            self.assertAlmostEqual(self.record(records, "glibc", ratio)["median"], expected)
+        self.assertIn("The longest stall, Trillium by each: below 1", output)
+        self.assertIn("| ring 200k |  3.00 |", output)
+
+    def stall(self, implementation, max_us, more=""):
+        figures = f"max_us {max_us};p9999_ns 500;cpu_ns_op 60;{more}check dd"
+        self.program(f"bench_stall_{implementation}", figures)
+
+    def test_stall(self):
+        self.stall("trillium", 8000, "watcher_max_us 7000;collector_max_us 6000;collections 3;")
+        self.stall("boehm", 16000, "watcher_max_us 9000;collector_max_us 6000;collections 3;")
+        self.stall("limit", 80, "watcher_max_us 70;")
+        status, output, _, records = self.run_it("stall", "--runs=1", "--variant=1g/2")
+        self.assertEqual(status, 0)
+        self.assertEqual(self.record(records, "boehm", "max_ratio")["median"], 0.5)
+        self.assertEqual(self.record(records, "limit", "watcher_max_us")["median"], 70)
+        self.assertIn("| watcher_max_us |", output)
+        self.assertNotIn("watcher_over_1ms", output)  # a column for nobody
+        self.assertNotIn("Time, Trillium", output.replace("Processor time, Trillium", ""))
+        self.assertTrue(all("watcher=1" in call for call in self.calls()))
+
+    def test_large_graph_by_name_only(self):
+        self.stall("trillium", 1)
+        _, _, _, records = self.run_it("stall", "--runs=1")
+        variants = {record["variant"] for record in records}
+        self.assertEqual(variants, {"64m/1", "1g/1", "1g/2", "1g/16"})
+        _, _, _, records = self.run_it("stall", "--runs=1", "--variant=4g/1")
+        self.assertEqual({record["variant"] for record in records}, {"4g/1"})
+
+    def test_workloads_by_position(self):
+        self.churn("trillium", 1)
+        self.program("bench_mark_trillium", "full_ms 1;check bb")
+        self.stall("trillium", 1)
+        _, _, _, records = self.run_it("--runs=1", "stall", "--quick", "mark")
+        self.assertEqual({record["workload"] for record in records}, {"mark", "stall"})
+        with self.assertRaises(SystemExit):
+            self.run_it("stalls")
+
+    def test_trace_of_trillium_only(self):
+        self.churn("trillium", 1)
+        self.churn("boehm", 1)
+        self.run_it("churn", "--variant=p16", "--runs=1", "--gctrace=2")
+        self.assertEqual(self.calls().count("GCTRACE=2"), 1)
+        self.assertEqual(self.calls().index("GCTRACE=2"), 1)
 
     def test_filters(self):
         self.churn("trillium", 1)
