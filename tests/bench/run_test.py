@@ -28,7 +28,10 @@ here=$(dirname "$0")
 %s
 case $1 in
 factor) echo "factor $(next_line "$here/factors")" ;;
-spin) exec sleep 600 ;;
+spin)
+    echo spin >>"$here/spins"
+    exec sleep 600
+    ;;
 run)
     shift
     "$@" || exit
@@ -183,6 +186,20 @@ class RunTest(unittest.TestCase):
         for workload in run.WORKLOADS:
             for name in workload.go_sources:
                 self.assertTrue(os.path.exists(os.path.join(run.HERE, "go", name)), name)
+
+    def test_nothing_spins_beside_what_times_single_operations(self):
+        spins = self.programs / "spins"
+        self.stall("trillium", 1)
+        self.run_it("stall", "--runs=1")
+        self.assertFalse(spins.exists())
+        # Each run of the program lasts until the spinner has said that it runs.
+        self.program("bench_churn_trillium", "ns_op 1;cpu_ns_op 1;check aa")
+        program = self.programs / "bench_churn_trillium"
+        wait = 'while [ "$1" != version ] && [ ! -e "$here/spins" ]; do :; done\n'
+        take = 'next_line "$here/$name'
+        program.write_text(program.read_text().replace(take, wait + take))
+        self.run_it("churn", "--variant=p16", "--runs=1")
+        self.assertEqual(spins.read_text(), "spin\n")
 
     def test_ring(self):
         latencies = "p50_ns 40;p99_ns 200;p999_ns 300;cpu_ns_op 60;check cc"
