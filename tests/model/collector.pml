@@ -1,0 +1,212 @@
+/* collector.pml -- the cycle, over and over. Nothing counts cycles: what one leaves behind is where
+ * the next one begins, so every number of cycles is explored.
+ */
+
+#ifndef ROUNDS
+#define ROUNDS 2 /* consecutive quiet rounds that end marking */
+#endif
+
+inline begin(p)
+{
+    atomic {
+        phase = p;
+        answered[0] = !present[0];
+        answered[1] = !present[1]
+    }
+}
+
+#define ALL_ANSWERED (answered[0] && answered[1])
+
+/* Waits for all answers, and does meanwhile what the options say. */
+#ifdef BLOCKING
+#define AWAIT(options)                                                                            \
+    do                                                                                            \
+    :: atomic { ALL_ANSWERED -> break }                                                           \
+    ACT_FOR(0)                                                                                    \
+    ACT_FOR(1)                                                                                    \
+    options                                                                                       \
+    od
+/* All that a mutator does for its answer, done for it. */
+#define ACT_FOR(m)                                                                                \
+    :: atomic { m == 1 && blocked[m] && !answered[m] && IS_ASKED(m, phase) -> acting[m] = true }  \
+       do                                                                                         \
+       :: shade_entry(m, value)                                                                   \
+       EACH_OBJECT(PUBLISH_FOR_1)                                                                 \
+       :: atomic { IS_ASKED(m, ARM) -> answer_arm(m); acting[m] = false; break }                  \
+       :: atomic { IS_ASKED(m, SETTLE) -> answer_settle(m); acting[m] = false; break }          \
+       :: atomic { IS_ASKED_WITHOUT_ROOTS(m) && FLUSHED(m) && GAVE_UP_GREY(m) ->                  \
+              report(m); answered[m] = true; acting[m] = false; break }                           \
+       :: atomic { IS_ASKED(m, DISARM) -> answer_disarm(m); acting[m] = false; break }            \
+       :: atomic { IS_ASKED_WITH_ROOTS(m) && FLUSHED(m) && GAVE_UP_GREY(m) ->                     \
+              shade_root(m, first[m]) }                                                           \
+          answer_with_roots(m, value);                                                            \
+          break                                                                                   \
+       od
+#define PUBLISH_FOR_1(o) atomic { state[o] == PRIVATE(1) -> state[o] = POOL }
+#else
+#define AWAIT(options)                                                                            \
+    do                                                                                            \
+    :: atomic { ALL_ANSWERED -> break }                                                           \
+    options                                                                                       \
+    od
+#endif
+
+#define NOTHING
+
+#define MARK(o)                                                                                   \
+    d_step { state[o] == POOL -> state[o] = BLACK; value = field[o] }                             \
+    d_step { to_pool(value); value = NIL }
+
+#ifdef SPANS
+#ifdef NO_SWEEP_CLAIM
+#define COLLECTOR_CLAIMS(o) skip
+#else
+#define COLLECTOR_CLAIMS(o) span[o] = BUSY
+#endif
+#define SWEEP_SPAN(o)                                                                             \
+    atomic { span[o] == UNSWEPT && !IS_CACHED(o) -> COLLECTOR_CLAIMS(o); value = o }              \
+    atomic { finish_sweep_of(value); value = NIL }
+#if OBJECTS == 2
+#define ALL_SWEPT (span[0] == SWEPT && span[1] == SWEPT)
+#else
+#define ALL_SWEPT (span[0] == SWEPT && span[1] == SWEPT && span[2] == SWEPT)
+#endif
+#else
+inline sweep_object(o)
+{
+    if
+    :: state[o] == WHITE -> state[o] = FREE; field[o] = NIL
+    :: IS_MARKED(o) -> state[o] = WHITE
+    :: else
+    fi
+}
+#endif
+
+#ifdef WEAK
+#define IS_DISTURBED disturbed
+#define CLEAR_DISTURBED disturbed = false
+#define END_WEAK ended = true
+#else
+#define IS_DISTURBED false
+#define CLEAR_DISTURBED skip
+#define END_WEAK skip
+#endif
+
+#define IS_QUIET (POOL_IS_EMPTY && !grey_reported && !IS_DISTURBED)
+
+/* The generation's change: every span is unswept at once. Where spans are not modelled, they are
+ * also swept at once. */
+inline flip()
+{
+    flipped = true;
+#ifndef SPANS
+    buffer[0] = 0;
+    buffer[1] = 0;
+#endif
+#ifdef SPANS
+    span[0] = UNSWEPT;
+    span[1] = UNSWEPT;
+#if OBJECTS > 2
+    span[2] = UNSWEPT
+#endif
+#else
+    sweep_object(0);
+    sweep_object(1);
+#if OBJECTS > 2
+    sweep_object(2)
+#endif
+#endif
+}
+
+proctype collector()
+{
+    byte value = NIL;
+    byte quiet = 0;
+
+cycle:
+#ifdef WEAK
+end_cleared:
+    !cleared; /* Without the reference it is another configuration's cycle. */
+#endif
+    /* Finish sweep. */
+#if defined(SPANS) && !defined(NO_FINISH_SWEEP)
+    do
+    :: atomic { ALL_SWEPT -> break }
+    EACH_OBJECT(SWEEP_SPAN)
+    od;
+#endif
+    atomic {
+        assert(NO_OBJECT_IS(BLACK) && POOL_IS_EMPTY);
+        assert(NO_OBJECT_IS(PRIVATE(0)) && NO_OBJECT_IS(PRIVATE(1)))
+    }
+
+#ifndef NO_ARM
+    begin(ARM);
+    AWAIT(NOTHING);
+#endif
+#ifndef NO_SETTLE
+    begin(SETTLE);
+    AWAIT(NOTHING);
+#endif
+    begin(ROOTS);
+    AWAIT(NOTHING);
+
+#if defined(GLOBALS) && !defined(NO_GLOBAL_SCAN)
+    value = field[GLOBAL];
+    atomic { to_pool(value); value = NIL }
+#endif
+
+mark:
+    /* Cleared before the pool is seen empty: what is reported from now on counts. */
+    atomic { grey_reported = false; quiet = 0 }
+    do
+    EACH_OBJECT(MARK)
+    :: atomic { POOL_IS_EMPTY -> break }
+    od;
+
+round:
+#ifndef NO_ROUND
+    atomic { CLEAR_DISTURBED }
+    if
+#ifdef ROUND_WITH_FULL_POOL
+    :: begin(FLUSH)
+#else
+    :: atomic { POOL_IS_EMPTY -> phase = FLUSH; answered[0] = !present[0]; answered[1] = !present[1] }
+    :: else -> goto mark
+#endif
+    fi;
+    AWAIT(NOTHING);
+#endif
+    if
+    :: atomic { IS_QUIET && quiet + 1 < ROUNDS -> quiet = quiet + 1 } goto round
+    :: atomic { IS_QUIET && quiet + 1 >= ROUNDS ->
+           quiet = 0;
+           END_WEAK;
+           check_reachable_is_marked(value);
+           value = NIL }
+    :: else -> goto mark
+    fi;
+#ifdef WEAK
+    /* From the step that ended marking until the reference is cleared, its readers judge by the
+     * mark; later by what became of it. */
+    atomic {
+        if
+        :: state[TARGET] == WHITE -> cleared = true
+        :: else
+        fi;
+        ended = false
+    }
+#endif
+
+    atomic { flip() }
+    begin(DISARM);
+#ifndef NO_DISARM_WAIT
+#ifdef SPANS
+    AWAIT(EACH_OBJECT(SWEEP_SPAN));
+#else
+    AWAIT(NOTHING);
+#endif
+#endif
+    flipped = false;
+    goto cycle
+}

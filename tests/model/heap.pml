@@ -1,0 +1,205 @@
+/* heap.pml -- what collector and mutators share: objects, their spans, roots, the handshake.
+ *
+ * An object has one field and a span of its own. `state` says where the object stands: free,
+ * white, grey (in the pool, or private to a mutator), black. Grey and black have the mark bit.
+ */
+
+#ifndef OBJECTS
+#define OBJECTS 3
+#endif
+#define NIL OBJECTS
+#define GLOBAL OBJECTS /* the index of the global slot in field[]; as a value, it is nil */
+
+#define FREE 0
+#define WHITE 1
+#define POOL 2           /* grey, where every party finds it */
+#define PRIVATE(i) (3 + i) /* grey, in the hands of mutator i */
+#define BLACK 5
+#define QUEUED(i) (6 + i) /* insertion mode: new, to be scanned at mutator i's next answer */
+#define IS_MARKED(o) (state[o] >= POOL)
+
+byte state[OBJECTS];
+byte field[OBJECTS + 1];
+
+/* The roots of a mutator: a set of at most two objects, in ascending order, nil last. */
+byte first[2];
+byte second[2];
+
+/* A mutator as the collector sees it. */
+bool armed[2];    /* barrier on */
+bool allocates_marked[2];
+bool black[2];    /* its roots were scanned */
+bool made_grey[2]; /* since its last answer */
+byte buffer[2];   /* what the barrier recorded: a set of objects */
+
+/* The handshake that was begun last, and who has answered it. DISARM also stands for idle. */
+#define ARM 0
+#define SETTLE 1
+#define ROOTS 2
+#define FLUSH 3
+#define DISARM 4
+byte phase = DISARM;
+bool answered[2];
+bool present[2];
+
+bool grey_reported; /* by a mutator's answer, or left behind by one that detached */
+bool flipped;       /* the generation is the next cycle's, and not all have disarmed */
+
+#ifdef SPANS
+#define SWEPT 0
+#define UNSWEPT 1
+#define BUSY 2 /* one party is sweeping it */
+byte span[OBJECTS];
+byte cached[2]; /* the span with a free slot in a mutator's cache */
+#define IS_CACHED(o) (cached[0] == o || cached[1] == o)
+#endif
+
+#ifdef WEAK
+#define TARGET 1 /* of the one weak reference */
+bool disturbed;  /* the weak reference was read since the round began */
+bool ended;      /* marking is over; what is white yields nothing */
+bool cleared;
+#endif
+
+#ifdef BLOCKING
+bool blocked[2];
+bool acting[2]; /* the collector acts for this mutator */
+#endif
+
+#if defined(INSERTION) || defined(INITIALISING)
+#define FRESH
+byte fresh[2]; /* the object whose initialising store mutator i has not made, and nobody else knows */
+#endif
+
+#define BIT(o) (1 << (o))
+
+/* One option of an `if` or `do` for each object. */
+#if OBJECTS == 2
+#define EACH_OBJECT(option) :: option(0) :: option(1)
+#define NO_OBJECT_IS(s) (state[0] != s && state[1] != s)
+#else
+#define EACH_OBJECT(option) :: option(0) :: option(1) :: option(2)
+#define NO_OBJECT_IS(s) (state[0] != s && state[1] != s && state[2] != s)
+#endif
+#define POOL_IS_EMPTY NO_OBJECT_IS(POOL)
+
+/* Whether object o is of the generation that an armed mutator is armed for. */
+#ifdef SPANS
+#define OF_ARMED_GENERATION(o) (!flipped || span[o] == UNSWEPT)
+#else
+#define OF_ARMED_GENERATION(o) (!flipped)
+#endif
+
+/* A reference that is followed, stored or shaded leads to an object that was not freed. */
+#define USE(o) assert(state[o] != FREE)
+
+/* Shading what is marked does nothing, so what the buffers hold of marked objects need not be
+ * told apart: fewer states. With spans, marks come and go while buffers are full: no such thing. */
+#ifdef SPANS
+#define IS_WORTH_RECORDING(o) true
+#else
+#define IS_WORTH_RECORDING(o) (state[o] == WHITE && !flipped)
+#endif
+
+inline set_mark(o, s)
+{
+    state[o] = s;
+#ifndef SPANS
+    buffer[0] = buffer[0] & (7 - BIT(o));
+    buffer[1] = buffer[1] & (7 - BIT(o))
+#endif
+}
+
+inline to_pool(o)
+{
+    if
+    :: o != NIL ->
+        USE(o);
+        if
+        :: state[o] == WHITE -> set_mark(o, POOL)
+        :: else
+        fi
+    :: else
+    fi
+}
+
+/* The same by mutator i, as a part of its answer. */
+inline shade_root(i, o)
+{
+    if
+    :: o != NIL ->
+        USE(o);
+        if
+        :: state[o] == WHITE -> set_mark(o, POOL); made_grey[i] = true
+        :: else
+        fi
+    :: else
+    fi
+}
+
+inline record(i, o)
+{
+    if
+    :: o != NIL && IS_WORTH_RECORDING(o) -> buffer[i] = buffer[i] | BIT(o)
+    :: else
+    fi
+}
+
+/* The lowest object in mutator i's buffer leaves it. */
+inline take_entry(i, o)
+{
+    if
+    :: buffer[i] & 1 -> o = 0
+    :: !(buffer[i] & 1) && (buffer[i] & 2) -> o = 1
+    :: else -> o = 2
+    fi;
+    buffer[i] = buffer[i] & (7 - BIT(o));
+    USE(o)
+}
+
+#ifdef SPANS
+inline finish_sweep_of(o)
+{
+    assert(state[o] != POOL && state[o] != PRIVATE(0) && state[o] != PRIVATE(1));
+    if
+    :: state[o] == WHITE -> state[o] = FREE; field[o] = NIL
+    :: IS_MARKED(o) -> state[o] = WHITE
+    :: else
+    fi;
+    span[o] = SWEPT
+}
+#endif
+
+/* What the whole protocol is for: at the end of marking, nothing that a mutator can reach is
+ * white. `seen` is a set of objects. */
+inline check_reachable_is_marked(seen)
+{
+    seen = 0;
+    if :: first[0] != NIL -> seen = seen | BIT(first[0]) :: else fi;
+    if :: second[0] != NIL -> seen = seen | BIT(second[0]) :: else fi;
+    if :: first[1] != NIL -> seen = seen | BIT(first[1]) :: else fi;
+    if :: second[1] != NIL -> seen = seen | BIT(second[1]) :: else fi;
+    if :: field[GLOBAL] != NIL -> seen = seen | BIT(field[GLOBAL]) :: else fi;
+    follow(seen, 0); follow(seen, 1); follow_last(seen);
+    follow(seen, 0); follow(seen, 1); follow_last(seen);
+    assert(!(seen & 1) || IS_MARKED(0));
+    assert(!(seen & 2) || IS_MARKED(1));
+#if OBJECTS > 2
+    assert(!(seen & 4) || IS_MARKED(2));
+#endif
+    seen = 0
+}
+
+inline follow(seen, o)
+{
+    if :: (seen & BIT(o)) && field[o] != NIL -> seen = seen | BIT(field[o]) :: else fi
+}
+
+inline follow_last(seen)
+{
+#if OBJECTS > 2
+    follow(seen, 2)
+#else
+    skip
+#endif
+}
