@@ -54,8 +54,11 @@ inline begin(p)
 #define NOTHING
 
 #define MARK(o)                                                                                   \
-    d_step { state[o] == POOL -> state[o] = BLACK; value = field[o] }                             \
-    d_step { to_pool(value); value = NIL }
+    d_step { state[o] == POOL -> state[o] = BLACK; read_field(o, value) }                         \
+    do                                                                                            \
+    :: d_step { value != NIL -> to_pool(value); value = NIL }                                     \
+    :: atomic { value == NIL -> break }                                                           \
+    od
 
 #ifdef SPANS
 #ifdef NO_SWEEP_CLAIM
@@ -84,11 +87,9 @@ inline sweep_object(o)
 
 #ifdef WEAK
 #define IS_DISTURBED disturbed
-#define CLEAR_DISTURBED disturbed = false
 #define END_WEAK ended = true
 #else
 #define IS_DISTURBED false
-#define CLEAR_DISTURBED skip
 #define END_WEAK skip
 #endif
 
@@ -99,10 +100,6 @@ inline sweep_object(o)
 inline flip()
 {
     flipped = true;
-#ifndef SPANS
-    buffer[0] = 0;
-    buffer[1] = 0;
-#endif
 #ifdef SPANS
     span[0] = UNSWEPT;
     span[1] = UNSWEPT;
@@ -110,6 +107,8 @@ inline flip()
     span[2] = UNSWEPT
 #endif
 #else
+    buffer[0] = 0;
+    buffer[1] = 0;
     sweep_object(0);
     sweep_object(1);
 #if OBJECTS > 2
@@ -166,12 +165,27 @@ mark:
 
 round:
 #ifndef NO_ROUND
-    atomic { CLEAR_DISTURBED }
+#if defined(WEAK) && defined(DISTURBED_PER_ROUND)
+    atomic { disturbed = false }
+#elif defined(WEAK)
+    /* What was yielded between two quiet rounds counts too. */
+    atomic {
+        if
+        :: quiet == 0 -> disturbed = false
+        :: else
+        fi
+    }
+#endif
     if
 #ifdef ROUND_WITH_FULL_POOL
     :: begin(FLUSH)
 #else
-    :: atomic { POOL_IS_EMPTY -> phase = FLUSH; answered[0] = !present[0]; answered[1] = !present[1] }
+    :: atomic {
+           POOL_IS_EMPTY ->
+           phase = FLUSH;
+           answered[0] = !present[0];
+           answered[1] = !present[1]
+       }
     :: else -> goto mark
 #endif
     fi;
@@ -183,6 +197,9 @@ round:
            quiet = 0;
            END_WEAK;
            check_reachable_is_marked(value);
+#ifndef LOSS_ONLY
+           assert(NO_OBJECT_IS(PRIVATE(0)) && NO_OBJECT_IS(PRIVATE(1)));
+#endif
            value = NIL }
     :: else -> goto mark
     fi;

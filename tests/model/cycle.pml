@@ -2,8 +2,10 @@
  *
  * What is modelled and why it is enough is told in docs/correctness.md; run.py has the list of
  * configurations. Features (-D): OBJECTS=2|3, ROUNDS=1|2, INSERTION, GLOBALS, ASSISTS, SPANS, WEAK,
- * BLOCKING, ATTACHING, INITIALISING. Every NO_... takes a rule away, and so do a few that are named
- * by what then happens: EARLY_ASSIST, GENERATION_FIRST, ROUND_WITH_FULL_POOL.
+ * BLOCKING, ATTACHING, INITIALISING, ONE_ROOT, ONE_ROOT_EACH. Every NO_... takes a rule away, and
+ * so do a few that are named by what then happens: BLACK_FROM_ARM, EARLY_ASSIST, GENERATION_FIRST,
+ * DISTURBED_PER_ROUND, ROUND_WITH_FULL_POOL.
+ * LOSS_ONLY looks for lost objects only, not for grey ones that are left over.
  */
 
 #include "heap.pml"

@@ -56,7 +56,7 @@ byte cached[2]; /* the span with a free slot in a mutator's cache */
 
 #ifdef WEAK
 #define TARGET 1 /* of the one weak reference */
-bool disturbed;  /* the weak reference was read since the round began */
+bool disturbed;  /* the weak reference was read since the first of the quiet rounds began */
 bool ended;      /* marking is over; what is white yields nothing */
 bool cleared;
 #endif
@@ -68,10 +68,23 @@ bool acting[2]; /* the collector acts for this mutator */
 
 #if defined(INSERTION) || defined(INITIALISING)
 #define FRESH
-byte fresh[2]; /* the object whose initialising store mutator i has not made, and nobody else knows */
+/* The object that mutator i has made, not yet initialised, and shown to nobody. */
+byte fresh[2];
 #endif
 
 #define BIT(o) (1 << (o))
+
+/* Room for one more root. Where two each take too many states, mutator 1 has one, or both have. */
+#if defined(ONE_ROOT_EACH)
+#define HAS_ROOM(i) (first[i] == NIL)
+#define MAY_HAVE_TWO(i) false
+#elif defined(ONE_ROOT)
+#define HAS_ROOM(i) (second[i] == NIL && (i == 0 || first[i] == NIL))
+#define MAY_HAVE_TWO(i) (i == 0)
+#else
+#define HAS_ROOM(i) (second[i] == NIL)
+#define MAY_HAVE_TWO(i) true
+#endif
 
 /* One option of an `if` or `do` for each object. */
 #if OBJECTS == 2
@@ -94,9 +107,10 @@ byte fresh[2]; /* the object whose initialising store mutator i has not made, an
 #define USE(o) assert(state[o] != FREE)
 
 /* Shading what is marked does nothing, so what the buffers hold of marked objects need not be
- * told apart: fewer states. With spans, marks come and go while buffers are full: no such thing. */
+ * told apart: fewer states. Where spans are swept one by one, this ends when the generation
+ * changes: marks then go away while buffers are full. */
 #ifdef SPANS
-#define IS_WORTH_RECORDING(o) true
+#define IS_WORTH_RECORDING(o) (state[o] == WHITE || flipped)
 #else
 #define IS_WORTH_RECORDING(o) (state[o] == WHITE && !flipped)
 #endif
@@ -104,10 +118,18 @@ byte fresh[2]; /* the object whose initialising store mutator i has not made, an
 inline set_mark(o, s)
 {
     state[o] = s;
-#ifndef SPANS
     buffer[0] = buffer[0] & (7 - BIT(o));
     buffer[1] = buffer[1] & (7 - BIT(o))
-#endif
+}
+
+/* What was read from a field, in a variable of its own until it is shaded. */
+inline read_field(o, value)
+{
+    value = field[o];
+    if
+    :: value != NIL && IS_MARKED(value) -> value = NIL
+    :: else
+    fi
 }
 
 inline to_pool(o)

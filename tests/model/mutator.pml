@@ -36,7 +36,7 @@ inline drop_first(i)
        }
 #define LOADS                                                                                     \
     LOAD(first[i] != NIL, first[i], drop_first(i))                                                \
-    LOAD(first[i] != NIL, first[i], second[i] = NIL)                                              \
+    LOAD(first[i] != NIL && MAY_HAVE_TWO(i), first[i], second[i] = NIL)                           \
     LOAD(second[i] != NIL, second[i], drop_first(i))                                              \
     LOAD(second[i] != NIL, second[i], second[i] = NIL)
 
@@ -174,7 +174,7 @@ inline allocate(i, o)
 
 #ifdef SPANS
 
-#define CAN_REFILL(i) (second[i] == NIL && cached[i] == NIL)
+#define CAN_REFILL(i) (HAS_ROOM(i) && cached[i] == NIL)
 #define REFILL(o)                                                                                 \
     d_step {                                                                                      \
         CAN_REFILL(i) && state[o] == FREE && span[o] == SWEPT && !IS_CACHED(o) ->                 \
@@ -194,9 +194,10 @@ inline allocate(i, o)
 #if OBJECTS == 2
 #define LOWEST_FREE(o) (state[o] == FREE && (o == 0 || state[0] != FREE))
 #else
-#define LOWEST_FREE(o) (state[o] == FREE && (o == 0 || state[0] != FREE) && (o <= 1 || state[1] != FREE))
+#define LOWEST_FREE(o)                                                                            \
+    (state[o] == FREE && (o == 0 || state[0] != FREE) && (o <= 1 || state[1] != FREE))
 #endif
-#define ALLOCATE(o) d_step { second[i] == NIL && LOWEST_FREE(o) -> allocate(i, o) }
+#define ALLOCATE(o) d_step { HAS_ROOM(i) && LOWEST_FREE(o) -> allocate(i, o) }
 
 #endif
 
@@ -205,7 +206,7 @@ inline allocate(i, o)
 #define PUBLISH(o) d_step { state[o] == PRIVATE(i) -> state[o] = POOL }
 
 #ifdef ASSISTS
-/* Before ROOTS begins, a scanned object could still get a white value by a store without barrier. */
+/* Before ROOTS begins, a scanned object can still get a white value by a store without barrier. */
 #ifdef EARLY_ASSIST
 #define MAY_ASSIST(i) armed[i]
 #else
@@ -218,7 +219,15 @@ inline allocate(i, o)
 #endif
 #define TAKE(o) d_step { MAY_ASSIST(i) && state[o] == POOL -> state[o] = PRIVATE(i); COUNT_TAKE(i) }
 #define SCAN(o)                                                                                   \
-    d_step { MAY_ASSIST(i) && state[o] == PRIVATE(i) -> state[o] = BLACK; value = field[o] }          \
+    atomic {                                                                                      \
+        MAY_ASSIST(i) && state[o] == PRIVATE(i) ->                                                \
+        state[o] = BLACK;                                                                         \
+        read_field(o, value);                                                                     \
+        if                                                                                        \
+        :: value == NIL -> goto end_running                                                       \
+        :: else                                                                                   \
+        fi                                                                                        \
+    }                                                                                             \
     d_step { shade_privately(i, value); value = NIL }
 #endif
 
@@ -383,10 +392,10 @@ end_running:
     :: d_step { first[i] != NIL -> drop_first(i); forget_fresh(i) }
     :: d_step { second[i] != NIL -> second[i] = NIL; forget_fresh(i) }
 #ifdef GLOBALS
-    :: d_step { second[i] == NIL && field[GLOBAL] != NIL -> put_root(i, field[GLOBAL]) }
+    :: d_step { HAS_ROOM(i) && field[GLOBAL] != NIL -> put_root(i, field[GLOBAL]) }
 #endif
 #ifdef WEAK
-    :: d_step { second[i] == NIL && !cleared -> read_weak(i) }
+    :: d_step { HAS_ROOM(i) && !cleared -> read_weak(i) }
 #endif
 
     STORES(STORE_UNARMED)
@@ -402,7 +411,7 @@ end_running:
 #ifdef SPANS
     EACH_OBJECT(REFILL)
     EACH_OBJECT(SWEEP)
-    :: d_step { cached[i] != NIL && second[i] == NIL ->
+    :: d_step { cached[i] != NIL && HAS_ROOM(i) ->
            allocate(i, cached[i]);
            cached[i] = NIL }
 #else
