@@ -74,13 +74,19 @@ byte fresh[2];
 
 #define BIT(o) (1 << (o))
 
-/* Room for one more root. Where two each take too many states, mutator 1 has one, or both have. */
+/* Room for one more root. Where two each take too many states, one mutator has
+ * one, or both have. */
 #if defined(ONE_ROOT_EACH)
 #define HAS_ROOM(i) (first[i] == NIL)
 #define MAY_HAVE_TWO(i) false
 #elif defined(ONE_ROOT)
-#define HAS_ROOM(i) (second[i] == NIL && (i == 0 || first[i] == NIL))
-#define MAY_HAVE_TWO(i) (i == 0)
+#ifdef BLOCKING
+#define TWO_ROOTED 1 /* the one that blocks */
+#else
+#define TWO_ROOTED 0
+#endif
+#define HAS_ROOM(i) (second[i] == NIL && (i == TWO_ROOTED || first[i] == NIL))
+#define MAY_HAVE_TWO(i) (i == TWO_ROOTED)
 #else
 #define HAS_ROOM(i) (second[i] == NIL)
 #define MAY_HAVE_TWO(i) true
