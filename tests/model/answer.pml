@@ -55,7 +55,7 @@ inline answer_arm(i)
     answered[i] = true
 }
 
-/* Every barrier is on: from now on an object may be black. */
+/* Every barrier is on: from now on an object may be grey, or black. */
 inline answer_settle(i)
 {
     allocates_marked[i] = true;
@@ -63,14 +63,19 @@ inline answer_settle(i)
     answered[i] = true
 }
 
+/* It shades nothing from now on. */
 inline answer_disarm(i)
 {
-    assert(NO_OBJECT_IS(PRIVATE(i)));
     buffer[i] = 0;
     made_grey[i] = false;
     armed[i] = false;
-    allocates_marked[i] = false;
     black[i] = false;
+    answered[i] = true
+}
+
+inline answer_release(i)
+{
+    allocates_marked[i] = false;
     give_cache_back(i);
     answered[i] = true
 }
@@ -136,4 +141,5 @@ inline done_acting(i)
     :: d_step { IS_ASKED(i, SETTLE) -> answer_settle(i) }                                         \
     :: d_step { IS_ASKED_WITHOUT_ROOTS(i) && FLUSHED(i) && GAVE_UP_GREY(i) ->                     \
            report(i); answered[i] = true }                                                        \
-    :: d_step { IS_ASKED(i, DISARM) -> answer_disarm(i) }
+    :: d_step { IS_ASKED(i, DISARM) && GAVE_UP_GREY(i) -> answer_disarm(i) }                       \
+    :: d_step { IS_ASKED(i, RELEASE) -> answer_release(i) }

@@ -36,7 +36,9 @@ inline begin(p)
        :: atomic { IS_ASKED(m, SETTLE) -> answer_settle(m); acting[m] = false; break }          \
        :: atomic { IS_ASKED_WITHOUT_ROOTS(m) && FLUSHED(m) && GAVE_UP_GREY(m) ->                  \
               report(m); answered[m] = true; acting[m] = false; break }                           \
-       :: atomic { IS_ASKED(m, DISARM) -> answer_disarm(m); acting[m] = false; break }            \
+       :: atomic { IS_ASKED(m, DISARM) && GAVE_UP_GREY(m) ->                                       \
+              answer_disarm(m); acting[m] = false; break }                                        \
+       :: atomic { IS_ASKED(m, RELEASE) -> answer_release(m); acting[m] = false; break }          \
        :: atomic { IS_ASKED_WITH_ROOTS(m) && FLUSHED(m) && GAVE_UP_GREY(m) ->                     \
               shade_root(m, first[m]) }                                                           \
           answer_with_roots(m, value);                                                            \
@@ -53,7 +55,7 @@ inline begin(p)
 
 #define NOTHING
 
-#define MARK(o)                                                                                   \
+#define SCAN_GREY(o)                                                                                   \
     d_step { state[o] == POOL -> state[o] = BLACK; read_field(o, value) }                         \
     do                                                                                            \
     :: d_step { value != NIL -> to_pool(value); value = NIL }                                     \
@@ -93,13 +95,89 @@ inline sweep_object(o)
 #define END_WEAK skip
 #endif
 
-#define IS_QUIET (POOL_IS_EMPTY && !grey_reported && !IS_DISTURBED)
+/* ---- What mutators have handed over ---- */
+
+/* `taken` is a set of objects in the collector's hands. */
+#ifdef SEGMENTS
+inline take_segment()
+{
+    if
+    :: handed != 0 -> handed--; taken = recorded[handed]; recorded[handed] = 0
+    :: else
+    fi
+}
+inline take_all()
+{
+    taken = recorded[0] | recorded[1];
+    recorded[0] = 0;
+    recorded[1] = 0;
+    handed = 0
+}
+#define IS_SOME_HANDED_OVER (handed != 0)
+#else
+inline take_segment()
+{
+    taken = recorded;
+    recorded = 0
+}
+inline take_all()
+{
+    take_segment()
+}
+#define IS_SOME_HANDED_OVER (recorded != 0)
+#endif
+
+inline shade_one_taken(o)
+{
+    if
+    :: taken & BIT(o) ->
+        USE_RECORDED(o);
+        if
+        :: state[o] == WHITE -> set_mark(o, POOL); grey = true
+        :: else
+        fi
+    :: else
+    fi
+}
+
+inline shade_taken()
+{
+    d_step {
+        shade_one_taken(0);
+        shade_one_taken(1);
+#if OBJECTS > 2
+        shade_one_taken(2);
+#endif
+        taken = 0
+    }
+}
+
+/* All that was handed over before this began is shaded. */
+inline shade_handed_over()
+{
+#ifdef NO_HANDED_OVER
+    skip
+#elif defined(AS_MANY_AS_COUNTED)
+    count = handed;
+    do
+    :: count != 0 ->
+        atomic { count--; take_segment() }
+        shade_taken()
+    :: atomic { count == 0 -> break }
+    od
+#else
+    d_step { take_all() }
+    shade_taken()
+#endif
+}
 
 /* The generation's change: every span is unswept at once. Where spans are not modelled, they are
- * also swept at once. */
+ * also swept at once. What is still handed over is dropped. */
 inline flip()
 {
     flipped = true;
+    take_all();
+    taken = 0;
 #ifdef SPANS
     span[0] = UNSWEPT;
     span[1] = UNSWEPT;
@@ -107,8 +185,6 @@ inline flip()
     span[2] = UNSWEPT
 #endif
 #else
-    buffer[0] = 0;
-    buffer[1] = 0;
     sweep_object(0);
     sweep_object(1);
 #if OBJECTS > 2
@@ -121,6 +197,11 @@ proctype collector()
 {
     byte value = NIL;
     byte quiet = 0;
+    byte taken = 0;
+    bool grey = false; /* somebody made some since the last verdict */
+#ifdef AS_MANY_AS_COUNTED
+    byte count = 0;
+#endif
 
 cycle:
 #ifdef WEAK
@@ -155,12 +236,14 @@ end_cleared:
     atomic { to_pool(value); value = NIL }
 #endif
 
-mark:
-    /* Cleared before the pool is seen empty: what is reported from now on counts. */
     atomic { grey_reported = false; quiet = 0 }
+
+mark:
+    atomic { phase = MARK; grey = false; quiet = 0 }
     do
-    EACH_OBJECT(MARK)
-    :: atomic { POOL_IS_EMPTY -> break }
+    EACH_OBJECT(SCAN_GREY)
+    :: d_step { IS_SOME_HANDED_OVER -> take_segment() } shade_taken()
+    :: atomic { POOL_IS_EMPTY -> grey = false; break }
     od;
 
 round:
@@ -176,32 +259,27 @@ round:
         fi
     }
 #endif
-    if
-#ifdef ROUND_WITH_FULL_POOL
-    :: begin(FLUSH)
-#else
-    :: atomic {
-           POOL_IS_EMPTY ->
-           phase = FLUSH;
-           answered[0] = !present[0];
-           answered[1] = !present[1]
-       }
-    :: else -> goto mark
-#endif
-    fi;
+    begin(FLUSH);
     AWAIT(NOTHING);
 #endif
+    /* The verdict. What is reported from its first step on counts in the next. */
+    atomic { grey = grey_reported; grey_reported = false }
+    shade_handed_over();
     if
-    :: atomic { IS_QUIET && quiet + 1 < ROUNDS -> quiet = quiet + 1 } goto round
-    :: atomic { IS_QUIET && quiet + 1 >= ROUNDS ->
+    :: atomic { !POOL_IS_EMPTY -> goto mark }
+    :: atomic { POOL_IS_EMPTY && (grey || IS_DISTURBED) -> grey = false; quiet = 0; goto round }
+    :: atomic { POOL_IS_EMPTY && !grey && !IS_DISTURBED && quiet + 1 < ROUNDS ->
+           quiet = quiet + 1; goto round }
+    :: atomic { POOL_IS_EMPTY && !grey && !IS_DISTURBED && quiet + 1 >= ROUNDS ->
            quiet = 0;
            END_WEAK;
-           check_reachable_is_marked(value);
 #ifndef LOSS_ONLY
+           check_reachable_is_marked(value);
+#ifndef GUESSES
            assert(NO_OBJECT_IS(PRIVATE(0)) && NO_OBJECT_IS(PRIVATE(1)));
 #endif
+#endif
            value = NIL }
-    :: else -> goto mark
     fi;
 #ifdef WEAK
     /* From the step that ended marking until the reference is cleared, its readers judge by the
@@ -215,9 +293,27 @@ round:
     }
 #endif
 
-    atomic { flip() }
     begin(DISARM);
-#ifndef NO_DISARM_WAIT
+#ifndef TURN_BEFORE_DISARM
+    AWAIT(NOTHING);
+#endif
+    /* What a guess has made grey since the verdict is garbage that stays for this once; and so does
+     * what it refers to. */
+    do
+    EACH_OBJECT(SCAN_GREY)
+    :: atomic { POOL_IS_EMPTY -> break }
+    od;
+    atomic {
+        check_reachable_is_marked(value);
+        check_marked_is_closed();
+        value = NIL;
+        flip()
+    }
+#ifdef TURN_BEFORE_DISARM
+    AWAIT(NOTHING);
+#endif
+    begin(RELEASE);
+#ifndef NO_RELEASE_WAIT
 #ifdef SPANS
     AWAIT(EACH_OBJECT(SWEEP_SPAN));
 #else

@@ -32,18 +32,30 @@ bool black[2];    /* its roots were scanned */
 bool made_grey[2]; /* since its last answer */
 byte buffer[2];   /* what the barrier recorded: a set of objects */
 
-/* The handshake that was begun last, and who has answered it. DISARM also stands for idle. */
+/* What mutators have handed over to be shaded: a set of objects, or two segments, each a set, of
+ * which the newest is taken first. */
+#ifdef SEGMENTS
+byte recorded[2];
+byte handed; /* segments */
+#else
+byte recorded;
+#endif
+
+/* The handshake that was begun last, and who has answered it. While the collector marks there is
+ * none. RELEASE also stands for idle. */
 #define ARM 0
 #define SETTLE 1
 #define ROOTS 2
-#define FLUSH 3
-#define DISARM 4
-byte phase = DISARM;
+#define MARK 3
+#define FLUSH 4
+#define DISARM 5
+#define RELEASE 6
+byte phase = RELEASE;
 bool answered[2];
 bool present[2];
 
 bool grey_reported; /* by a mutator's answer, or left behind by one that detached */
-bool flipped;       /* the generation is the next cycle's, and not all have disarmed */
+bool flipped;       /* the generation is the next cycle's, and not all have answered release */
 
 #ifdef SPANS
 #define SWEPT 0
@@ -102,30 +114,42 @@ byte fresh[2];
 #endif
 #define POOL_IS_EMPTY NO_OBJECT_IS(POOL)
 
-/* Whether object o is of the generation that an armed mutator is armed for. */
+/* Whether object o is of the generation that was marked last. */
 #ifdef SPANS
-#define OF_ARMED_GENERATION(o) (!flipped || span[o] == UNSWEPT)
+#define OF_MARKED_GENERATION(o) (!flipped || span[o] == UNSWEPT)
 #else
-#define OF_ARMED_GENERATION(o) (!flipped)
+#define OF_MARKED_GENERATION(o) (!flipped)
 #endif
 
 /* A reference that is followed, stored or shaded leads to an object that was not freed. */
 #define USE(o) assert(state[o] != FREE)
 
+/* A word that only looks like a reference may lead to a free slot, which is not shaded. */
+#ifdef GUESSES
+#define USE_RECORDED(o) skip
+#else
+#define USE_RECORDED(o) USE(o)
+#endif
+
 /* Shading what is marked does nothing, so what the buffers hold of marked objects need not be
- * told apart: fewer states. Where spans are swept one by one, this ends when the generation
- * changes: marks then go away while buffers are full. */
-#ifdef SPANS
+ * told apart: fewer states. No mark goes away while a barrier is on, where the rules are kept. */
+#ifdef TURN_BEFORE_DISARM
 #define IS_WORTH_RECORDING(o) (state[o] == WHITE || flipped)
 #else
-#define IS_WORTH_RECORDING(o) (state[o] == WHITE && !flipped)
+#define IS_WORTH_RECORDING(o) (state[o] == WHITE)
 #endif
 
 inline set_mark(o, s)
 {
     state[o] = s;
     buffer[0] = buffer[0] & (7 - BIT(o));
-    buffer[1] = buffer[1] & (7 - BIT(o))
+    buffer[1] = buffer[1] & (7 - BIT(o));
+#ifdef SEGMENTS
+    recorded[0] = recorded[0] & (7 - BIT(o));
+    recorded[1] = recorded[1] & (7 - BIT(o))
+#else
+    recorded = recorded & (7 - BIT(o))
+#endif
 }
 
 /* What was read from a field, in a variable of its own until it is shaded. */
@@ -165,6 +189,24 @@ inline shade_root(i, o)
     fi
 }
 
+/* Mutator i leaves what it has recorded to the markers. */
+#ifdef SEGMENTS
+#define CAN_HAND_OVER(i) (armed[i] && handed < 2)
+inline hand_over(i)
+{
+    recorded[handed] = buffer[i];
+    handed++;
+    buffer[i] = 0
+}
+#else
+#define CAN_HAND_OVER(i) (buffer[i] != 0)
+inline hand_over(i)
+{
+    recorded = recorded | buffer[i];
+    buffer[i] = 0
+}
+#endif
+
 inline record(i, o)
 {
     if
@@ -182,7 +224,7 @@ inline take_entry(i, o)
     :: else -> o = 2
     fi;
     buffer[i] = buffer[i] & (7 - BIT(o));
-    USE(o)
+    USE_RECORDED(o)
 }
 
 #ifdef SPANS
@@ -198,8 +240,8 @@ inline finish_sweep_of(o)
 }
 #endif
 
-/* What the whole protocol is for: at the end of marking, nothing that a mutator can reach is
- * white. `seen` is a set of objects. */
+/* What the whole protocol is for: nothing that a mutator can reach is white. `seen` is a set of
+ * objects. */
 inline check_reachable_is_marked(seen)
 {
     seen = 0;
@@ -216,6 +258,17 @@ inline check_reachable_is_marked(seen)
     assert(!(seen & 4) || IS_MARKED(2));
 #endif
     seen = 0
+}
+
+/* What is going to survive refers to nothing that is going to be freed. */
+#define REFERS_TO_MARKED(o) (!IS_MARKED(o) || field[o] == NIL || IS_MARKED(field[o]))
+inline check_marked_is_closed()
+{
+    assert(REFERS_TO_MARKED(0));
+    assert(REFERS_TO_MARKED(1));
+#if OBJECTS > 2
+    assert(REFERS_TO_MARKED(2))
+#endif
 }
 
 inline follow(seen, o)

@@ -150,7 +150,7 @@ inline write(container, value)
 #elif defined(NO_GENERATION)
 #define ALLOCATES_MARKED(i, o) allocates_marked[i]
 #else
-#define ALLOCATES_MARKED(i, o) (allocates_marked[i] && OF_ARMED_GENERATION(o))
+#define ALLOCATES_MARKED(i, o) (allocates_marked[i] && OF_MARKED_GENERATION(o))
 #endif
 
 inline allocate(i, o)
@@ -205,13 +205,17 @@ inline allocate(i, o)
 
 #define PUBLISH(o) d_step { state[o] == PRIVATE(i) -> state[o] = POOL }
 
-#ifdef ASSISTS
-/* Before ROOTS begins, a scanned object can still get a white value by a store without barrier. */
-#ifdef EARLY_ASSIST
+/* Before all have answered SETTLE, a scanned object can still get a white value by a store without
+ * barrier, so nothing is shaded, nor scanned. */
+#ifdef GREY_FROM_ARM
+#define MAY_SHADE(i) armed[i]
 #define MAY_ASSIST(i) armed[i]
 #else
-#define MAY_ASSIST(i) (armed[i] && (phase == ROOTS || phase == FLUSH))
+#define MAY_SHADE(i) (armed[i] && phase >= ROOTS)
+#define MAY_ASSIST(i) (armed[i] && (phase == MARK || phase == FLUSH))
 #endif
+
+#ifdef ASSISTS
 #ifdef NO_TAKE_COUNTS
 #define COUNT_TAKE(i) skip
 #else
@@ -228,61 +232,33 @@ inline allocate(i, o)
         :: else                                                                                   \
         fi                                                                                        \
     }                                                                                             \
-    d_step { shade_privately(i, value); value = NIL }
+    d_step { USE(value); shade_privately(i, value); value = NIL }
 #endif
 
 inline shade_privately(i, o)
 {
     if
-    :: o != NIL ->
-        USE(o);
-        if
-        :: state[o] == WHITE -> set_mark(o, PRIVATE(i)); made_grey[i] = true
-        :: else
-        fi
+    :: o != NIL && state[o] == WHITE -> set_mark(o, PRIVATE(i)); made_grey[i] = true
     :: else
     fi
 }
 
-/* One entry of the buffer. The mark bit is read before the span's generation: who sees that a
- * sweeper cleared the one, sees that it had claimed the other. */
-#ifdef SPANS
-#ifdef NO_SHADE_GENERATION
-#define MAY_SHADE(o) true
-#else
-#define MAY_SHADE(o) OF_ARMED_GENERATION(o)
-#endif
-inline shade_entry(i, o)
-{
-#ifdef GENERATION_FIRST
-    d_step {
-        buffer[i] != 0 -> take_entry(i, o);
-        if :: MAY_SHADE(o) :: else -> o = NIL fi
-    }
-    d_step { if :: o != NIL && IS_MARKED(o) -> o = NIL :: else fi }
-#else
-    d_step {
-        buffer[i] != 0 -> take_entry(i, o);
-        if :: IS_MARKED(o) -> o = NIL :: else fi
-    }
-    d_step { if :: o != NIL && !MAY_SHADE(o) -> o = NIL :: else fi }
-#endif
-    d_step { shade_privately(i, o); o = NIL }
-}
-#else
+/* One entry of the buffer: in an answer, or where markers are behind. */
 inline shade_entry(i, o)
 {
     d_step {
-        buffer[i] != 0 -> take_entry(i, o);
-        if
-#ifndef NO_SHADE_GENERATION
-        :: !OF_ARMED_GENERATION(o)
-#endif
-        :: else -> shade_privately(i, o)
-        fi;
+        MAY_SHADE(i) && buffer[i] != 0 ->
+        take_entry(i, o);
+        shade_privately(i, o);
         o = NIL
     }
 }
+
+#define HAND_OVER(i) d_step { CAN_HAND_OVER(i) -> hand_over(i) }
+
+/* A store of, or over, a word that is no reference and looks like one to object o. */
+#ifdef GUESSES
+#define GUESS(o) d_step { armed[i] && !IS_MARKED(o) -> buffer[i] = buffer[i] | BIT(o) }
 #endif
 
 /* ---- The weak reference ---- */
@@ -346,18 +322,20 @@ inline initialise(i, o, value)
 /* ---- Coming and going ---- */
 
 #ifdef ATTACHING
-#ifdef NO_DETACH_FLUSH
-#define MAY_DETACH(i) NO_OBJECT_IS(PRIVATE(i))
-#elif defined(NO_DETACH_PUBLISH)
-#define MAY_DETACH(i) (buffer[i] == 0)
+#ifdef NO_DETACH_PUBLISH
+#define MAY_DETACH(i) true
 #else
-#define MAY_DETACH(i) (buffer[i] == 0 && NO_OBJECT_IS(PRIVATE(i)))
+#define MAY_DETACH(i) NO_OBJECT_IS(PRIVATE(i))
 #endif
 inline detach(i)
 {
     first[i] = NIL;
     second[i] = NIL;
+#ifdef NO_DETACH_FLUSH
     buffer[i] = 0;
+#else
+    hand_over(i);
+#endif
 #ifndef NO_DETACH_REPORT
     grey_reported = grey_reported || made_grey[i];
 #endif
@@ -372,9 +350,15 @@ inline detach(i)
 inline attach(i)
 {
 #ifndef NO_ATTACH_ARMED
-    armed[i] = phase != DISARM;
-    allocates_marked[i] = phase != DISARM && phase != ARM;
-    black[i] = phase == ROOTS || phase == FLUSH;
+    armed[i] = phase < DISARM;
+#ifdef ATTACH_BLACK_EARLY
+    black[i] = phase < DISARM;
+#else
+    black[i] = phase == ROOTS || phase == MARK || phase == FLUSH;
+#endif
+#endif
+#ifndef NO_ATTACH_BLACK
+    allocates_marked[i] = phase != ARM && phase != RELEASE;
 #endif
     present[i] = true
 }
@@ -419,6 +403,10 @@ end_running:
 #endif
 
     :: shade_entry(i, value)
+    :: HAND_OVER(i)
+#ifdef GUESSES
+    EACH_OBJECT(GUESS)
+#endif
     EACH_OBJECT(PUBLISH)
 #ifdef ASSISTS
     EACH_OBJECT(TAKE)
@@ -430,7 +418,7 @@ end_running:
        answer_with_roots(i, value)
 
 #ifdef BLOCKING
-    :: d_step { i == 1 && phase != DISARM -> blocked[i] = true } goto end_asleep
+    :: d_step { i == 1 && phase < DISARM -> blocked[i] = true } goto end_asleep
 #endif
 #ifdef ATTACHING
     :: d_step { i == 1 && MAY_DETACH(i) -> detach(i) } goto end_away

@@ -11,8 +11,8 @@ import tempfile
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
-SOUND = "hybrid"
-UNSOUND = "old value not shaded"
+SOUND = "three objects"
+UNSOUND = "1: old value not shaded"
 
 END = "State-vector 64 byte, depth reached 7, errors: %d\n     1200 states, stored\n"
 VIOLATED = "pan:1: assertion violated (state[0]>=2) (at depth 7)\n"
