@@ -1,11 +1,12 @@
 /* cycle.pml -- the on-the-fly cycle: two mutators and a collector on a heap of a few objects.
  *
- * What is modelled and why it is enough is told in docs/correctness.md; run.py has the list of
- * configurations. Features (-D): OBJECTS=2|3, ROUNDS=1|2, INSERTION, GLOBALS, ASSISTS, SPANS, WEAK,
- * BLOCKING, ATTACHING, INITIALISING, ONE_ROOT, ONE_ROOT_EACH. Every NO_... takes a rule away, and
- * so do a few that are named by what then happens: BLACK_FROM_ARM, EARLY_ASSIST, GENERATION_FIRST,
- * DISTURBED_PER_ROUND, ROUND_WITH_FULL_POOL.
- * LOSS_ONLY looks for lost objects only, not for grey ones that are left over.
+ * What is modelled and why it is enough is told in docs/correctness.md; configurations.py has the
+ * list of what is run. Features (-D): OBJECTS=2|3, ROUNDS=1|2, INSERTION, GLOBALS, ASSISTS, SPANS,
+ * WEAK, BLOCKING, ATTACHING, INITIALISING, SEGMENTS, GUESSES, PLAIN_BUFFERS, ONE_ROOT,
+ * ONE_ROOT_EACH. Every NO_... takes a rule away, and so do a few that are named by what then happens: BLACK_FROM_ARM,
+ * GREY_FROM_ARM, TURN_BEFORE_DISARM, AS_MANY_AS_COUNTED, ATTACH_BLACK_EARLY, DISTURBED_PER_ROUND.
+ * LOSS_ONLY looks for lost objects only, when the generation changes, not for grey ones that are
+ * left over.
  */
 
 #include "heap.pml"

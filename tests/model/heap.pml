@@ -189,7 +189,8 @@ inline shade_root(i, o)
     fi
 }
 
-/* Mutator i leaves what it has recorded to the markers. */
+/* Mutator i leaves what it has recorded to the markers. With PLAIN_BUFFERS only who detaches does
+ * so, and others shade theirs in their answers only, as if segments were never full. */
 #ifdef SEGMENTS
 #define CAN_HAND_OVER(i) (armed[i] && handed < 2)
 inline hand_over(i)

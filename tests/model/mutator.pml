@@ -211,7 +211,11 @@ inline allocate(i, o)
 #define MAY_SHADE(i) armed[i]
 #define MAY_ASSIST(i) armed[i]
 #else
+#ifdef PLAIN_BUFFERS
+#define MAY_SHADE(i) (armed[i] && (IS_ASKED(i, ROOTS) || IS_ASKED(i, FLUSH)))
+#else
 #define MAY_SHADE(i) (armed[i] && phase >= ROOTS)
+#endif
 #define MAY_ASSIST(i) (armed[i] && (phase == MARK || phase == FLUSH))
 #endif
 
@@ -403,7 +407,9 @@ end_running:
 #endif
 
     :: shade_entry(i, value)
+#ifndef PLAIN_BUFFERS
     :: HAND_OVER(i)
+#endif
 #ifdef GUESSES
     EACH_OBJECT(GUESS)
 #endif
