@@ -57,7 +57,7 @@ CONFIGURATIONS = (
     fails("5: made grey not told", "ASSISTS", "NO_MADE_GREY", "LOSS_ONLY"),
     fails("5: taken grey not told", "ASSISTS", "NO_TAKE_COUNTS", "LOSS_ONLY"),
     fails("2: shading and assists from arm on", "ASSISTS", "GREY_FROM_ARM", "LOSS_ONLY",
-          deep=True),
+          "ONE_ROOT", "PLAIN_BUFFERS", deep=True),
     holds("words that look like references", "GUESSES", "ONE_ROOT"),
     # Rule 8: initialising stores.
     holds("initialising stores", "INITIALISING", "ONE_ROOT"),
