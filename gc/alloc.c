@@ -11,7 +11,9 @@
  *             the object is returned; otherwise the marker scans it by no layout.
  *   [alloc.4] A slot of a mixed span that is not an object yet MUST have no header before its
  *             allocated bit is set; otherwise a look-up takes what lay there for a type.
- * Locks:      takes PAGES; CYCLE inside cycle_run.
+ *   [alloc.5] In insertion mode an object that is allocated while a cycle marks MUST be remembered;
+ *             otherwise its initialising stores, which nobody reports, are missed.
+ * Locks:      takes PAGES; CYCLE inside cycle_run and cycle_poll.
  * Callers:    the public allocation functions, on the mutator's thread.
  */
 #include "gc/alloc.h"
@@ -19,24 +21,30 @@
 #include <inttypes.h>
 
 #include "gc/assert.h"
+#include "gc/assist.h"
+#include "gc/barrier.h"
+#include "gc/barrier_verify.h"
 #include "gc/cycle.h"
 #include "gc/large.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
 
 /* Everything that a mutator owes the collector before it takes memory. A safepoint. */
-static void before_allocation(struct tri_mutator *mutator)
+static void before_allocation(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
     port_safepoint(mutator);
+    barrier_catch_up(mutator);
     uint32_t stress = heap->options.stress;
     if (TRI_UNLIKELY(stress != 0)) {
         if (fetch_add_relaxed(&heap->counters.slow_paths, UINT64_C(1)) % stress == stress - 1) {
             cycle_run(mutator, CYCLE_FORCED);
         }
-    } else if (cycle_is_due(heap)) {
-        cycle_run(mutator, CYCLE_TRIGGERED);
+        return;
     }
+    assist_pay(mutator);
+    cycle_poll(mutator);
+    cycle_brake(mutator, bytes);
 }
 
 /* A span for list out of fresh pages; NULL where there is no memory. */
@@ -45,7 +53,9 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
     struct tri_heap *heap = mutator->heap;
     uint32_t pages = size_class_pages[list->size_class];
     bool zero;
+    struct stall_times start = stall_begin_short();
     page_index first = page_heap_take(&heap->page_heap, &mutator->cache.pages, pages, &zero);
+    (void)stall_end(&heap->stalls, STALL_GROW, start);
     if (first == PAGE_NONE) {
         return NULL;
     }
@@ -61,29 +71,44 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
     };
     struct span *span = span_init(&heap->page_heap.spans, &shape);
     span_publish(span);
-    fetch_add_relaxed(&heap->counters.spans, UINT64_C(1));
-    fetch_add_relaxed(&heap->counters.in_use_pages, (uint64_t)pages);
+    sweep_add_span(heap, span);
     return span;
+}
+
+/* Sweep span, which came out of a set, where that is still to be done. False where it has no free
+ * slot; it is in a set again then. */
+static bool make_ready(struct tri_heap *heap, struct central_list *list, struct span *span)
+{
+    if (sweep_is_wanted(heap, span) && sweep_span(heap, span, true) == SWEEP_FULL) {
+        central_list_push_full(list, &heap->page_heap.spans, span, span->sweep_gen);
+        return false;
+    }
+    return true;
+}
+
+static struct span *pop_unswept(struct tri_heap *heap, struct central_list *list)
+{
+    const struct span_table *table = &heap->page_heap.spans;
+    uint32_t generation = sweep_generation(heap);
+    struct span *span = central_list_pop_partial_unswept(list, table, generation);
+    return span != NULL ? span : central_list_pop_full_unswept(list, table, generation);
 }
 
 /* Sweep unswept spans of the list until one has a free slot: partial ones first, then full ones
  * within a budget. */
 static struct span *sweep_for_span(struct tri_heap *heap, struct central_list *list)
 {
-    const struct span_table *table = &heap->page_heap.spans;
-    uint32_t generation = sweep_generation(heap);
-    struct span *span = central_list_pop_partial_unswept(list, table, generation);
-    for (unsigned budget = SWEEP_BUDGET_SPANS; budget > 0; budget--) {
-        if (span == NULL) {
-            span = central_list_pop_full_unswept(list, table, generation);
-        }
-        if (span == NULL || sweep_span(heap, span, true) == SWEEP_PARTIAL) {
-            return span;
-        }
-        central_list_push_full(list, table, span, generation);
-        span = NULL;
+    struct span *span = pop_unswept(heap, list);
+    if (span == NULL) {
+        return NULL;
     }
-    return NULL;
+    struct stall_times start = stall_begin_short();
+    unsigned budget = SWEEP_BUDGET_SPANS;
+    while (span != NULL && !make_ready(heap, list, span)) {
+        span = --budget > 0 ? pop_unswept(heap, list) : NULL;
+    }
+    (void)stall_end(&heap->stalls, STALL_SWEEP, start);
+    return span;
 }
 
 /* [alloc.4] The free slots of a mixed span that a cache is about to have. */
@@ -96,6 +121,21 @@ static void clear_headers(const struct span_table *table, const struct span *spa
     }
 }
 
+/* A span with free slots for list: swept before, or now, or new. NULL where there is no memory. */
+static struct span *find_span(struct tri_mutator *mutator, struct central_list *list)
+{
+    struct tri_heap *heap = mutator->heap;
+    const struct span_table *table = &heap->page_heap.spans;
+    struct span *span;
+    while ((span = central_list_pop_partial_swept(list, table, sweep_generation(heap))) != NULL) {
+        if (make_ready(heap, list, span)) {
+            return span;
+        }
+    }
+    span = sweep_for_span(heap, list);
+    return span != NULL ? span : grow_list(mutator, list);
+}
+
 /* Give the cursor of list another span. False where there is no memory. */
 static bool refill(struct tri_mutator *mutator, struct central_list *list)
 {
@@ -103,24 +143,20 @@ static bool refill(struct tri_mutator *mutator, struct central_list *list)
     const struct span_table *table = &heap->page_heap.spans;
     struct span *used_up = thread_cache_drop_span(&mutator->cache, list->index);
     if (used_up != NULL) {
-        central_list_push_full(list, table, used_up, sweep_generation(heap));
+        central_list_push_full(list, table, used_up, used_up->sweep_gen);
     }
-    struct span *span = central_list_pop_partial_swept(list, table, sweep_generation(heap));
-    if (span == NULL) {
-        span = sweep_for_span(heap, list);
-    }
-    if (span == NULL) {
-        span = grow_list(mutator, list);
-    }
+    struct span *span = find_span(mutator, list);
     if (span == NULL) {
         return false;
     }
     if (span_is_mixed(span) && span->needs_zero) {
         clear_headers(table, span);
     }
+    if (barrier_verify_is_on(heap)) {
+        barrier_verify_span(heap, span);
+    }
     uint32_t free = span->slots - span_count_allocated(span);
-    fetch_add_relaxed(&heap->counters.live_bytes,
-                      (uint64_t)free * span->slot_bytes); /* [alloc.2] */
+    assist_charge(mutator, (size_t)free * span->slot_bytes); /* [alloc.2] */
     thread_cache_set_span(&mutator->cache, list->index, span);
     return true;
 }
@@ -179,13 +215,19 @@ static tri_ref try_once(struct tri_mutator *mutator, tri_type *type, size_t byte
     return large_alloc(mutator, type, bytes);
 }
 
-/* Collect and sweep everything, then try again. */
+/* Collect and sweep everything, then try again. Twice where need be: what was allocated, and died,
+ * while the first cycle marked is freed by the second. */
 static tri_ref collect_and_retry(struct tri_mutator *mutator, tri_type *type, size_t bytes,
                                  bool single)
 {
-    cycle_run(mutator, CYCLE_FORCED);
-    sweep_finish(mutator->heap);
-    return try_once(mutator, type, bytes, single);
+    tri_ref object = NULL;
+    for (unsigned i = 0; object == NULL && i < 2; i++) {
+        cycle_run(mutator, CYCLE_FORCED);
+        while (sweep_one(mutator->heap)) {
+        }
+        object = try_once(mutator, type, bytes, single);
+    }
+    return object;
 }
 
 TRI_COLD TRI_NORETURN static void die_of_exhaustion(const tri_oom_info *info)
@@ -211,7 +253,7 @@ static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_
     struct tri_heap *heap = mutator->heap;
     tri_oom_info info = {
         .requested = occupied_bytes(type, bytes),
-        .heap_live = load_relaxed(&heap->counters.live_bytes),
+        .heap_live = counters_live(&heap->counters),
         .heap_in_use = load_relaxed(&heap->counters.in_use_pages) * PAGE_BYTES,
         .heap_limit = heap->page_heap.space.bytes,
         .type_name = type->name,
@@ -229,7 +271,7 @@ static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_
 tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single,
                      enum alloc_policy policy)
 {
-    before_allocation(mutator);
+    before_allocation(mutator, bytes);
     tri_ref object = try_once(mutator, type, bytes, single);
     if (TRI_UNLIKELY(object == NULL)) {
         object = collect_and_retry(mutator, type, bytes, single);
@@ -237,6 +279,9 @@ tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, 
     while (TRI_UNLIKELY(object == NULL && policy == ALLOC_OR_HANDLER) &&
            ask_handler(mutator, type, bytes)) {
         object = collect_and_retry(mutator, type, bytes, single);
+    }
+    if (TRI_UNLIKELY(mutator->cache.one_by_one) && object != NULL && type->scannable) {
+        barrier_remember(mutator, object); /* [alloc.5] */
     }
     return object;
 }

@@ -28,6 +28,8 @@
 #define fetch_sub_acq_rel(address, value) __atomic_fetch_sub((address), (value), __ATOMIC_ACQ_REL)
 #define fetch_add_seq_cst(address, value) __atomic_fetch_add((address), (value), __ATOMIC_SEQ_CST)
 #define fetch_sub_seq_cst(address, value) __atomic_fetch_sub((address), (value), __ATOMIC_SEQ_CST)
+#define fetch_or_seq_cst(address, value)  __atomic_fetch_or((address), (value), __ATOMIC_SEQ_CST)
+#define fetch_and_seq_cst(address, value) __atomic_fetch_and((address), (value), __ATOMIC_SEQ_CST)
 #define exchange_acq_rel(address, value)  __atomic_exchange_n((address), (value), __ATOMIC_ACQ_REL)
 
 /* True where *address was *expected and is now desired; else *expected is what was found. On

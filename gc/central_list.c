@@ -2,9 +2,10 @@
  *
  * Owns:       the sets of spans; a span in one of them belongs to the list.
  * Invariants:
- *   [central_list.1] A span MUST be pushed to a swept set only with sweep_gen equal to the heap's
- *                    generation; otherwise it is handed to a mutator with the marks of a cycle that
- *                    is over, and its garbage is never found.
+ *   [central_list.1] A span MUST be pushed to the set of its own sweep_gen; otherwise it is handed
+ *                    to a mutator with the marks of a cycle that is over, and its garbage is never
+ *                    found. A generation that changes meanwhile makes that set an unswept one,
+ *                    where the span then belongs.
  * Locks:      none.
  * Callers:    alloc, large, sweep, thread_cache.
  */
@@ -73,4 +74,13 @@ void central_list_push_full(struct central_list *list, const struct span_table *
     TRI_ASSERT(span->sweep_gen == generation); /* [central_list.1] */
     TRI_ASSERT(span->list == list->index);
     span_set_push(&list->full[swept(generation)], table, span);
+}
+
+void central_list_push(struct central_list *list, const struct span_table *table, struct span *span)
+{
+    if (span_count_allocated(span) < span->slots) {
+        central_list_push_partial(list, table, span, span->sweep_gen);
+    } else {
+        central_list_push_full(list, table, span, span->sweep_gen);
+    }
 }

@@ -24,8 +24,9 @@ _Static_assert(sizeof(struct central_list) == CACHE_LINE, "lists do not share a 
 void central_list_init(struct central_list *list, uint32_t index, uint32_t size_class,
                        tri_type *type);
 
-/* Spans come out owned by the caller, and go in owned by the list. generation is the heap's; a span
- * goes to the swept sets. */
+/* Spans come out owned by the caller, and go in owned by the list. To pop, generation is the heap's
+ * as the caller has read it: where it has changed meanwhile, what comes out may be swept or not,
+ * which its sweep_gen says. To push, it is the span's own. */
 struct span *central_list_pop_partial_swept(struct central_list *list,
                                             const struct span_table *table, uint32_t generation);
 struct span *central_list_pop_partial_unswept(struct central_list *list,
@@ -36,6 +37,10 @@ void central_list_push_partial(struct central_list *list, const struct span_tabl
                                struct span *span, uint32_t generation);
 void central_list_push_full(struct central_list *list, const struct span_table *table,
                             struct span *span, uint32_t generation);
+
+/* Push span to where its sweep_gen and its free slots say. */
+void central_list_push(struct central_list *list, const struct span_table *table,
+                       struct span *span);
 
 /* Any unswept span. */
 struct span *central_list_pop_unswept(struct central_list *list, const struct span_table *table,

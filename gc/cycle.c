@@ -1,24 +1,41 @@
-/* cycle.c -- the steps of a collection.
+/* cycle.c -- a collection, step by step, beside the mutators.
  *
- *   finish sweep -> hold -> flush caches -> roots, mark -> begin sweep, new goal -> release
+ *   sweep -> arm -> settle -> roots -> mark -> flush -> disarm -> (the generation changes) ->
+ *                                       release ^_______|
  *
  * Owns:       struct cycle_state; the trigger and the goal.
+ * Idea:       a state machine. A step never waits for a mutator: it begins a handshake, or finds
+ *             that one has been answered, or marks. So any thread can drive a cycle, several can
+ *             take turns, and a host without threads takes a step now and then at its allocations.
+ *             What a step is, is guarded by CYCLE; between steps nobody holds it.
  * Invariants:
  *   [cycle.1] Marking MUST begin only when every span is swept; otherwise it adds to marks of the
  *             last cycle, and garbage survives for ever.
- *   [cycle.2] The generation MUST change only while all mutators are held and their caches are
- *             flushed; otherwise a cached span is never swept, or a mutator pushes a span to the
- *             sets of the wrong generation.
- *   [cycle.3] The mutator that collects MUST be blocked meanwhile; otherwise the hold waits for it
- *             for ever.
+ *   [cycle.2] The generation MUST change only when all mutators have answered disarm; otherwise a
+ *             mutator shades while the marks are swept ([answer.5]).
+ *   [cycle.3] A mutator whose thread drives a cycle MUST be blocked meanwhile; otherwise the cycle
+ *             waits for its answer for ever.
  *   [cycle.4] Goals MUST be computed and stored one at a time; otherwise one that was computed from
  *             an older GOGC is stored last, and no cycle may ever begin.
- * Locks:      CYCLE throughout; GOAL while the goal is computed.
- * Callers:    alloc, tri_collect. On a mutator's thread.
+ *   [cycle.5] A handshake MUST begin only when all have answered the one before; otherwise arm,
+ *             settle and roots are no steps in a row, and a stack turns black too early
+ *             ([answer.1]).
+ *   [cycle.6] Marking MUST end only after two quiet rounds of flush in succession: nobody has made
+ *             grey since his last answer, and there is no grey work; otherwise a grey object is
+ *             taken for garbage's neighbour. Why two: docs/correctness.md.
+ *   [cycle.7] The next cycle MUST begin only when all have answered release; otherwise a mutator
+ *             has a span of the generation before the last.
+ * Locks:      CYCLE for a step; GOAL while the goal is computed.
+ * Callers:    the collector's thread; alloc, tri_collect, tri_gc_step on a mutator's thread.
  */
 #include "gc/cycle.h"
 
+#include "gc/answer.h"
 #include "gc/assert.h"
+#include "gc/assist.h"
+#include "gc/barrier_verify.h"
+#include "gc/checkmark.h"
+#include "gc/free_later.h"
 #include "gc/mark.h"
 #include "gc/pacer.h"
 #include "gc/port.h"
@@ -39,24 +56,7 @@ void cycle_state_destroy(struct tri_heap *heap)
     lock_destroy(&heap->cycle.lock);
 }
 
-void cycle_flush_mutator(struct tri_mutator *mutator)
-{
-    struct tri_heap *heap = mutator->heap;
-    struct thread_cache *cache = &mutator->cache;
-    struct cache_home home = {&heap->page_heap, &heap->types, sweep_generation(heap)};
-    size_t rest = thread_cache_flush(cache, &home);
-    fetch_sub_relaxed(&heap->counters.live_bytes, (uint64_t)rest);
-    fetch_add_relaxed(&heap->counters.allocated_bytes, cache->bytes);
-    fetch_add_relaxed(&heap->counters.allocated_objects, cache->objects);
-    cache->bytes = 0;
-    cache->objects = 0;
-}
-
-static void flush_one(struct tri_mutator *mutator, void *unused)
-{
-    (void)unused;
-    cycle_flush_mutator(mutator);
-}
+/* ---- The goal -------------------------------------------------------------------------------- */
 
 /* Memory that counts toward MEMLIMIT and is not objects: free slots and tails of spans, and
  * metadata. Objects that are not yet swept are none of it: at the end of a cycle they are most of
@@ -70,6 +70,17 @@ static uint64_t memory_overhead(struct tri_heap *heap)
     uint64_t objects = load_relaxed(&counters->allocated_bytes) - freed;
     uint64_t in_use = load_relaxed(&counters->in_use_pages) * PAGE_BYTES;
     return mapped + (in_use > objects ? in_use - objects : 0);
+}
+
+/* What a cycle must begin at to be over at goal: it has three tenths of the way from what was live
+ * to the goal (Go's minimum). Where mutators are held while marking, nothing is allocated
+ * meanwhile. */
+static uint64_t trigger_for(const struct tri_heap *heap, uint64_t marked, uint64_t goal)
+{
+    if (heap->options.stop_the_world || goal == UINT64_MAX || goal <= marked) {
+        return goal;
+    }
+    return marked + (goal - marked) / 10 * 7;
 }
 
 void cycle_commit_goal(struct tri_heap *heap)
@@ -86,41 +97,44 @@ void cycle_commit_goal(struct tri_heap *heap)
     inputs.overhead = memory_overhead(heap);
     uint64_t goal = pacer_goal(&inputs);
     store_relaxed(&heap->counters.goal_bytes, goal);
-    /* While mutators are held during marking, nothing is allocated meanwhile: the cycle may start
-     * at its goal. */
-    store_relaxed(&heap->counters.trigger_bytes, goal);
+    store_relaxed(&heap->counters.trigger_bytes, trigger_for(heap, inputs.marked, goal));
     lock_release(&heap->cycle.goal_lock);
 }
 
-/* The part of the cycle in which all mutators are held. */
-static void collect_held(struct tri_heap *heap, struct cycle_figures *figures)
+/* ---- Figures --------------------------------------------------------------------------------- */
+
+static void begin_figures(struct tri_heap *heap, enum cycle_reason reason)
 {
-    port_each_mutator(heap, flush_one, NULL);
-    if (heap->options.verify) {
-        verify_heap(heap, VERIFY_BEFORE_MARK);
-    }
-    struct mark_figures marked;
-    mark_heap(heap, &marked);
-    if (heap->options.verify) {
-        verify_heap(heap, VERIFY_AFTER_MARK);
-        mark_check_complete(heap);
-    }
-    figures->heap_after = load_relaxed(&heap->counters.live_bytes);
-    figures->mark_cpu_ns = marked.cpu_ns;
-    store_relaxed(&figures->marked_objects, marked.objects);
-    store_relaxed(&figures->marked_bytes, marked.bytes);
-    store_relaxed(&figures->stack_bytes, marked.stack_bytes);
-    store_relaxed(&figures->global_bytes, marked.global_bytes);
-    store_relaxed(&heap->counters.live_bytes, marked.bytes);
-    sweep_begin(heap); /* [cycle.2] */
+    struct cycle_state *cycle = &heap->cycle;
+    cycle->phase_ns = port_now_ns();
+    cycle->now = (struct cycle_figures){
+        .number = load_relaxed(&cycle->count) + 1,
+        .forced = reason == CYCLE_FORCED,
+        .start_ns = cycle->phase_ns - cycle->created_ns,
+        .heap_before = counters_live(&heap->counters),
+        .goal = load_relaxed(&heap->counters.goal_bytes),
+        .processors = port_cpu_count(),
+    };
+    store_relaxed(&cycle->begin_stall_ns, UINT64_C(0));
+    store_relaxed(&cycle->end_stall_ns, UINT64_C(0));
 }
 
-static void count_pause(struct cycle_state *cycle, uint64_t pause_ns)
+/* What marking found, and what is live from here on. */
+static void take_mark_figures(struct tri_heap *heap)
 {
-    fetch_add_relaxed(&cycle->pause_total_ns, pause_ns);
-    if (pause_ns > load_relaxed(&cycle->pause_max_ns)) {
-        store_relaxed(&cycle->pause_max_ns, pause_ns);
-    }
+    struct mark_state *mark = &heap->mark;
+    struct cycle_figures *now = &heap->cycle.now;
+    mark_end(heap);
+    uint64_t marked = load_relaxed(&mark->marked_bytes);
+    now->heap_after = counters_live(&heap->counters);
+    now->marked_bytes = marked + load_relaxed(&heap->counters.black_bytes);
+    now->marked_objects = load_relaxed(&mark->marked_objects);
+    now->scanned_bytes = load_relaxed(&mark->scanned_bytes);
+    now->stack_bytes = load_relaxed(&mark->stack_bytes);
+    now->assist_cpu_ns = load_relaxed(&mark->assist_cpu_ns);
+    now->mark_cpu_ns = load_relaxed(&mark->cpu_ns) + now->assist_cpu_ns;
+    /* All mutators charge to black_bytes by now, or are held. */
+    store_relaxed(&heap->counters.live_bytes, marked);
 }
 
 static double utilization(const struct cycle_state *cycle, uint64_t now_ns, unsigned processors)
@@ -130,51 +144,587 @@ static double utilization(const struct cycle_state *cycle, uint64_t now_ns, unsi
                         : (double)load_relaxed(&cycle->cpu_ns) / ((double)elapsed * processors);
 }
 
-/* Steps with clocks between them. CYCLE held, the calling mutator blocked. */
-static void collect_locked(struct tri_heap *heap, enum cycle_reason reason)
+/* Others may read single fields of the last cycle's figures at any time. */
+static void publish_figures(struct cycle_state *cycle)
+{
+    struct cycle_figures *last = &cycle->last;
+    const struct cycle_figures *now = &cycle->now;
+    store_relaxed(&last->marked_objects, now->marked_objects);
+    store_relaxed(&last->marked_bytes, now->marked_bytes);
+    store_relaxed(&last->stack_bytes, now->stack_bytes);
+    store_relaxed(&last->global_bytes, now->global_bytes);
+}
+
+/* The cycle is over but for its line on the log. */
+static void end_figures(struct tri_heap *heap)
 {
     struct cycle_state *cycle = &heap->cycle;
-    struct cycle_figures *figures = &cycle->last;
+    struct cycle_figures *now = &cycle->now;
+    uint64_t end_ns = port_now_ns();
+    uint64_t stall_ns =
+        now->begin_stall_ns > now->end_stall_ns ? now->begin_stall_ns : now->end_stall_ns;
+    fetch_add_relaxed(&cycle->pause_total_ns, stall_ns);
+    if (stall_ns > load_relaxed(&cycle->pause_max_ns)) {
+        store_relaxed(&cycle->pause_max_ns, stall_ns);
+    }
+    fetch_add_relaxed(&cycle->cpu_ns, now->mark_cpu_ns);
+    now->utilization = utilization(cycle, end_ns, now->processors);
+    fetch_add_relaxed(&cycle->forced_count, now->forced ? UINT64_C(1) : UINT64_C(0));
+    store_relaxed(&cycle->last_end_ns, end_ns);
+    uint64_t bytes = cycle->last.marked_bytes;
+    TRI_ASSERT(bytes == now->marked_bytes);
+    cycle->last.number = now->number;
+    cycle->last.forced = now->forced;
+    cycle->last.start_ns = now->start_ns;
+    cycle->last.begin_stall_ns = now->begin_stall_ns;
+    cycle->last.mark_ns = now->mark_ns;
+    cycle->last.end_stall_ns = now->end_stall_ns;
+    cycle->last.mark_cpu_ns = now->mark_cpu_ns;
+    cycle->last.heap_before = now->heap_before;
+    cycle->last.heap_after = now->heap_after;
+    cycle->last.scanned_bytes = now->scanned_bytes;
+    cycle->last.goal = now->goal;
+    cycle->last.rounds = now->rounds;
+    cycle->last.processors = now->processors;
+    cycle->last.utilization = now->utilization;
+    cycle->last.assist_cpu_ns = now->assist_cpu_ns;
+    store_relaxed(&cycle->count, now->number);
+    port_cycle_ended(heap);
+}
+
+/* ---- Held ------------------------------------------------------------------------------------ */
+
+static void flush_one(struct tri_mutator *mutator, void *unused)
+{
+    (void)unused;
+    answer_flush_cache(mutator);
+}
+
+static bool is_inspected(const struct tri_heap *heap, enum verify_moment moment)
+{
+    const tri_heap_options *options = &heap->options;
+    return options->verify || barrier_verify_is_on(heap) ||
+           (options->check_mark && moment == VERIFY_AFTER_MARK);
+}
+
+/* What debugging modes look at. The heap is held, its caches are flushed. */
+static void inspect(struct tri_heap *heap, enum verify_moment moment)
+{
+    bool after_mark = moment == VERIFY_AFTER_MARK;
+    /* A word that only looks like a reference may have made a piece of garbage grey since the last
+     * round; see turn. */
+    while (after_mark && mark_has_work(heap)) {
+        (void)mark_drain(heap);
+    }
+    if (heap->options.verify) {
+        verify_heap(heap, moment);
+    }
+    if (barrier_verify_is_on(heap)) {
+        barrier_verify_begin(heap);
+        verify_each_object(heap, barrier_verify_object, heap);
+    }
+    if (heap->options.check_mark && after_mark) {
+        checkmark(heap);
+    }
+    if (heap->options.verify && after_mark) {
+        mark_check_complete(heap);
+    }
+}
+
+/* The part of a held cycle in which all mutators are held. */
+static void mark_and_turn_held(struct tri_heap *heap)
+{
+    port_each_mutator(heap, flush_one, NULL);
+    inspect(heap, VERIFY_BEFORE_MARK);
+    mark_held(heap);
+    inspect(heap, VERIFY_AFTER_MARK);
+    take_mark_figures(heap);
+    publish_figures(&heap->cycle);
+    sweep_begin(heap); /* [cycle.2] */
+}
+
+/* A whole cycle with all mutators held: gcstoptheworld=1. CYCLE held. */
+static void collect_held(struct tri_heap *heap, enum cycle_reason reason)
+{
+    struct cycle_state *cycle = &heap->cycle;
     sweep_finish(heap); /* [cycle.1] */
     sweep_close(heap);
-    uint64_t asked_ns = port_now_ns();
-    figures->goal = load_relaxed(&heap->counters.goal_bytes);
-    figures->heap_before = load_relaxed(&heap->counters.live_bytes);
-    figures->processors = port_cpu_count();
-    figures->forced = reason == CYCLE_FORCED;
-    figures->start_ns = asked_ns - cycle->created_ns;
+    begin_figures(heap, reason);
     port_hold_begin(heap);
     uint64_t held_ns = port_now_ns();
-    collect_held(heap, figures);
+    mark_and_turn_held(heap);
     uint64_t marked_ns = port_now_ns();
     cycle_commit_goal(heap);
-    figures->number = load_relaxed(&cycle->count) + 1;
-    figures->to_hold_ns = held_ns - asked_ns;
-    figures->mark_ns = marked_ns - held_ns;
+    cycle->now.begin_stall_ns = held_ns - cycle->phase_ns;
+    cycle->now.mark_ns = marked_ns - held_ns;
     port_hold_end(heap);
     uint64_t released_ns = port_now_ns();
-    figures->to_release_ns = released_ns - marked_ns;
-    count_pause(cycle, released_ns - asked_ns);
-    fetch_add_relaxed(&cycle->cpu_ns, figures->mark_cpu_ns);
-    figures->utilization = utilization(cycle, released_ns, figures->processors);
-    fetch_add_relaxed(&cycle->forced_count, figures->forced ? UINT64_C(1) : UINT64_C(0));
-    store_relaxed(&cycle->last_end_ns, released_ns);
-    store_relaxed(&cycle->count, figures->number);
-    port_cycle_ended(heap);
+    cycle->now.end_stall_ns = released_ns - marked_ns;
+    uint64_t pause_ns = released_ns - cycle->phase_ns;
+    fetch_add_relaxed(&cycle->pause_total_ns,
+                      pause_ns - (cycle->now.begin_stall_ns > cycle->now.end_stall_ns
+                                      ? cycle->now.begin_stall_ns
+                                      : cycle->now.end_stall_ns));
+    if (pause_ns > load_relaxed(&cycle->pause_max_ns)) {
+        store_relaxed(&cycle->pause_max_ns, pause_ns);
+    }
+    end_figures(heap);
+    port_wake_sweeper(heap);
+}
+
+/* ---- On the fly: the steps ------------------------------------------------------------------- */
+
+enum progress {
+    STEP_OVER, /* the cycle has ended */
+    STEP_MORE, /* take the next step */
+    STEP_WAIT  /* for mutators to answer, or for others to finish sweeping */
+};
+
+/* How far a step of marking or sweeping goes. */
+struct step_limits {
+    size_t scan_bytes; /* SIZE_MAX: to the end, by all markers */
+    size_t sweep_spans;
+};
+
+static const struct step_limits no_limits = {SIZE_MAX, SIZE_MAX};
+
+static void enter_phase(struct tri_heap *heap, enum cycle_phase phase)
+{
+    /* release: pairs with the acquire in all_are_armed of barrier.c */
+    store_release(&heap->cycle.phase, (uint32_t)phase);
+}
+
+/* Ask all mutators. [cycle.5]: called only when the handshake before is done. */
+static enum progress ask(struct tri_heap *heap, enum cycle_phase phase, enum handshake_kind kind)
+{
+    enter_phase(heap, phase);
+    port_handshake_begin(heap, kind);
+    return STEP_MORE;
+}
+
+/* Hold the heap for what debugging modes look at. */
+static void inspect_held(struct tri_heap *heap, enum verify_moment moment)
+{
+    port_hold_begin(heap);
+    port_each_mutator(heap, flush_one, NULL);
+    inspect(heap, moment);
+    port_hold_end(heap);
+}
+
+static enum progress step_idle(struct tri_heap *heap, enum cycle_reason reason)
+{
+    begin_figures(heap, reason);
+    enter_phase(heap, CYCLE_SWEEP);
+    return STEP_MORE;
+}
+
+static enum progress step_sweep(struct tri_heap *heap, const struct step_limits *limits)
+{
+    for (size_t i = 0; i < limits->sweep_spans; i++) {
+        if (!sweep_one(heap)) {
+            break;
+        }
+        if (i + 1 == limits->sweep_spans) {
+            return STEP_MORE;
+        }
+    }
+    if (!sweep_is_done(heap)) { /* [cycle.1] */
+        sweep_rewind(heap);
+        port_yield();
+        return STEP_MORE;
+    }
+    sweep_close(heap);
+    if (is_inspected(heap, VERIFY_BEFORE_MARK)) {
+        inspect_held(heap, VERIFY_BEFORE_MARK);
+    }
+    heap->cycle.phase_ns = port_now_ns();
+    assist_begin(heap);
+    mark_begin(heap, false);
+    return ask(heap, CYCLE_ARM, HANDSHAKE_ARM);
+}
+
+/* All stacks are black: on to the roots that belong to nobody. */
+static enum progress begin_mark(struct tri_heap *heap)
+{
+    struct marker *marker = &heap->mark.markers[0];
+    uint64_t start_ns = port_thread_cpu_ns();
+    mark_refresh(heap, marker);
+    heap->cycle.now.global_bytes = port_scan_globals(heap, marker);
+    marker->cpu_ns += port_thread_cpu_ns() - start_ns;
+    (void)mark_publish(heap, marker);
+    store_relaxed(&heap->cycle.round_grey, 0U);
+    heap->cycle.quiet_rounds = 0;
+    enter_phase(heap, CYCLE_MARK);
+    return STEP_MORE;
+}
+
+static enum progress next_round(struct tri_heap *heap)
+{
+    heap->cycle.now.rounds++;
+    return ask(heap, CYCLE_FLUSH, HANDSHAKE_FLUSH);
+}
+
+static enum progress step_mark(struct tri_heap *heap, const struct step_limits *limits)
+{
+    if (load_relaxed(&heap->cycle.urgent) != 0) {
+        port_hurry_markers(heap);
+    }
+    if (limits->scan_bytes == SIZE_MAX || load_relaxed(&heap->mark.overflow) != 0) {
+        if (!mark_drain(heap)) {
+            return STEP_MORE;
+        }
+    } else if (mark_some(heap, &heap->mark.markers[0], limits->scan_bytes) > 0) {
+        return STEP_MORE;
+    }
+    if (mark_shade_handed_over(heap)) {
+        return STEP_MORE;
+    }
+    return next_round(heap);
+}
+
+/* [cycle.6]: true where the round that all have answered was the second quiet one. */
+static bool is_over(struct tri_heap *heap)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    /* Read and cleared in one, so that who detaches between two rounds is heard in the second.
+     * acquire half: pairs with the store in report_grey by way of the answers */
+    bool grey = exchange_acq_rel(&cycle->round_grey, 0U) != 0;
+    grey |= mark_shade_handed_over(heap);
+    grey |= mark_has_work(heap) || mark_has_later(heap);
+    cycle->quiet_rounds = grey ? 0 : cycle->quiet_rounds + 1;
+    return cycle->quiet_rounds == 2;
+}
+
+/* Trace objects of safepoint-only types where there is no mutator that could answer. */
+static void trace_unattended(struct tri_heap *heap)
+{
+    struct marker *marker = &heap->mark.markers[0];
+    if (!mark_has_later(heap) || load_relaxed(&heap->attached) != 0) {
+        return;
+    }
+    port_hold_begin(heap); /* nobody attaches meanwhile */
+    if (load_relaxed(&heap->attached) == 0) {
+        mark_refresh(heap, marker);
+        mark_trace_later(heap, marker);
+        (void)mark_publish(heap, marker);
+    }
+    port_hold_end(heap);
+}
+
+static enum progress step_flush(struct tri_heap *heap)
+{
+    trace_unattended(heap);
+    if (is_over(heap)) {
+        if (is_inspected(heap, VERIFY_AFTER_MARK)) {
+            inspect_held(heap, VERIFY_AFTER_MARK);
+        }
+        return ask(heap, CYCLE_DISARM, HANDSHAKE_DISARM);
+    }
+    if (mark_has_work(heap)) {
+        enter_phase(heap, CYCLE_MARK);
+        return STEP_MORE;
+    }
+    return next_round(heap);
+}
+
+/* No barrier is on: what is white is garbage. A word that only looks like a reference may have made
+ * a piece of garbage grey since the last round: what it refers to lives as long as it does. Where
+ * that is of a safepoint-only type, the mutator is asked once more. */
+static enum progress turn(struct tri_heap *heap)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    trace_unattended(heap);
+    if (mark_has_work(heap)) {
+        (void)mark_drain(heap);
+        return STEP_MORE;
+    }
+    if (mark_has_later(heap)) {
+        return ask(heap, CYCLE_DISARM, HANDSHAKE_DISARM);
+    }
+    take_mark_figures(heap);
+    free_later_run(heap);
+    cycle->now.mark_ns = port_now_ns() - cycle->phase_ns;
+    publish_figures(cycle);
+    cycle_commit_goal(heap);
+    sweep_begin(heap); /* [cycle.2] */
+    (void)ask(heap, CYCLE_RELEASE, HANDSHAKE_RELEASE);
+    port_wake_sweeper(heap);
+    return STEP_MORE;
+}
+
+static enum progress finish(struct tri_heap *heap)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    struct heap_counters *counters = &heap->counters;
+    sweep_rewind(heap); /* [cycle.7] [sweep.3] */
+    /* Nobody allocates black any more. The exchange pairs with nothing: a number by itself. */
+    fetch_add_relaxed(&counters->live_bytes, exchange_acq_rel(&counters->black_bytes, UINT64_C(0)));
+    free_later_run(heap); /* what came after turn, from who had not seen its end */
+    cycle->now.begin_stall_ns = load_relaxed(&cycle->begin_stall_ns);
+    cycle->now.end_stall_ns = load_relaxed(&cycle->end_stall_ns);
+    end_figures(heap);
+    enter_phase(heap, CYCLE_IDLE);
+    port_wake_sweeper(heap);
+    return STEP_OVER;
+}
+
+/* What comes after the handshake of phase. */
+static enum progress step_handshake(struct tri_heap *heap, enum cycle_phase phase)
+{
+    if (!port_handshake_is_done(heap)) {
+        return STEP_WAIT;
+    }
+    switch (phase) {
+    case CYCLE_ARM:
+        return ask(heap, CYCLE_SETTLE, HANDSHAKE_SETTLE);
+    case CYCLE_SETTLE:
+        return ask(heap, CYCLE_ROOTS, HANDSHAKE_ROOTS);
+    case CYCLE_ROOTS:
+        return begin_mark(heap);
+    case CYCLE_FLUSH:
+        return step_flush(heap);
+    case CYCLE_DISARM:
+        return turn(heap);
+    case CYCLE_RELEASE:
+        return finish(heap);
+    case CYCLE_IDLE:
+    case CYCLE_SWEEP:
+    case CYCLE_MARK:
+        break;
+    }
+    TRI_ASSERT(false);
+    return STEP_OVER;
+}
+
+/* The next step, of a cycle for reason where one is to begin. CYCLE held; the calling thread's
+ * mutator, if it has one, is blocked [cycle.3]. */
+static enum progress step(struct tri_heap *heap, enum cycle_reason reason,
+                          const struct step_limits *limits)
+{
+    enum cycle_phase phase = cycle_phase(heap);
+    switch (phase) {
+    case CYCLE_IDLE:
+        return step_idle(heap, reason);
+    case CYCLE_SWEEP:
+        return step_sweep(heap, limits);
+    case CYCLE_MARK:
+        return step_mark(heap, limits);
+    default:
+        return step_handshake(heap, phase);
+    }
+}
+
+/* ---- On the fly: who drives ------------------------------------------------------------------ */
+
+static bool is_abandoned(const struct tri_heap *heap)
+{
+    return load_relaxed(&heap->cycle.abandoned) != 0;
+}
+
+void cycle_abandon(struct tri_heap *heap)
+{
+    store_relaxed(&heap->cycle.abandoned, 1U);
+    mark_interrupt(heap);
+}
+
+/* Take steps until the cycle that is under way, or one that begins now, has ended. CYCLE held, and
+ * free while there is nothing to do but wait. */
+static void drive(struct tri_heap *heap, enum cycle_reason reason) LOCK_REQUIRES(heap->cycle.lock)
+{
+    uint64_t number = load_relaxed(&heap->cycle.count);
+    while (load_relaxed(&heap->cycle.count) == number && !is_abandoned(heap)) {
+        enum progress progress = step(heap, reason, &no_limits);
+        if (progress == STEP_WAIT) {
+            lock_release(&heap->cycle.lock);
+            port_handshake_wait(heap);
+            lock_acquire(&heap->cycle.lock);
+        } else if (load_relaxed(&heap->cycle.pauses) != 0) {
+            lock_release(&heap->cycle.lock);
+            port_nap(PAUSE_NAP_NS);
+            lock_acquire(&heap->cycle.lock);
+        }
+    }
+}
+
+/* CYCLE held. */
+static void collect_forced(struct tri_heap *heap) LOCK_REQUIRES(heap->cycle.lock)
+{
+    if (heap->options.stop_the_world) {
+        collect_held(heap, CYCLE_FORCED);
+        return;
+    }
+    /* One that is under way may have passed what has become garbage since. */
+    uint64_t wanted = load_relaxed(&heap->cycle.count) + 1 + (cycle_phase(heap) != CYCLE_IDLE);
+    while (load_relaxed(&heap->cycle.count) < wanted && !is_abandoned(heap)) {
+        drive(heap, CYCLE_FORCED);
+    }
+}
+
+/* CYCLE held. */
+static void collect_triggered(struct tri_heap *heap) LOCK_REQUIRES(heap->cycle.lock)
+{
+    if (cycle_phase(heap) == CYCLE_IDLE && !cycle_is_due(heap)) {
+        return;
+    }
+    if (heap->options.stop_the_world) {
+        collect_held(heap, CYCLE_TRIGGERED);
+    } else {
+        drive(heap, CYCLE_TRIGGERED);
+    }
+}
+
+void cycle_pause(struct tri_heap *heap)
+{
+    fetch_add_relaxed(&heap->cycle.pauses, 1U);
+    while (!port_mutex_try_lock(&heap->cycle.lock.mutex)) {
+        mark_interrupt(heap);
+        port_nap(PAUSE_NAP_NS);
+    }
+}
+
+void cycle_resume(struct tri_heap *heap)
+{
+    fetch_sub_relaxed(&heap->cycle.pauses, 1U);
+    port_mutex_unlock(&heap->cycle.lock.mutex);
+}
+
+void cycle_forget_threads(struct tri_heap *heap)
+{
+    store_relaxed(&heap->cycle.pauses, 1U); /* this thread's */
+    store_relaxed(&heap->cycle.drivers, 0U);
+    store_relaxed(&heap->cycle.urgent, 0U);
+}
+
+void cycle_collect(struct tri_heap *heap, enum cycle_reason reason)
+{
+    fetch_add_relaxed(&heap->cycle.drivers, 1U);
+    bool forced = reason == CYCLE_FORCED;
+    if (forced) {
+        fetch_add_relaxed(&heap->cycle.urgent, 1U);
+        port_hurry_markers(heap);
+    }
+    lock_acquire(&heap->cycle.lock);
+    if (forced) {
+        collect_forced(heap);
+        fetch_sub_relaxed(&heap->cycle.urgent, 1U);
+    } else {
+        collect_triggered(heap);
+    }
+    lock_release(&heap->cycle.lock);
+    fetch_sub_relaxed(&heap->cycle.drivers, 1U);
 }
 
 void cycle_run(struct tri_mutator *mutator, enum cycle_reason reason)
 {
-    struct tri_heap *heap = mutator->heap;
     port_blocking_begin(mutator); /* [cycle.3] */
+    cycle_collect(mutator->heap, reason);
+    port_blocking_end(mutator);
+}
+
+bool cycle_advance(struct tri_mutator *mutator, size_t budget)
+{
+    struct tri_heap *heap = mutator->heap;
+    struct stall_times start = stall_begin();
+    struct step_limits limits = {budget, STEP_SWEEP_SPANS};
+    port_blocking_begin(mutator); /* [cycle.3] */
+    if (lock_try_acquire(&heap->cycle.lock)) {
+        uint64_t before = load_relaxed(&heap->mark.scanned_bytes);
+        enum progress progress = STEP_OVER;
+        if (cycle_phase(heap) != CYCLE_IDLE || cycle_is_due(heap)) {
+            do {
+                progress = step(heap, CYCLE_TRIGGERED, &limits);
+            } while (progress == STEP_MORE && cycle_phase(heap) != CYCLE_SWEEP &&
+                     load_relaxed(&heap->mark.scanned_bytes) - before < budget);
+        }
+        lock_release(&heap->cycle.lock);
+    }
+    port_blocking_end(mutator);
+    (void)stall_end(&heap->stalls, STALL_STEP, start);
+    return cycle_phase(heap) != CYCLE_IDLE;
+}
+
+/* Whether a cycle is due, or under way, and nobody drives it: in the child of a fork. */
+static bool wants_driver(const struct tri_heap *heap, bool is_due)
+{
+    return (is_due || cycle_phase(heap) != CYCLE_IDLE) && load_relaxed(&heap->cycle.drivers) == 0;
+}
+
+void cycle_poll(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    bool is_due = cycle_is_due(heap);
+    if (heap->options.stop_the_world) {
+        if (is_due) {
+            cycle_run(mutator, CYCLE_TRIGGERED);
+        }
+    } else if (heap->options.markers == 0) {
+        if (is_due || cycle_phase(heap) != CYCLE_IDLE) {
+            (void)cycle_advance(mutator, STEP_SCAN_BYTES);
+        }
+    } else if (wants_driver(heap, is_due) && !port_wake_collector(heap)) {
+        cycle_run(mutator, CYCLE_TRIGGERED);
+    }
+}
+
+/* How far the heap is past its goal, in 64ths of it; 0 up to a tenth. */
+static uint64_t excess(const struct tri_heap *heap)
+{
+    uint64_t goal = load_relaxed(&heap->counters.goal_bytes);
+    uint64_t live = counters_live(&heap->counters);
+    if (goal > UINT64_MAX / 2 || live <= goal + goal / 10) {
+        return 0;
+    }
+    return (live - goal) / (goal / 64 + 1) + 1;
+}
+
+static void sleep_a_moment(struct tri_mutator *mutator, uint64_t excess_64ths)
+{
+    struct stall_times start = stall_begin();
+    uint64_t ns = BRAKE_MAX_NS * excess_64ths / BRAKE_FULL_64THS;
+    port_hurry_markers(mutator->heap);
+    port_blocking_begin(mutator);
+    port_nap(ns < BRAKE_MAX_NS ? ns : BRAKE_MAX_NS);
+    port_blocking_end(mutator);
+    (void)stall_end(&mutator->heap->stalls, STALL_BRAKE, start);
+}
+
+void cycle_brake(struct tri_mutator *mutator, size_t bytes)
+{
+    struct tri_heap *heap = mutator->heap;
+    uint64_t by = excess(heap);
+    mutator->cache.throttled = by >= BRAKE_FULL_64THS / 2;
+    if (TRI_LIKELY(by == 0) || heap->options.stop_the_world || heap->options.markers == 0) {
+        return;
+    }
+    if (load_relaxed(&heap->options.memory_limit) != TRI_MEMORY_LIMIT_OFF) {
+        struct stall_times start = stall_begin();
+        cycle_run(mutator, CYCLE_TRIGGERED);
+        (void)stall_end(&heap->stalls, STALL_BRAKE, start);
+        return;
+    }
+    for (size_t paid = 0; by != 0 && paid <= bytes; paid += BRAKE_BYTES) {
+        sleep_a_moment(mutator, by);
+        by = excess(heap);
+    }
+}
+
+void cycle_sweep(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    port_blocking_begin(mutator);
     lock_acquire(&heap->cycle.lock);
-    bool collected = reason == CYCLE_FORCED || cycle_is_due(heap);
-    if (collected) {
-        collect_locked(heap, reason);
+    if (cycle_phase(heap) == CYCLE_IDLE) {
+        sweep_finish(heap);
     }
     lock_release(&heap->cycle.lock);
     port_blocking_end(mutator);
-    if (collected) {
-        port_wake_sweeper(heap);
+}
+
+LOCK_UNCHECKED void cycle_lock_idle(struct tri_heap *heap)
+{
+    lock_acquire(&heap->cycle.lock);
+    /* While this thread waits for answers, another one may end the cycle and begin the next. */
+    while (cycle_phase(heap) != CYCLE_IDLE) {
+        drive(heap, CYCLE_TRIGGERED);
     }
 }

@@ -5,29 +5,65 @@
 #include "gc/heap_state.h"
 
 enum cycle_reason {
-    CYCLE_TRIGGERED, /* heap_live has reached the trigger; nothing is done where another thread's
-                        cycle has lowered it meanwhile */
+    CYCLE_TRIGGERED, /* heap_live has reached the trigger; nothing is done where it has not */
     CYCLE_FORCED,    /* somebody asked: tri_collect, memory is exhausted, gcstress */
 };
 
 void cycle_state_init(struct tri_heap *heap);
 void cycle_state_destroy(struct tri_heap *heap);
 
-/* Run a cycle on the calling thread, which mutator is bound to; waits for one that already runs.
- * Marking is complete afterwards, sweeping has begun. A safepoint. */
+/* Run a whole cycle on the calling thread, which mutator is bound to: one that begins after the
+ * call where it is forced. Sweeping has begun afterwards. The mutator is blocked meanwhile; a
+ * safepoint. */
 void cycle_run(struct tri_mutator *mutator, enum cycle_reason reason);
+
+/* As cycle_run, for a thread without a mutator in the heap, or whose mutator is blocked. Returns
+ * early where cycle_abandon is called. */
+void cycle_collect(struct tri_heap *heap, enum cycle_reason reason);
+
+/* The heap is about to end: whoever drives a cycle shall leave it. */
+void cycle_abandon(struct tri_heap *heap);
+
+/* At an allocation's slow path: see to it that a cycle begins where one is due. A safepoint. */
+void cycle_poll(struct tri_mutator *mutator);
+
+/* At the slow path of an allocation of bytes: where the heap is past its goal, because assists
+ * found nothing to do or the cycle has not got that far, sleep for moments, so that the collector
+ * gets on; with a memory limit, help it to the cycle's end. A safepoint. */
+void cycle_brake(struct tri_mutator *mutator, size_t bytes);
+
+/* Take the cycle on by about budget bytes of scanning, and begin one where one is due. A safepoint.
+ * True while a cycle is under way. */
+bool cycle_advance(struct tri_mutator *mutator, size_t budget);
+
+/* Sweep all that is unswept, if no cycle is under way: a new one has done that itself. A
+ * safepoint. */
+void cycle_sweep(struct tri_mutator *mutator);
+
+/* Acquire CYCLE at a time when no cycle is under way. The calling thread has no running mutator in
+ * the heap. */
+void cycle_lock_idle(struct tri_heap *heap);
+
+/* Take CYCLE between two steps, whoever drives, and keep others from it, until cycle_resume. For
+ * fork(): the lock is taken and released outside the order of ranks. */
+void cycle_pause(struct tri_heap *heap);
+void cycle_resume(struct tri_heap *heap);
+
+/* This is the child of a fork: nobody else drives a cycle, or pauses it. CYCLE held. */
+void cycle_forget_threads(struct tri_heap *heap);
 
 /* Compute the goal anew from what is live and from GOGC and MEMLIMIT. Takes GOAL, under it PAGES
  * for a moment. Any thread. */
 void cycle_commit_goal(struct tri_heap *heap);
 
-/* Flush the mutator's cache and account for it. By its owner when it detaches or parks, by the
- * collector during a hold. */
-void cycle_flush_mutator(struct tri_mutator *mutator);
-
 static inline bool cycle_is_due(const struct tri_heap *heap)
 {
-    return load_relaxed(&heap->counters.live_bytes) >= load_relaxed(&heap->counters.trigger_bytes);
+    return counters_live(&heap->counters) >= load_relaxed(&heap->counters.trigger_bytes);
+}
+
+static inline enum cycle_phase cycle_phase(const struct tri_heap *heap)
+{
+    return (enum cycle_phase)load_relaxed(&heap->cycle.phase);
 }
 
 #endif

@@ -12,7 +12,10 @@
 #include "gc/heap.h"
 
 #include "gc/assert.h"
+#include "gc/barrier.h"
+#include "gc/barrier_verify.h"
 #include "gc/cycle.h"
+#include "gc/free_later.h"
 #include "gc/mark.h"
 #include "gc/sweep.h"
 
@@ -29,12 +32,21 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
     if (!type_table_init(&heap->types, &heap->meta)) {
         goto fail_types;
     }
-    mark_state_init(&heap->mark, &heap->meta);
+    if (!type_table_add_encoding(&heap->types, &options->value_encoding)) {
+        goto fail_encoding;
+    }
+    mark_state_init(heap);
+    if (!barrier_verify_init(heap)) {
+        goto fail_encoding;
+    }
+    free_later_init(heap);
     heap->sweep.visitors = SWEEP_CLOSED;
     cycle_state_init(heap);
     heap->signature = HEAP_SIGNATURE; /* [heap.2] */
     return true;
 
+fail_encoding:
+    type_table_destroy(&heap->types);
 fail_types:
     page_heap_destroy(&heap->page_heap);
 fail_pages:
@@ -47,7 +59,9 @@ void heap_destroy(struct tri_heap *heap)
 {
     TRI_ASSERT(heap->signature == HEAP_SIGNATURE);
     heap->signature = 0; /* [heap.2] */
+    free_later_destroy(heap);
     cycle_state_destroy(heap);
+    barrier_verify_destroy(heap);
     type_table_destroy(&heap->types); /* [heap.1] */
     page_heap_destroy(&heap->page_heap);
     meta_alloc_destroy(&heap->meta);
@@ -63,8 +77,20 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
     char *mapping = (char *)mutator;
     void *cursors = mapping + MUTATOR_CURSORS_OFFSET;
     void *bins = mapping + MUTATOR_CURSORS_OFFSET + CURSORS_BYTES;
-    mutator->head = (struct tri_mutator_head_){.poll = 0};
+    mutator->head = (struct tri_mutator_head_){
+        .poll = 0,
+        .barrier = barrier_verify_is_on(heap) ? BARRIER_VERIFY : 0,
+    };
     mutator->heap = heap;
     thread_cache_init(&mutator->cache, cursors, bins);
+    mutator->marker = (struct marker){.alone = false};
+    mark_refresh(heap, &mutator->marker);
+    mark_stack_init(&mutator->marker.stack, &heap->mark.segments);
+    mark_stack_init(&mutator->marker.later, &heap->mark.segments);
+    mark_stack_init(&mutator->recorded, &heap->mark.segments);
+    mark_stack_init(&mutator->remembered, &heap->mark.segments);
+    mutator->remembered_count = 0;
+    mutator->assist_debt = 0;
+    mutator->made_grey = false;
     mutator->signature = MUTATOR_SIGNATURE;
 }

@@ -1,4 +1,4 @@
-/* heap_state.h -- struct tri_heap and struct tri_mutator: one of each part. No functions. */
+/* heap_state.h -- struct tri_heap and struct tri_mutator: one of each part. */
 #ifndef GC_HEAP_STATE_H
 #define GC_HEAP_STATE_H
 
@@ -6,6 +6,7 @@
 
 #include "gc/mark_stack.h"
 #include "gc/page_heap.h"
+#include "gc/stall.h"
 #include "gc/thread_cache.h"
 #include "gc/type.h"
 
@@ -13,7 +14,8 @@
 #define MUTATOR_SIGNATURE UINT32_C(0x4d555441) /* "MUTA" */
 #define MUTATOR_DETACHED  UINT32_C(0x64656164) /* "dead" */
 
-/* What one thread marks with. Also what the host knows as a tri_visitor. */
+/* What one thread marks with, a marker thread or a mutator. Also what the host knows as a
+ * tri_visitor. */
 struct marker {
     /* Written before marking, read by its thread: copies that spare the marker a walk through the
      * heap. */
@@ -24,61 +26,130 @@ struct marker {
     bool alone;        /* no other thread marks: bits are set without atomic operations */
     bool check_dead;   /* a precise reference to a free slot ends the process (gcverify=1) */
     bool conservative; /* the words just looked at are candidates, not references */
+    bool at_safepoint; /* no mutator runs beside it: objects of safepoint-only types may be
+                          traced */
+    struct tri_mutator *recorder; /* not NULL: what is found is recorded by its barrier, not
+                                     shaded */
+    /* NULL, or for one that marks alone (gccheckmark=1): whether that bit of a span's mark word
+     * shall stay clear. */
+    bool (*refuses)(const struct marker *marker, const uint64_t *word, uint64_t mask);
 
     struct mark_stack stack;
+    struct mark_stack later; /* grey objects of safepoint-only types that it has met */
 
-    /* Written by its thread. */
+    /* Written by its thread. Added to mark_state now and then, and zero again. */
     uint64_t marked_bytes;
     uint64_t marked_objects;
+    uint64_t scanned_bytes;
     uint64_t cpu_ns;
 };
 
 struct mark_state {
-    struct fixed_pool segments;
-    uint32_t count;    /* markers that take part in this cycle; written before marking */
-    uint32_t idle;     /* atomic: markers without work */
-    uint32_t started;  /* atomic: markers that have begun */
-    uint32_t overflow; /* atomic: a grey object could not be queued and must be found in its span
-                          again */
+    struct segment_pool segments;
+    struct mark_stack pool; /* grey objects that mutators, and markers that were told to stop, have
+                               given up; its shared half only */
+    struct mark_stack recorded; /* addresses that mutators' barriers have recorded and handed over;
+                                   its shared half only */
+    int32_t recorded_count;     /* atomic: segments on it */
+    struct mark_stack later;    /* grey objects of safepoint-only types, for the heap's mutator to
+                                 trace; pushed by all, its shared half only, popped by who answers
+                                 for it */
+    struct mark_stack traced;   /* those that it has traced in this cycle. Who answers for it */
+    uint32_t generation;        /* that of the spans whose marks are being set. Written before
+                               marking */
+    uint32_t count;             /* markers that take part; written before marking */
+    uint32_t idle;              /* atomic: markers without work */
+    uint32_t started;           /* atomic: markers that have begun */
+    uint32_t overflow; /* atomic: a grey object could not be queued and must be found in its
+                               span again */
+    uint32_t is_void;  /* atomic: something that should have been shaded is not known any more:
+                               this cycle frees nothing */
+    uint32_t hungry;   /* atomic: an assist has found nothing to take */
+    uint32_t stop;     /* atomic: markers shall give up their work and return */
+
+    /* Of this cycle. Atomic. */
+    uint64_t marked_bytes;
+    uint64_t marked_objects;
+    uint64_t scanned_bytes;
+    uint64_t cpu_ns;        /* of marker threads */
+    uint64_t assist_cpu_ns; /* of mutators */
+    uint64_t stack_bytes;   /* looked at on mutators' stacks */
+    int64_t credit;         /* scanned bytes that assists may take as done by the markers */
+    uint64_t expected;      /* scanned bytes this cycle should come to. Written before marking */
     struct marker markers[MARKERS_MAX];
 };
 
 struct sweep_state {
-    uint32_t generation; /* atomic; changes during a hold only. A span whose sweep_gen differs is
-                            unswept */
-    uint32_t cursor;     /* atomic: the lists below it have no unswept span any more */
+    uint32_t generation; /* atomic; written with CYCLE held, while no marker is at work. A span
+                            whose sweep_gen differs is unswept */
     uint32_t visitors;   /* atomic: threads without a mutator that are sweeping; SWEEP_CLOSED: none
                             may begin */
-    uint64_t unswept;    /* atomic: spans not yet swept, those being swept included */
+    bool keep_all;       /* what is white was not proven to be garbage: it stays. Written with the
+                            generation */
+    uint64_t cursor;     /* atomic: a generation, and below it the number of the list below which no
+                            list has an unswept span of that generation any more */
+    uint64_t spans[2];   /* atomic: spans by the lowest bit of their sweep_gen; those being swept
+                            count as unswept */
 };
 
 /* Figures of one cycle; see docs/reading-the-log.md. Times in nanoseconds. */
 struct cycle_figures {
     uint64_t number;
     bool forced;
-    uint64_t start_ns;      /* since the heap was created */
-    uint64_t to_hold_ns;    /* from asking to all mutators held */
-    uint64_t mark_ns;       /* marking */
-    uint64_t to_release_ns; /* from the end of marking to the release */
-    uint64_t mark_cpu_ns;   /* processor time of all markers */
-    uint64_t heap_before;   /* heap_live at the start */
-    uint64_t heap_after;    /* heap_live at the end of marking */
-    uint64_t marked_bytes;
-    uint64_t marked_objects;
+    uint64_t start_ns;       /* since the heap was created */
+    uint64_t begin_stall_ns; /* the longest stall that handshakes arm, settle and roots put on one
+                                mutator; held: from asking to all mutators held */
+    uint64_t mark_ns;        /* from the begin of handshake arm to the end of marking */
+    uint64_t end_stall_ns;   /* as begin_stall_ns, of flush, disarm and release; held: from the end
+                                of marking to the release */
+    uint64_t mark_cpu_ns;    /* processor time of all markers */
+    uint64_t assist_cpu_ns;  /* of which in assists */
+    uint64_t heap_before;    /* heap_live at the start */
+    uint64_t heap_after;     /* heap_live at the end of marking */
+    uint64_t marked_bytes;   /* what was allocated while marking included */
+    uint64_t marked_objects; /* reached by markers */
+    uint64_t scanned_bytes;
     uint64_t goal;
     uint64_t stack_bytes;
     uint64_t global_bytes;
+    uint32_t rounds; /* of handshake flush */
     uint32_t processors;
     double utilization; /* the collector's share of all processors' time since the heap was
                            created */
 };
 
+/* CYCLE_IDLE -> SWEEP -> ARM -> SETTLE -> ROOTS -> MARK -> FLUSH -> DISARM -> RELEASE -> IDLE, and
+ * from FLUSH back to MARK where grey was found. */
+enum cycle_phase {
+    CYCLE_IDLE = 0,
+    CYCLE_SWEEP, /* what the last cycle has left unswept is swept */
+    CYCLE_ARM,   /* these are under way: handshakes of the same names */
+    CYCLE_SETTLE,
+    CYCLE_ROOTS,
+    CYCLE_MARK, /* grey work is drained */
+    CYCLE_FLUSH,
+    CYCLE_DISARM,
+    CYCLE_RELEASE, /* sweeping has begun */
+};
+
 /* Guarded by CYCLE, but for what is marked atomic. */
 struct cycle_state {
-    struct lock lock;      /* CYCLE: one thread at a time collects */
+    struct lock lock;      /* CYCLE: one thread at a time takes a step */
     struct lock goal_lock; /* GOAL: one thread at a time computes the goal */
     struct cycle_figures last;
+    struct cycle_figures now; /* of the cycle under way */
+    uint32_t phase;           /* atomic; written with CYCLE held */
+    uint32_t quiet_rounds;    /* of handshake flush, in succession */
+    uint64_t phase_ns;        /* when handshake arm began */
     uint64_t created_ns;
+    uint32_t urgent;     /* atomic: threads that wait for a forced cycle */
+    uint32_t drivers;    /* atomic: threads in cycle_collect */
+    uint32_t pauses;     /* atomic: threads that want CYCLE between two steps */
+    uint32_t abandoned;  /* atomic: the heap is about to end */
+    uint32_t round_grey; /* atomic: since the last verdict a mutator has answered, or left, that had
+                            made grey */
+    uint64_t begin_stall_ns; /* atomic: see cycle_figures */
+    uint64_t end_stall_ns;   /* atomic */
     uint64_t count;          /* atomic: cycles completed */
     uint64_t forced_count;   /* atomic */
     uint64_t cpu_ns;         /* atomic: processor time spent in cycles */
@@ -87,9 +158,30 @@ struct cycle_state {
     uint64_t last_end_ns;    /* atomic */
 };
 
+/* For barrierverify=1. A slot and its shadow are guarded by the slot's stripe, other fields by
+ * stripes[0], or they belong to the check of the held heap. */
+struct barrier_verify_state {
+    struct side_table shadow; /* its entries are pages; extended under PAGES */
+    size_t bytes;             /* atomic: those of it that can be accessed; written under PAGES */
+    struct lock stripes[SHADOW_STRIPES];
+    struct mark_stack written; /* objects whose stores the host has announced or reported */
+    bool forgot;               /* one of these could not be noted */
+    uint32_t is_void;          /* atomic: the shadow could not grow with the heap */
+    bool accepting;            /* the check under way takes what it finds for right */
+};
+
+/* See free_later.c. */
+struct free_later_state {
+    struct fixed_pool pool;
+    struct free_later_block *blocks; /* atomic: the newest first */
+};
+
 /* Atomic counters, written by many. */
 struct heap_counters {
-    uint64_t live_bytes;      /* marked by the last cycle plus handed to runs since */
+    uint64_t live_bytes;      /* marked by the last cycle plus handed to runs since, but for
+                                 black_bytes */
+    uint64_t black_bytes;     /* handed to runs by mutators that allocate black; added to live_bytes
+                                 when all have answered release */
     uint64_t trigger_bytes;   /* a cycle starts when live_bytes reaches it. Written under GOAL */
     uint64_t goal_bytes;      /* written under GOAL */
     uint64_t spans;           /* published and not retired */
@@ -101,6 +193,12 @@ struct heap_counters {
     uint64_t slow_paths; /* for gcstress */
 };
 
+/* Live by the last cycle, plus allocated since: what the pacer goes by. */
+static inline uint64_t counters_live(const struct heap_counters *counters)
+{
+    return load_relaxed(&counters->live_bytes) + load_relaxed(&counters->black_bytes);
+}
+
 struct tri_heap {
     uint32_t signature;
     tri_heap_options options; /* written at creation; gc_percent and memory_limit are atomic */
@@ -111,13 +209,26 @@ struct tri_heap {
     struct sweep_state sweep;
     struct cycle_state cycle;
     struct heap_counters counters;
+    struct stall_state stalls;
+    struct barrier_verify_state barrier_verify;
+    struct free_later_state free_later;
+    uint32_t attached; /* atomic: mutators that have attached, and not begun to detach */
 };
 
 struct tri_mutator {
     struct tri_mutator_head_ head; /* what the inline fast paths read; first */
     uint32_t signature;            /* MUTATOR_SIGNATURE while attached, then MUTATOR_DETACHED */
     struct tri_heap *heap;         /* written at creation */
-    struct thread_cache cache;     /* owner; the collector during a hold */
+
+    /* The owner's; the collector's while it acts for a blocked one. */
+    struct thread_cache cache;
+    struct marker marker;         /* what it shades and assists with */
+    struct mark_stack recorded;   /* addresses: what its barrier has seen since it handed over or
+                                     answered */
+    struct mark_stack remembered; /* objects to be scanned, or scanned again, at its next answer */
+    size_t remembered_count;
+    int64_t assist_debt; /* bytes it has to scan for what it has allocated */
+    bool made_grey;      /* it has, since its last answer */
 };
 
 #endif

@@ -3,8 +3,8 @@
  * Owns:       a large span from span_init until it is in a set.
  * Invariants:
  *   [large.1] A large object MUST be in no set and not SPAN_IN_USE before its memory is zero;
- *             otherwise a cycle that runs at one of the safepoints between scans old contents, or
- *             frees what its mutator is about to return.
+ *             otherwise a cycle that runs meanwhile scans old contents, or frees what its mutator
+ *             is about to return.
  *   [large.2] Its sweep_gen MUST be that of the moment it enters a set; otherwise it is swept with
  *             the marks of no cycle.
  *   [large.3] While there is garbage not yet swept, as many pages as the object needs MUST be freed
@@ -18,6 +18,8 @@
 #include <string.h>
 
 #include "gc/assert.h"
+#include "gc/assist.h"
+#include "gc/barrier_verify.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
 
@@ -48,22 +50,19 @@ static struct span *begin_span(struct tri_heap *heap, tri_type *type, size_t pag
 }
 
 /* Make the object known: to look-ups, to the sweeper, to the pacer. */
-static void enter(struct tri_heap *heap, struct span *span)
+static void enter(struct tri_mutator *mutator, struct span *span)
 {
-    uint32_t first;
-    uint32_t count;
-    bool taken = span_take_run(span, &first, &count);
-    TRI_ASSERT(taken && first == 0 && count == 1);
-    (void)taken;
+    struct tri_heap *heap = mutator->heap;
+    const struct thread_cache *cache = &mutator->cache;
     span->sweep_gen = sweep_generation(heap); /* [large.2] */
+    span_enter_run(span, 0, 1, cache->black && span->sweep_gen == cache->black_generation);
     span_publish(span);
-    fetch_add_relaxed(&heap->counters.spans, UINT64_C(1));
-    fetch_add_relaxed(&heap->counters.in_use_pages, (uint64_t)span->pages);
+    sweep_add_span(heap, span);
     fetch_add_relaxed(&heap->counters.allocated_objects, UINT64_C(1));
     fetch_add_relaxed(&heap->counters.allocated_bytes, (uint64_t)span_bytes(span));
-    fetch_add_relaxed(&heap->counters.live_bytes, (uint64_t)span_bytes(span));
+    assist_charge(mutator, span_bytes(span));
     central_list_push_full(type_table_list(&heap->types, LIST_LARGE), &heap->page_heap.spans, span,
-                           sweep_generation(heap));
+                           span->sweep_gen);
 }
 
 char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
@@ -74,8 +73,12 @@ char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
         return NULL;
     }
     bool zero;
+    struct stall_times start = stall_begin_short();
     sweep_reclaim(heap, pages); /* [large.3] */
+    (void)stall_end(&heap->stalls, STALL_SWEEP, start);
+    start = stall_begin_short();
     struct span *span = begin_span(heap, type, pages, &zero);
+    (void)stall_end(&heap->stalls, STALL_GROW, start);
     if (span == NULL) {
         return NULL;
     }
@@ -83,6 +86,9 @@ char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
     if (!zero && !(type->flags & TRI_TYPE_UNINITIALIZED)) {
         zero_in_steps(mutator, object, pages * PAGE_BYTES); /* [large.1] */
     }
-    enter(heap, span);
+    if (barrier_verify_is_on(heap)) {
+        barrier_verify_fresh(heap, object, pages * PAGE_BYTES);
+    }
+    enter(mutator, span);
     return object;
 }

@@ -17,6 +17,7 @@
     X(MARK, "shared grey work, and the sleep of marker threads")                                   \
     X(SWEEP, "span sets that grow, and the sleep of the sweeper")                                  \
     X(GOAL, "the goal and the trigger of the next cycle")                                          \
+    X(SHADOW, "a slot and its shadow: barrierverify=1")                                            \
     X(PAGES, "free pages: bitmaps, summaries, growth of the heap")                                 \
     X(META, "the collector's own memory")                                                          \
     X(LOG, "the order of lines on the log")

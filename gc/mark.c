@@ -13,13 +13,29 @@
  *            was not queued stays grey for ever.
  *   [mark.5] After marking, whatever a marked object refers to MUST be marked; otherwise a live
  *            object is about to be freed.
- * Locks:      MARK inside mark_stack; CYCLE is held by the caller.
- * Callers:    cycle.
+ *   [mark.6] A marker that stops MUST give up what it has made grey; otherwise nobody scans it.
+ *   [mark.7] An object of a safepoint-only type MUST be traced only where no mutator runs: held, or
+ *            in an answer of the heap's only mutator; otherwise it is read while it changes.
+ *   [mark.8] In each answer to flush all of them that are grey or have been traced in this cycle
+ *            MUST be traced, together with the scan of the mutator's own stack; otherwise an object
+ *            that moves between two of them, or between one and the stack, without a barrier, is in
+ *            none of them when it is looked at.
+ * Locks:      none; CYCLE is held by the caller of what only one thread may do.
+ * Callers:    cycle; mutators that assist, and that give up what they have made grey.
  *
- * Why the end is the end: work appears only where a marker that is not idle scans. If all count as
- * idle, then by [mark.1] every stack was empty when its owner began to idle, and nobody has pushed
- * since. So there is no grey object. A marker that begins only now, having been late to start,
- * brings no work with it, finds none, and leaves.
+ * Why the end of mark_drain is an end for the markers: work appears only where a marker that is not
+ * idle scans, or where a mutator gives some up. If all markers count as idle, then by [mark.1]
+ * every stack was empty when its owner began to idle, and none of them has pushed since. A marker
+ * that begins only now, having been late to start, brings no work with it, finds none, and leaves.
+ * What mutators still have, or have given up meanwhile, is found by handshake flush; see cycle.c.
+ *
+ * Objects of safepoint-only types are to a cycle what its mutator's stack is in insertion mode:
+ * grey until it ends. A marker that meets one puts it on mark_state.later, where it counts as grey
+ * work. The mutator's answer to flush traces what is there, and what has been traced before: at one
+ * safepoint of the only mutator, so that no reference can hop from what is still to be looked at to
+ * what has been [mark.8]. If that marks nothing, and nothing else is grey, then the stack and all
+ * objects of such types that are reached refer to marked objects only, and nothing white can come
+ * to be where it is missed.
  */
 #include "gc/mark.h"
 
@@ -27,10 +43,31 @@
 #include "gc/object.h"
 #include "gc/port.h"
 
-void mark_state_init(struct mark_state *mark, struct meta_alloc *meta)
+void mark_state_init(struct tri_heap *heap)
 {
-    fixed_pool_init(&mark->segments, meta, sizeof(struct mark_segment));
-    mark->count = 0;
+    struct mark_state *mark = &heap->mark;
+    segment_pool_init(&mark->segments, &heap->meta);
+    mark_stack_init(&mark->pool, &mark->segments);
+    mark_stack_init(&mark->recorded, &mark->segments);
+    mark_stack_init(&mark->later, &mark->segments);
+    mark_stack_init(&mark->traced, &mark->segments);
+    for (unsigned i = 0; i < MARKERS_MAX; i++) {
+        mark_stack_init(&mark->markers[i].stack, &mark->segments);
+        mark_stack_init(&mark->markers[i].later, &mark->segments);
+    }
+}
+
+void mark_refresh(struct tri_heap *heap, struct marker *marker)
+{
+    const struct span_table *spans = &heap->page_heap.spans;
+    marker->heap = heap;
+    marker->spans = spans;
+    marker->base = heap->page_heap.space.base;
+    /* acquire: pairs with the release in span_table_extend. What is white was allocated before
+     * all had answered settle, hence in pages that exist by the time anything is shaded. */
+    marker->bytes = (size_t)load_acquire(&spans->pages) * PAGE_BYTES;
+    marker->check_dead = heap->options.verify;
+    marker->conservative = false;
 }
 
 /* Objects on their way from the stack to their scan, while the processor fetches them. */
@@ -50,34 +87,62 @@ static void fill_ring(struct prefetch_ring *ring, struct mark_stack *stack)
     }
 }
 
+/* Put what is on its way back on the stack. */
+static void empty_ring(struct prefetch_ring *ring, struct marker *marker)
+{
+    while (ring->head != ring->tail) {
+        uintptr_t entry = ring->entries[--ring->tail % MARK_PREFETCH_OBJECTS];
+        if (!mark_stack_push(&marker->stack, entry)) {
+            marker->scanned_bytes += scan_entry(marker, entry); /* no memory to queue it */
+        }
+    }
+}
+
 static bool others_are_hungry(const struct marker *marker)
 {
     return !marker->alone && load_relaxed(&marker->heap->mark.idle) > 0 &&
            !mark_stack_has_shared(&marker->stack);
 }
 
-/* Scan until this marker's stack is empty [mark.3]. */
-static void drain(struct marker *marker)
+/* Add what the marker has counted to the figures of the cycle. */
+static void add_counts(struct mark_state *mark, struct marker *marker)
+{
+    fetch_add_relaxed(&mark->marked_bytes, marker->marked_bytes);
+    fetch_add_relaxed(&mark->marked_objects, marker->marked_objects);
+    fetch_add_relaxed(&mark->scanned_bytes, marker->scanned_bytes);
+    fetch_add_relaxed(&mark->cpu_ns, marker->cpu_ns);
+    marker->marked_bytes = 0;
+    marker->marked_objects = 0;
+    marker->scanned_bytes = 0;
+    marker->cpu_ns = 0;
+}
+
+/* Scan the marker's objects until there are none [mark.3], or budget bytes are scanned. What is
+ * left is on its stack. */
+static void drain(struct marker *marker, size_t budget)
 {
     struct prefetch_ring ring = {.head = 0};
-    for (uint32_t scanned = 0;; scanned++) {
+    size_t limit = marker->scanned_bytes + budget;
+    while (marker->scanned_bytes < limit) {
         fill_ring(&ring, &marker->stack);
         if (ring.head == ring.tail) {
             return;
         }
-        scan_entry(marker, ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS]);
-        if (scanned % MARK_SHARE_INTERVAL == 0 && others_are_hungry(marker)) {
-            mark_stack_share(&marker->stack);
-        }
+        marker->scanned_bytes +=
+            scan_entry(marker, ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS]);
     }
+    empty_ring(&ring, marker);
 }
 
 static bool steal(struct mark_state *mark, struct marker *thief)
 {
-    uint32_t self = (uint32_t)(thief - mark->markers);
-    for (uint32_t i = 1; i < mark->count; i++) {
-        struct marker *victim = &mark->markers[(self + i) % mark->count];
-        if (mark_stack_steal(&thief->stack, &victim->stack)) {
+    if (mark_stack_steal(&thief->stack, &mark->pool)) {
+        return true;
+    }
+    uint32_t count = load_relaxed(&mark->count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct marker *victim = &mark->markers[i];
+        if (victim != thief && mark_stack_steal(&thief->stack, &victim->stack)) {
             return true;
         }
     }
@@ -86,53 +151,104 @@ static bool steal(struct mark_state *mark, struct marker *thief)
 
 static bool somebody_shares(const struct mark_state *mark)
 {
-    for (uint32_t i = 0; i < mark->count; i++) {
-        if (mark_stack_has_shared(&mark->markers[i].stack)) {
-            return true;
-        }
+    uint32_t count = load_relaxed(&mark->count);
+    bool shares = mark_stack_has_shared(&mark->pool);
+    for (uint32_t i = 0; i < count && !shares; i++) {
+        shares = mark_stack_has_shared(&mark->markers[i].stack);
     }
-    return false;
+    return shares;
 }
 
-/* Wait for work of others. False when there is none anywhere. [mark.1]: this marker's stack is
- * empty. */
+static bool is_stopping(const struct mark_state *mark)
+{
+    return load_relaxed(&mark->stop) != 0;
+}
+
+/* Wait for work of others. False when there is none anywhere, or markers shall stop. [mark.1]: this
+ * marker's stack is empty. */
 static bool find_work(struct mark_state *mark, struct marker *marker)
 {
     TRI_ASSERT(mark_stack_is_empty(&marker->stack));
     /* Both counters are sequentially consistent: each pairs with the loads below, so that whoever
      * reads idle == started has seen every marker that began, and none of them at work. */
     fetch_add_seq_cst(&mark->idle, 1U);
-    for (uint32_t spins = 0;; spins++) {
+    for (uint32_t spins = 0; !is_stopping(mark); spins++) {
+        if (somebody_shares(mark)) {
+            fetch_sub_seq_cst(&mark->idle, 1U); /* [mark.2]; pairs with the load below */
+            if (steal(mark, marker)) {
+                return true;
+            }
+            fetch_add_seq_cst(&mark->idle, 1U); /* pairs with the load below */
+        }
         uint32_t idle = load_seq_cst(&mark->idle);  /* pairs with the changes in this function */
         if (idle == load_seq_cst(&mark->started)) { /* pairs with the one in mark_worker */
             return false;
         }
-        if (somebody_shares(mark)) {
-            fetch_sub_seq_cst(&mark->idle, 1U); /* [mark.2]; pairs with the load above */
-            if (steal(mark, marker)) {
-                return true;
+        if (spins >= MARK_IDLE_SPINS) {
+            if (marker == &mark->markers[0]) {
+                port_hurry_markers(marker->heap); /* one of them may wait for a processor */
             }
-            fetch_add_seq_cst(&mark->idle, 1U); /* pairs with the load above */
-        }
-        if (spins % 64 == 63) {
-            port_yield();
+            port_nap(MARK_IDLE_NAP_NS);
         } else {
             cpu_relax();
         }
     }
+    return false;
+}
+
+/* Shade one segment of what mutators have handed over. False where there is none. */
+static bool shade_segment(struct mark_state *mark, struct marker *marker)
+{
+    struct mark_stack taken;
+    uintptr_t address;
+    mark_stack_init(&taken, &mark->segments);
+    if (!mark_stack_steal(&taken, &mark->recorded)) {
+        return false;
+    }
+    fetch_sub_relaxed(&mark->recorded_count, 1);
+    marker->conservative = true;
+    while (mark_stack_pop(&taken, &address)) {
+        shade(marker, address);
+    }
+    marker->conservative = false;
+    mark_stack_destroy(&taken);
+    return true;
+}
+
+/* Drain, with looks around between. False where markers shall stop. */
+static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsigned index)
+{
+    while (!mark_stack_is_empty(&marker->stack)) {
+        drain(marker, MARK_LOOK_BYTES);
+        (void)shade_segment(mark, marker);
+        fetch_add_relaxed(&mark->credit, (int64_t)marker->scanned_bytes);
+        add_counts(mark, marker);
+        if (others_are_hungry(marker) || load_relaxed(&mark->hungry) != 0) {
+            store_relaxed(&mark->hungry, 0U);
+            mark_stack_share(&marker->stack);
+        }
+        if (is_stopping(mark)) {
+            return false;
+        }
+        if (!marker->alone) {
+            port_pace_marker(marker->heap, index);
+        }
+    }
+    return true;
 }
 
 /* What one thread does. */
 static void mark_worker(void *argument, unsigned index)
 {
     struct tri_heap *heap = argument;
-    struct marker *marker = &heap->mark.markers[index];
+    struct mark_state *mark = &heap->mark;
+    struct marker *marker = &mark->markers[index];
     uint64_t start_ns = port_thread_cpu_ns();
-    fetch_add_seq_cst(&heap->mark.started, 1U); /* pairs with the load in find_work */
-    do {
-        drain(marker);
-    } while (find_work(&heap->mark, marker));
+    fetch_add_seq_cst(&mark->started, 1U); /* pairs with the load in find_work */
+    while (drain_and_look(mark, marker, index) && find_work(mark, marker)) {
+    }
     marker->cpu_ns += port_thread_cpu_ns() - start_ns;
+    (void)mark_publish(heap, marker); /* [mark.6] */
 }
 
 /* As many as the options or the processors allow, but no more than there is work for: waking a
@@ -140,49 +256,128 @@ static void mark_worker(void *argument, unsigned index)
 static unsigned wanted_markers(const struct tri_heap *heap)
 {
     const struct cycle_figures *last = &heap->cycle.last;
-    unsigned allowed =
-        heap->options.markers > 0 ? (unsigned)heap->options.markers : port_cpu_count();
-    uint64_t expected = last->number == 0 ? load_relaxed(&heap->counters.live_bytes)
-                                          : load_relaxed(&last->marked_bytes);
+    int32_t option = heap->options.markers;
+    unsigned allowed = option > 0 ? (unsigned)option : option == 0 ? 1 : port_cpu_count();
+    uint64_t expected =
+        last->number == 0 ? counters_live(&heap->counters) : load_relaxed(&last->marked_bytes);
     uint64_t useful = 1 + expected / MARKER_WORTH_BYTES;
     unsigned wanted = useful < allowed ? (unsigned)useful : allowed;
     return wanted < MARKERS_MAX ? wanted : MARKERS_MAX;
 }
 
-static void begin_marker(struct tri_heap *heap, struct marker *marker, bool alone)
-{
-    const struct span_table *spans = &heap->page_heap.spans;
-    *marker = (struct marker){
-        .heap = heap,
-        .spans = spans,
-        .base = heap->page_heap.space.base,
-        /* acquire: pairs with the release in span_table_extend */
-        .bytes = (size_t)load_acquire(&spans->pages) * PAGE_BYTES,
-        .alone = alone,
-        .check_dead = heap->options.verify,
-    };
-    mark_stack_init(&marker->stack, &heap->mark.segments);
-}
-
-static void begin_markers(struct tri_heap *heap)
+void mark_begin(struct tri_heap *heap, bool alone)
 {
     struct mark_state *mark = &heap->mark;
-    mark->count = wanted_markers(heap);
+    TRI_ASSERT(!mark_has_work(heap));
+    mark->generation = load_relaxed(&heap->sweep.generation);
+    store_relaxed(&mark->count, wanted_markers(heap));
     store_relaxed(&mark->overflow, 0U);
+    store_relaxed(&mark->is_void, 0U);
+    store_relaxed(&mark->stop, 0U);
+    store_relaxed(&mark->marked_bytes, UINT64_C(0));
+    store_relaxed(&mark->marked_objects, UINT64_C(0));
+    store_relaxed(&mark->scanned_bytes, UINT64_C(0));
+    store_relaxed(&mark->cpu_ns, UINT64_C(0));
+    store_relaxed(&mark->assist_cpu_ns, UINT64_C(0));
+    store_relaxed(&mark->stack_bytes, UINT64_C(0));
+    store_relaxed(&mark->hungry, 0U);
+    store_relaxed(&mark->credit, INT64_C(0));
     for (uint32_t i = 0; i < mark->count; i++) {
-        begin_marker(heap, &mark->markers[i], mark->count == 1);
+        mark->markers[i].alone = alone && mark->count == 1;
+        mark->markers[i].at_safepoint = alone;
+        mark_refresh(heap, &mark->markers[i]);
     }
 }
 
-static void end_markers(struct tri_heap *heap, struct mark_figures *figures)
+void mark_end(struct tri_heap *heap)
 {
-    for (uint32_t i = 0; i < heap->mark.count; i++) {
-        struct marker *marker = &heap->mark.markers[i];
-        figures->bytes += marker->marked_bytes;
-        figures->objects += marker->marked_objects;
-        figures->cpu_ns += marker->cpu_ns;
-        mark_stack_destroy(&marker->stack);
+    struct mark_state *mark = &heap->mark;
+    TRI_ASSERT(!mark_has_work(heap));
+    mark_stack_clear(&mark->recorded);
+    mark_stack_destroy(&mark->recorded);
+    store_relaxed(&mark->recorded_count, 0);
+    TRI_ASSERT(!mark_has_later(heap));
+    mark_stack_destroy(&mark->later);
+    mark_stack_clear(&mark->traced);
+    mark_stack_destroy(&mark->traced);
+    for (uint32_t i = 0; i < mark->count; i++) {
+        add_counts(mark, &mark->markers[i]);
+        mark_stack_destroy(&mark->markers[i].stack);
+        mark_stack_destroy(&mark->markers[i].later);
     }
+}
+
+bool mark_publish(struct tri_heap *heap, struct marker *marker)
+{
+    /* Pieces of a large object are grey work without a mark of their own. */
+    bool marked = marker->marked_objects > 0 || !mark_stack_is_empty(&marker->stack);
+    mark_stack_publish(&marker->stack, &heap->mark.pool);
+    mark_stack_publish(&marker->later, &heap->mark.later);
+    add_counts(&heap->mark, marker);
+    return marked;
+}
+
+bool mark_has_later(const struct tri_heap *heap)
+{
+    return mark_stack_has_shared(&heap->mark.later);
+}
+
+void mark_trace_later(struct tri_heap *heap, struct marker *marker)
+{
+    struct mark_state *mark = &heap->mark;
+    uintptr_t entry;
+    marker->at_safepoint = true;
+    mark_stack_publish(&marker->later, &mark->later);
+    mark_stack_publish(&mark->traced, &mark->later); /* [mark.8] */
+    while (mark_stack_pop(&mark->later, &entry)) {
+        marker->scanned_bytes += scan_entry(marker, entry);
+        if (!mark_stack_push(&mark->traced, entry)) {
+            store_relaxed(&mark->is_void, 1U); /* this cycle frees nothing */
+        }
+    }
+    marker->at_safepoint = false;
+}
+
+void mark_hand_over(struct tri_heap *heap, struct mark_stack *recorded)
+{
+    if (!mark_stack_is_empty(recorded)) {
+        mark_stack_publish(recorded, &heap->mark.recorded);
+        fetch_add_relaxed(&heap->mark.recorded_count, 1);
+    }
+}
+
+bool mark_shade_handed_over(struct tri_heap *heap)
+{
+    struct mark_state *mark = &heap->mark;
+    struct marker *marker = &mark->markers[0];
+    mark_refresh(heap, marker);
+    /* No more than there are now: mutators may go on handing over. */
+    for (int32_t count = load_relaxed(&mark->recorded_count); count > 0; count--) {
+        (void)shade_segment(mark, marker);
+    }
+    return mark_publish(heap, marker);
+}
+
+bool mark_has_work(const struct tri_heap *heap)
+{
+    return somebody_shares(&heap->mark) || load_relaxed(&heap->mark.overflow) != 0;
+}
+
+void mark_interrupt(struct tri_heap *heap)
+{
+    store_relaxed(&heap->mark.stop, 1U);
+}
+
+size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget)
+{
+    size_t before = marker->scanned_bytes;
+    size_t done = 0;
+    while (done < budget && (!mark_stack_is_empty(&marker->stack) || steal(&heap->mark, marker))) {
+        drain(marker, budget - done);
+        done = marker->scanned_bytes - before;
+    }
+    (void)mark_publish(heap, marker);
+    return done;
 }
 
 /* Let all markers drain what is grey. */
@@ -195,58 +390,91 @@ static void run_markers(struct tri_heap *heap)
 }
 
 /* Shade what the marked objects of span refer to, again. */
-static void rescan_span(struct marker *marker, const struct span *span)
+static void rescan_span(struct marker *marker, struct span *span)
 {
     for (uint32_t slot = 0; slot < span->slots; slot++) {
+        struct object_place place;
         if (span_is_marked(span, slot)) {
-            scan_entry(marker, (uintptr_t)span_slot_address(marker->spans, span, slot));
+            object_at_slot(marker->spans, span, slot, &place);
+            /* Without a type it is the rest of a run, all zero [thread_cache.5]. */
+            if (place.type != NULL) {
+                marker->scanned_bytes +=
+                    scan_entry(marker, (uintptr_t)span_slot_address(marker->spans, span, slot));
+            }
         }
     }
 }
 
 /* The queue could not grow: find the grey objects among the marked ones by scanning all of these
- * again [mark.4]. */
-static void rescan_heap(struct tri_heap *heap)
+ * again [mark.4]. Mutators may be making spans meanwhile; what is in those is black. */
+static void rescan_heap(struct tri_heap *heap, struct marker *marker)
 {
-    struct marker *marker = &heap->mark.markers[0];
     page_index pages = (page_index)(marker->bytes >> PAGE_SHIFT);
     for (page_index page = 0; page < pages;) {
-        const struct span *span = span_at(marker->spans, page);
-        if (span->state != SPAN_IN_USE || span->first != page) {
+        struct span *span = span_at(marker->spans, page);
+        /* acquire: pairs with the release in span_publish */
+        if (load_acquire(&span->state) != SPAN_IN_USE || load_relaxed(&span->first) != page) {
             page++;
             continue;
         }
         if (span->scannable) {
             rescan_span(marker, span);
-            drain(marker);
+            drain(marker, SIZE_MAX / 2);
         }
         page += span->pages;
     }
+    (void)mark_publish(heap, marker);
 }
 
-void mark_heap(struct tri_heap *heap, struct mark_figures *figures)
+bool mark_drain(struct tri_heap *heap)
 {
-    *figures = (struct mark_figures){.bytes = 0};
-    begin_markers(heap);
-    struct marker *first = &heap->mark.markers[0];
-    uint64_t start_ns = port_thread_cpu_ns();
-    port_scan_roots(heap, first, &figures->stack_bytes, &figures->global_bytes);
-    first->cpu_ns += port_thread_cpu_ns() - start_ns;
+    struct mark_state *mark = &heap->mark;
+    for (uint32_t i = 0; i < mark->count; i++) {
+        mark_refresh(heap, &mark->markers[i]);
+    }
     run_markers(heap);
     /* acquire half: pairs with the release in enqueue of shade.c */
-    while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
-        rescan_heap(heap);
+    while (!is_stopping(mark) && exchange_acq_rel(&mark->overflow, 0U) != 0) {
+        rescan_heap(heap, &mark->markers[0]);
     }
-    end_markers(heap, figures);
+    bool all = !is_stopping(mark);
+    store_relaxed(&mark->stop, 0U);
+    return all;
+}
+
+static void scan_held(struct tri_mutator *mutator, void *marker)
+{
+    fetch_add_relaxed(&mutator->heap->mark.stack_bytes,
+                      (uint64_t)port_scan_mutator(mutator, marker));
+}
+
+void mark_held(struct tri_heap *heap)
+{
+    struct marker *first = &heap->mark.markers[0];
+    mark_begin(heap, true);
+    uint64_t start_ns = port_thread_cpu_ns();
+    port_each_mutator(heap, scan_held, first);
+    heap->cycle.now.global_bytes = port_scan_globals(heap, first);
+    first->cpu_ns += port_thread_cpu_ns() - start_ns;
+    port_hurry_markers(heap);
+    while (!mark_drain(heap)) {
+    }
+    mark_end(heap);
 }
 
 void mark_check_complete(struct tri_heap *heap)
 {
-    struct marker *marker = &heap->mark.markers[0];
-    begin_marker(heap, marker, true);
-    rescan_heap(heap);
-    TRI_REQUIRE(marker->marked_objects == 0, /* [mark.5] */
+    struct marker marker = {.alone = true, .at_safepoint = true};
+    mark_refresh(heap, &marker);
+    mark_stack_init(&marker.stack, &heap->mark.segments);
+    mark_stack_init(&marker.later, &heap->mark.segments);
+    uint64_t before = load_relaxed(&heap->mark.marked_objects);
+    uint64_t scanned = load_relaxed(&heap->mark.scanned_bytes);
+    rescan_heap(heap, &marker);
+    store_relaxed(&heap->mark.scanned_bytes, scanned);
+    uint64_t missed = load_relaxed(&heap->mark.marked_objects) - before;
+    TRI_REQUIRE(missed == 0, /* [mark.5] */
                 "gcverify: marking missed %ju objects that marked objects refer to",
-                (uintmax_t)marker->marked_objects);
-    mark_stack_destroy(&marker->stack);
+                (uintmax_t)missed);
+    mark_stack_destroy(&marker.stack);
 }

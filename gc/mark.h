@@ -1,26 +1,62 @@
-/* mark.h -- from the roots to everything reachable, on several threads. */
+/* mark.h -- from the roots to everything reachable, on several threads, beside the mutators. */
 #ifndef GC_MARK_H
 #define GC_MARK_H
 
 #include "gc/scan.h"
 
-void mark_state_init(struct mark_state *mark, struct meta_alloc *meta);
+void mark_state_init(struct tri_heap *heap);
 
-/* What marking found. */
-struct mark_figures {
-    uint64_t bytes;
-    uint64_t objects;
-    uint64_t cpu_ns;
-    size_t stack_bytes;
-    size_t global_bytes;
-};
+/* Prepare marker to shade and scan in heap as it is now. Its stack stays as it is. */
+void mark_refresh(struct tri_heap *heap, struct marker *marker);
 
-/* Mark everything that is reachable from the roots of the held heap, by as many threads as the
- * options say. All mark bits are clear before. CYCLE held. */
-void mark_heap(struct tri_heap *heap, struct mark_figures *figures);
+/* Begin a cycle's marking: no object is grey. alone: one marker, and no mutator runs meanwhile.
+ * CYCLE held. */
+void mark_begin(struct tri_heap *heap, bool alone);
+
+/* Markers on as many threads as mark_begin chose scan until they find no grey object any more, or
+ * mark_interrupt is called. True where none was left. Mutators may have some of their own, and make
+ * more. CYCLE held. */
+bool mark_drain(struct tri_heap *heap);
+
+/* Let mark_drain, on another thread, return soon; what is grey stays grey for the next one. */
+void mark_interrupt(struct tri_heap *heap);
+
+/* Scan grey objects of anybody's with marker, which is the calling thread's, about as many bytes as
+ * budget says, and give up what that made grey. Returns the bytes scanned; 0: there was nothing to
+ * take. Does not look for what could not be queued; mark_drain does. */
+size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget);
+
+/* Give up what marker, the calling thread's, has made grey, for all to take, and add what it has
+ * counted to the cycle's figures. True where it had marked anything since the last time. */
+bool mark_publish(struct tri_heap *heap, struct marker *marker);
+
+/* Give recorded, addresses that a mutator's barrier has seen, to the markers to shade. Its owner,
+ * or whoever acts for it. */
+void mark_hand_over(struct tri_heap *heap, struct mark_stack *recorded);
+
+/* Shade what has been handed over by now; CYCLE held, in a phase in which markers may shade. True
+ * where that marked anything. */
+bool mark_shade_handed_over(struct tri_heap *heap);
+
+/* Whether there is grey work that anyone could take. */
+bool mark_has_work(const struct tri_heap *heap);
+
+/* Whether there are grey objects of safepoint-only types. */
+bool mark_has_later(const struct tri_heap *heap);
+
+/* Trace these, and those that have been traced in this cycle, with marker. By whoever answers for
+ * the heap's only mutator, or during a hold. */
+void mark_trace_later(struct tri_heap *heap, struct marker *marker);
+
+/* Marking is over. CYCLE held. */
+void mark_end(struct tri_heap *heap);
+
+/* Mark everything that is reachable from the roots of the held heap. All mark bits are clear
+ * before. CYCLE held. */
+void mark_held(struct tri_heap *heap);
 
 /* Scan every marked object once more: whatever it refers to must be marked as well; ends the
- * process where that is not so. For gcverify=1, after mark_heap, during the same hold. */
+ * process where that is not so. For gcverify=1, after marking, during a hold. */
 void mark_check_complete(struct tri_heap *heap);
 
 #endif

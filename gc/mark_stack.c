@@ -1,12 +1,17 @@
 /* mark_stack.c -- segments of grey objects.
  *
- * Owns:       the segments that are on a stack.
+ * Owns:       the segments that are on a stack or unused.
  * Invariants:
  *   [mark_stack.1] An entry MUST be on exactly one stack until it is popped; otherwise an object is
  *                  scanned by nobody, and what only it refers to is lost, or twice, and scan work
  *                  is counted twice.
- * Locks:      MARK, one stack's at a time.
- * Callers:    markers.
+ *   [mark_stack.2] The head's tag MUST change with every change of a segment_stack; otherwise a
+ *                  thread that was interrupted while popping puts a segment that is somebody's
+ *                  private one on the stack (Note [N1 tagged head]).
+ *   [mark_stack.3] Segments MUST stay mapped until the heap ends; otherwise such a thread reads the
+ *                  next field of one that is gone.
+ * Locks:      META inside meta_alloc, where a segment is fresh.
+ * Callers:    markers; mutators for their own.
  */
 #include "gc/mark_stack.h"
 
@@ -14,56 +19,108 @@
 
 #include "gc/assert.h"
 
-void mark_stack_init(struct mark_stack *stack, struct fixed_pool *pool)
+/* A segment begins a page of its own size, and addresses have 48 bits: of the head's 64, the upper
+ * 36 are the address and the lower 28 the tag. */
+#define SEGMENT_BYTES ((size_t)4096)
+#define TAG_BITS      28
+#define TAG_MASK      ((UINT64_C(1) << TAG_BITS) - 1)
+_Static_assert(sizeof(struct mark_segment) == SEGMENT_BYTES, "a segment is a page");
+
+static struct mark_segment *head_segment(uint64_t head)
+{
+    return (struct mark_segment *)(uintptr_t)((head >> TAG_BITS) * SEGMENT_BYTES);
+}
+
+static uint64_t make_head(const struct mark_segment *segment, uint64_t before)
+{
+    uint64_t page = (uint64_t)(uintptr_t)segment / SEGMENT_BYTES;
+    return page << TAG_BITS | ((before + 1) & TAG_MASK); /* [mark_stack.2] */
+}
+
+static void stack_put(struct segment_stack *stack, struct mark_segment *segment)
+{
+    uint64_t head = load_relaxed(&stack->head);
+    do {
+        store_relaxed(&segment->next, head_segment(head));
+        /* release half: pairs with the acquire half in stack_take */
+    } while (!cas_weak_acq_rel(&stack->head, &head, make_head(segment, head)));
+}
+
+static struct mark_segment *stack_take(struct segment_stack *stack)
+{
+    /* acquire: pairs with the release half in stack_put */
+    uint64_t head = load_acquire(&stack->head);
+    for (;;) {
+        struct mark_segment *segment = head_segment(head);
+        if (segment == NULL) {
+            return NULL;
+        }
+        /* Stale where somebody else has just taken it; then the exchange fails [mark_stack.3]. */
+        const struct mark_segment *next = load_relaxed(&segment->next);
+        /* acquire half: pairs as above */
+        if (cas_weak_acq_rel(&stack->head, &head, make_head(next, head))) {
+            return segment;
+        }
+    }
+}
+
+static bool stack_is_empty(const struct segment_stack *stack)
+{
+    return head_segment(load_relaxed(&stack->head)) == NULL;
+}
+
+void segment_pool_init(struct segment_pool *pool, struct meta_alloc *meta)
+{
+    *pool = (struct segment_pool){.meta = meta};
+}
+
+struct mark_segment *segment_pool_take(struct segment_pool *pool)
+{
+    struct mark_segment *segment = stack_take(&pool->unused);
+    if (segment == NULL) {
+        segment = meta_alloc_take(pool->meta, SEGMENT_BYTES, SEGMENT_BYTES);
+        TRI_ASSERT((uint64_t)(uintptr_t)segment >> 48 == 0);
+    }
+    if (segment != NULL) {
+        segment->count = 0;
+    }
+    return segment;
+}
+
+void segment_pool_give(struct segment_pool *pool, struct mark_segment *segment)
+{
+    stack_put(&pool->unused, segment);
+}
+
+void mark_stack_init(struct mark_stack *stack, struct segment_pool *pool)
 {
     *stack = (struct mark_stack){.pool = pool};
-    lock_init(&stack->lock, LOCK_MARK);
 }
 
 void mark_stack_destroy(struct mark_stack *stack)
 {
     TRI_ASSERT(mark_stack_is_empty(stack));
     if (stack->current != NULL) {
-        fixed_pool_give(stack->pool, stack->current);
+        segment_pool_give(stack->pool, stack->current);
+        stack->current = NULL;
     }
-    lock_destroy(&stack->lock);
 }
 
-static void put_shared(struct mark_stack *stack, struct mark_segment *segment)
+bool mark_stack_has_shared(const struct mark_stack *stack)
 {
-    lock_acquire(&stack->lock);
-    segment->next = stack->shared;
-    stack->shared = segment;
-    store_relaxed(&stack->shared_count, stack->shared_count + 1);
-    lock_release(&stack->lock);
-}
-
-/* One of victim's shared segments, the caller's from now on; NULL if there is none. */
-static struct mark_segment *take_shared(struct mark_stack *victim)
-{
-    if (!mark_stack_has_shared(victim)) {
-        return NULL;
-    }
-    lock_acquire(&victim->lock);
-    struct mark_segment *segment = victim->shared;
-    if (segment != NULL) {
-        victim->shared = segment->next;
-        store_relaxed(&victim->shared_count, victim->shared_count - 1);
-    }
-    lock_release(&victim->lock);
-    return segment;
+    return !stack_is_empty(&stack->shared);
 }
 
 /* Make a new private segment after the full one was shared. False where there is no memory; then
  * nothing has changed. */
 static bool begin_segment(struct mark_stack *stack)
 {
-    struct mark_segment *fresh = fixed_pool_take(stack->pool);
+    struct mark_segment *fresh = segment_pool_take(stack->pool);
     if (fresh == NULL) {
         return false;
     }
     if (stack->current != NULL) {
-        put_shared(stack, stack->current);
+        stack_put(&stack->shared, stack->current);
     }
     stack->current = fresh;
     return true;
@@ -87,22 +144,26 @@ static void replace_current(struct mark_stack *stack, struct mark_segment *segme
 {
     TRI_ASSERT(stack->current == NULL || stack->current->count == 0); /* [mark_stack.1] */
     if (stack->current != NULL) {
-        fixed_pool_give(stack->pool, stack->current);
+        segment_pool_give(stack->pool, stack->current);
     }
     stack->current = segment;
 }
 
 bool mark_stack_pop(struct mark_stack *stack, uintptr_t *entry)
 {
-    if (stack->current == NULL || stack->current->count == 0) {
-        struct mark_segment *segment = take_shared(stack);
-        if (segment == NULL) {
-            return false;
-        }
-        replace_current(stack, segment);
+    if ((stack->current == NULL || stack->current->count == 0) && !mark_stack_steal(stack, stack)) {
+        return false;
     }
     *entry = stack->current->entries[--stack->current->count];
     return true;
+}
+
+void mark_stack_clear(struct mark_stack *stack)
+{
+    uintptr_t entry;
+    while (mark_stack_pop(stack, &entry)) {
+        stack->current->count = 0;
+    }
 }
 
 void mark_stack_share(struct mark_stack *stack)
@@ -111,7 +172,7 @@ void mark_stack_share(struct mark_stack *stack)
     if (segment == NULL || segment->count < 2) {
         return;
     }
-    struct mark_segment *half = fixed_pool_take(stack->pool);
+    struct mark_segment *half = segment_pool_take(stack->pool);
     if (half == NULL) {
         return;
     }
@@ -121,12 +182,24 @@ void mark_stack_share(struct mark_stack *stack)
     memcpy(half->entries, segment->entries, half->count * sizeof half->entries[0]);
     memmove(segment->entries, segment->entries + half->count,
             segment->count * sizeof segment->entries[0]);
-    put_shared(stack, half);
+    stack_put(&stack->shared, half);
+}
+
+void mark_stack_publish(struct mark_stack *stack, struct mark_stack *target)
+{
+    if (stack->current != NULL && stack->current->count > 0) {
+        stack_put(&target->shared, stack->current);
+        stack->current = NULL;
+    }
+    struct mark_segment *segment;
+    while (stack != target && (segment = stack_take(&stack->shared)) != NULL) {
+        stack_put(&target->shared, segment);
+    }
 }
 
 bool mark_stack_steal(struct mark_stack *stack, struct mark_stack *victim)
 {
-    struct mark_segment *segment = take_shared(victim);
+    struct mark_segment *segment = stack_take(&victim->shared);
     if (segment == NULL) {
         return false;
     }

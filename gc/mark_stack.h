@@ -1,8 +1,8 @@
 /* mark_stack.h -- the grey objects of one marker, and how another takes some of them.
  *
- * A stack of segments. The topmost is private; full ones are put where other markers may take them,
- * a segment at a time, under a lock that is taken once in some 500 objects. (Go's work buffers; a
- * lock in place of a lock-free list because it is never hot, see docs/decisions.md, "Grey work".)
+ * A stack of segments. The topmost is private; full ones are put where other threads may take them,
+ * a segment at a time, without a lock: a thread of low priority that is interrupted here must not
+ * make a mutator wait. (Go's work buffers; docs/decisions.md, "Grey work".)
  */
 #ifndef GC_MARK_STACK_H
 #define GC_MARK_STACK_H
@@ -12,21 +12,36 @@
 #include "gc/tuning.h"
 
 struct mark_segment {
-    struct mark_segment *next;
+    struct mark_segment *next; /* atomic: below it on a segment_stack */
     size_t count;
     uintptr_t entries[MARK_SEGMENT_ENTRIES];
 };
 
-struct mark_stack {
-    struct fixed_pool *pool;      /* where segments come from; shared by all markers */
-    struct mark_segment *current; /* owner only; NULL: no segment yet */
-
-    struct lock lock;            /* MARK; guards shared */
-    struct mark_segment *shared; /* segments that anyone may take */
-    uint32_t shared_count;       /* atomic; written under the lock, read as a hint without */
+/* Segments that any thread may push and pop. Lock-free. */
+struct segment_stack {
+    uint64_t head; /* atomic: a segment's address and a tag, see mark_stack.c; 0 without its tag:
+                      empty */
 };
 
-void mark_stack_init(struct mark_stack *stack, struct fixed_pool *pool);
+/* Where segments come from and go to; shared by all markers of a heap. */
+struct segment_pool {
+    struct meta_alloc *meta; /* written once */
+    struct segment_stack unused;
+};
+
+void segment_pool_init(struct segment_pool *pool, struct meta_alloc *meta);
+
+/* An empty segment, the caller's; NULL where the system gives no memory. */
+struct mark_segment *segment_pool_take(struct segment_pool *pool);
+void segment_pool_give(struct segment_pool *pool, struct mark_segment *segment);
+
+struct mark_stack {
+    struct segment_pool *pool;    /* written once */
+    struct mark_segment *current; /* owner only; NULL: no segment yet */
+    struct segment_stack shared;  /* segments that anyone may take */
+};
+
+void mark_stack_init(struct mark_stack *stack, struct segment_pool *pool);
 /* The stack is empty. */
 void mark_stack_destroy(struct mark_stack *stack);
 
@@ -38,17 +53,27 @@ bool mark_stack_push(struct mark_stack *stack, uintptr_t entry);
  * is none. Owner only. */
 bool mark_stack_pop(struct mark_stack *stack, uintptr_t *entry);
 
+/* Drop all that is on it. Owner only. */
+void mark_stack_clear(struct mark_stack *stack);
+
+/* Whether the next push begins a segment. Owner only. */
+static inline bool mark_stack_is_full(const struct mark_stack *stack)
+{
+    return stack->current != NULL && stack->current->count == MARK_SEGMENT_ENTRIES;
+}
+
 /* Let others have half of the private segment. Owner only. */
 void mark_stack_share(struct mark_stack *stack);
+
+/* Give all that is on stack to target, for anyone to take. Owner of stack only; target may be
+ * anybody's. */
+void mark_stack_publish(struct mark_stack *stack, struct mark_stack *target);
 
 /* Move one shared segment of victim to stack, whose owner calls and which is empty. False if victim
  * has none. */
 bool mark_stack_steal(struct mark_stack *stack, struct mark_stack *victim);
 
-static inline bool mark_stack_has_shared(const struct mark_stack *stack)
-{
-    return load_relaxed(&stack->shared_count) != 0;
-}
+bool mark_stack_has_shared(const struct mark_stack *stack);
 
 /* Whether the owner has nothing at all. Owner only. */
 static inline bool mark_stack_is_empty(const struct mark_stack *stack)

@@ -55,6 +55,9 @@ unsigned port_cpu_count(void);
 /* Let another thread run. */
 void port_yield(void);
 
+/* Sleep for about so long. */
+void port_nap(uint64_t ns);
+
 /* ---- Mutual exclusion. gc/lock.h wraps this in a rank; use that. ----------------------------- */
 
 #define PORT_MUTEX_BYTES 64
@@ -90,21 +93,61 @@ struct tri_mutator;
 struct marker;
 
 /* Call function(argument, i) for i in 0 ... count-1 at the same time as far as threads are to be
- * had: 0 on the calling thread, the others on threads of the heap's own. Returns how many were
- * called, at least 1, when all have returned. The function must not rely on being called count
- * times. */
+ * had: 0 on the calling thread, the others on threads of the heap's own, which run on processors
+ * that would idle unless port_hurry_markers was called. Returns how many were called, at least 1,
+ * once the call with 0 and all others that were begun have returned. The function must not rely on
+ * being called count times. */
 unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
                            void (*function)(void *argument, unsigned index), void *argument);
+
+/* Let the calls of port_run_parallel, those under way and those of the next one, have processors
+ * like any other thread. */
+void port_hurry_markers(struct tri_heap *heap);
+
+/* Marker index has worked a little while since the last call: let others have the processor as far
+ * as that is due to them. */
+void port_pace_marker(struct tri_heap *heap, unsigned index);
 
 /* There are spans to sweep: let the heap's background sweeper, if it has one, call sweep_some until
  * none is left. */
 void port_wake_sweeper(struct tri_heap *heap);
 
-/* ---- Mutators and roots, implemented by runtime/handshake.c and runtime/roots.c -------------- */
+/* A cycle is due: let a thread of the heap's own call cycle_collect. False where there is none to
+ * be had. */
+bool port_wake_collector(struct tri_heap *heap);
+
+/* ---- Handshakes: implemented by runtime/handshake.c ------------------------------------------ */
+
+/* What is asked of every mutator. The kinds in the order of a cycle; see gc/answer.c. */
+enum handshake_kind {
+    HANDSHAKE_NONE = 0,
+    HANDSHAKE_ARM,
+    HANDSHAKE_SETTLE,
+    HANDSHAKE_ROOTS,
+    HANDSHAKE_FLUSH,
+    HANDSHAKE_DISARM,
+    HANDSHAKE_RELEASE,
+};
+
+/* Ask every attached mutator to call answer_handshake with kind once, at its own safepoint. The
+ * last one has been answered by all. A mutator that attaches from now on is told of kind by
+ * answer_attach, and counts as having answered. CYCLE held. */
+void port_handshake_begin(struct tri_heap *heap, enum handshake_kind kind);
+
+/* Answer for the mutators that are blocked, on the calling thread, whose own mutator, if it has
+ * one, is blocked as well. True where all have answered. What a mutator wrote before its answer is
+ * then seen by the caller. CYCLE held. */
+bool port_handshake_is_done(struct tri_heap *heap);
+
+/* Sleep until port_handshake_is_done may find more than it did. No lock held. */
+void port_handshake_wait(struct tri_heap *heap);
+
+/* ---- Mutators and roots: implemented by runtime/handshake.c and runtime/roots.c -------------- */
 
 /* Bring every mutator of the heap to a safepoint and keep it there until port_hold_end; a mutator
- * that is blocked stays so. The caller is blocked or no mutator at all, and holds CYCLE. Attaching
- * waits as well. */
+ * that is blocked stays so. The caller is blocked or no mutator at all, and holds CYCLE. A
+ * handshake may be under way, which some then answer later. Attaching waits as well. For debugging,
+ * and for fork(). */
 void port_hold_begin(struct tri_heap *heap);
 void port_hold_end(struct tri_heap *heap);
 
@@ -113,10 +156,13 @@ void port_each_mutator(struct tri_heap *heap,
                        void (*function)(struct tri_mutator *mutator, void *argument),
                        void *argument);
 
-/* Report every root of the held heap to marker: those of each mutator, global slots, handles.
- * Yields the bytes looked at on stacks and elsewhere. */
-void port_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
-                     size_t *global_bytes);
+/* Report the mutator's own roots to marker, which yields the bytes looked at. By the mutator's
+ * thread at a safepoint, or by whoever acts for it. */
+size_t port_scan_mutator(struct tri_mutator *mutator, struct marker *marker);
+
+/* Report the roots that belong to no mutator: global slots, handles, parked stacks. Mutators are
+ * running; what they change meanwhile passes the barrier. Yields the bytes looked at. */
+size_t port_scan_globals(struct tri_heap *heap, struct marker *marker);
 
 /* The calling mutator does not touch the heap until the end: the collector may act for it. They do
  * not nest. */
@@ -126,7 +172,7 @@ void port_blocking_end(struct tri_mutator *mutator);
 /* Answer the collector if it asked. */
 void port_safepoint(struct tri_mutator *mutator);
 
-/* A cycle has ended: its figures are in heap->last_cycle. For the log. */
+/* A cycle has ended: its figures are in heap->cycle.last. For the log. */
 void port_cycle_ended(struct tri_heap *heap);
 
 /* ---- Words to people ------------------------------------------------------------------------- */

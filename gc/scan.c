@@ -140,27 +140,49 @@ static void queue_oblets(struct marker *marker, const struct object_place *place
     }
 }
 
-static void scan_large(struct marker *marker, const struct object_place *place, uintptr_t entry)
+static size_t scan_large(struct marker *marker, const struct object_place *place, uintptr_t entry)
 {
     size_t from = entry - (uintptr_t)place->object;
     if (from == 0) {
         queue_oblets(marker, place);
     }
-    scan_range(marker, place, from, size_min(from + OBLET_BYTES, place->bytes));
+    size_t to = size_min(from + OBLET_BYTES, place->bytes);
+    scan_range(marker, place, from, to);
+    return to - from;
 }
 
-void scan_entry(struct marker *marker, uintptr_t entry)
+/* An object of a safepoint-only type: all of it at once, or later [mark.7]. */
+static size_t scan_unshared(struct marker *marker, const struct object_place *place,
+                            uintptr_t entry)
+{
+    if (marker->at_safepoint) {
+        scan_range(marker, place, 0, place->bytes);
+        return place->bytes;
+    }
+    if (!mark_stack_push(&marker->later, entry)) {
+        store_relaxed(&marker->heap->mark.is_void, 1U); /* this cycle frees nothing */
+    }
+    return 0;
+}
+
+size_t scan_entry(struct marker *marker, uintptr_t entry)
 {
     const struct span_table *table = marker->spans;
     page_index page = (page_index)((entry - marker->base) >> PAGE_SHIFT);
-    struct span *span = span_at(table, span_at(table, page)->first);
+    struct span *span = span_at(table, load_relaxed(&span_at(table, page)->first));
     uint32_t slot = span_slot(span, (uint32_t)(entry - (uintptr_t)span_base(table, span)));
     struct object_place place;
     object_at_slot(table, span, slot, &place);
-    TRI_ASSERT(place.type != NULL && place.type->signature == TYPE_SIGNATURE);
-    if (span_is_large(span)) {
-        scan_large(marker, &place, entry);
-    } else {
-        scan_range(marker, &place, 0, place.bytes);
+    if (TRI_UNLIKELY(place.type == NULL)) {
+        return 0; /* a candidate led to the rest of a run that was kept, see [thread_cache.3] */
     }
+    TRI_ASSERT(place.type->signature == TYPE_SIGNATURE);
+    if (TRI_UNLIKELY(place.type->flags & TRI_TYPE_SAFEPOINT_ONLY)) {
+        return scan_unshared(marker, &place, entry);
+    }
+    if (span_is_large(span)) {
+        return scan_large(marker, &place, entry);
+    }
+    scan_range(marker, &place, 0, place.bytes);
+    return place.bytes;
 }

@@ -6,8 +6,8 @@
 
 /* Scan the object in the slot that starts at entry, or, where entry lies inside a large object, the
  * piece of it that starts there (an oblet). The first visit of a large object queues its other
- * pieces. */
-void scan_entry(struct marker *marker, uintptr_t entry);
+ * pieces. Returns the bytes of what it scanned. */
+size_t scan_entry(struct marker *marker, uintptr_t entry);
 
 /* Scan count words from words on: values in encoding, or candidates. The words may be written by
  * others meanwhile. */

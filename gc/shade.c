@@ -23,6 +23,9 @@ static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_
         return false;
     }
     if (marker->alone) {
+        if (TRI_UNLIKELY(marker->refuses != NULL) && marker->refuses(marker, word, mask)) {
+            return false;
+        }
         store_relaxed(word, old | mask);
         return true;
     }
@@ -45,28 +48,35 @@ static void found_dead(const struct marker *marker, size_t offset)
 static void enqueue(struct marker *marker, uintptr_t address)
 {
     if (TRI_UNLIKELY(!mark_stack_push(&marker->stack, address))) {
-        /* release: pairs with the exchange in mark_rescan_overflow [shade.2] */
+        /* release: pairs with the exchange in mark_rescan [shade.2] */
         store_release(&marker->heap->mark.overflow, 1U);
     }
 }
 
 void shade_offset(struct marker *marker, size_t offset)
 {
+    if (TRI_UNLIKELY(marker->recorder != NULL)) {
+        barrier_record(marker->recorder, marker->base + offset);
+        return;
+    }
     page_index page = (page_index)(offset >> PAGE_SHIFT);
     struct span *span = span_at(marker->spans, page);
-    if (span->first != page) {
-        span = span_at(marker->spans, span->first);
+    page_index first = load_relaxed(&span->first);
+    if (first != page) {
+        span = span_at(marker->spans, first);
     }
-    if (TRI_UNLIKELY(span->state != SPAN_IN_USE || page - span->first >= span->pages)) {
+    /* acquire: pairs with the release in span_publish. No span is retired while a cycle marks. */
+    if (TRI_UNLIKELY(load_acquire(&span->state) != SPAN_IN_USE || page - first >= span->pages)) {
         found_dead(marker, offset);
         return;
     }
     /* A large object has reciprocal 0, hence slot 0 whatever the offset. */
-    uint32_t slot = span_slot(span, (uint32_t)(offset - ((size_t)span->first << PAGE_SHIFT)));
+    uint32_t slot = span_slot(span, (uint32_t)(offset - ((size_t)first << PAGE_SHIFT)));
     struct span_bits *bits = &span->bits[slot / 64 % SPAN_BIT_WORDS];
     uint64_t mask = UINT64_C(1) << (slot % 64);
-    if (TRI_UNLIKELY(slot >= span->slots || !(bits->allocated & mask))) { /* [shade.3] */
-        found_dead(marker, offset);
+    /* acquire: pairs with the release in span_enter_run [span.5] */
+    if (TRI_UNLIKELY(slot >= span->slots || !(load_acquire(&bits->allocated) & mask))) {
+        found_dead(marker, offset); /* [shade.3] */
         return;
     }
     if (!set_mark(marker, &bits->mark, mask)) {
@@ -75,7 +85,7 @@ void shade_offset(struct marker *marker, size_t offset)
     marker->marked_objects++;
     marker->marked_bytes += span_object_bytes(span);
     if (span->scannable) {
-        enqueue(marker, marker->base + ((size_t)span->first << PAGE_SHIFT) +
-                            (size_t)slot * span->slot_bytes);
+        enqueue(marker,
+                marker->base + ((size_t)first << PAGE_SHIFT) + (size_t)slot * span->slot_bytes);
     }
 }

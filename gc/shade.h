@@ -7,6 +7,9 @@
 /* The slow half of shade: offset lies in pages that have entries. */
 void shade_offset(struct marker *marker, size_t offset);
 
+/* Where a mutator's barrier wants to know what an object refers to: barrier.c. */
+void barrier_record(struct tri_mutator *mutator, uintptr_t address);
+
 /* Shade the object that address points to or into. An address in no object is ignored; where the
  * marker was told so and the word is not a conservative candidate, one that lies in a free slot
  * ends the process. Marker's thread only. */

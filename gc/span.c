@@ -10,6 +10,8 @@
  *            an interior pointer finds no object and what it keeps alive is freed.
  *   [span.4] state MUST become SPAN_IN_USE last, released (Note [N4 publication of spans]);
  *            otherwise a look-up on another thread computes slots from stale fields.
+ *   [span.5] A run that is taken black MUST have its mark bits before its allocated bits; otherwise
+ *            a conservative candidate makes a marker scan a slot that is no object yet.
  * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what
  *             span_publish released.
  * Callers:    alloc, large, sweep (owners); mark and the object look-up (readers).
@@ -115,22 +117,38 @@ static uint32_t find_slot(const struct span *span, uint32_t from, bool set)
     return span->slots;
 }
 
-bool span_take_run(struct span *span, uint32_t *first, uint32_t *count)
+bool span_find_run(const struct span *span, uint32_t *first, uint32_t *count)
 {
     *first = find_slot(span, span->search, false);
-    uint32_t end = find_slot(span, *first, true);
-    *count = end - *first;
-    span->search = end;
-    for (uint32_t slot = *first; slot < end;) { /* [span.1] */
+    *count = find_slot(span, *first, true) - *first;
+    return *count > 0;
+}
+
+void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool black)
+{
+    uint32_t end = first + count;
+    TRI_ASSERT(end <= span->slots);
+    for (uint32_t slot = first; slot < end;) { /* [span.1] */
         size_t taken;
         uint64_t mask = bitmap_word_part(slot, end - slot, &taken);
-        uint64_t *word = &span->bits[slot / 64].allocated;
-        /* release: pairs with the acquire in span_is_allocated, so that a look-up does not see what
-         * a header was before [alloc.4] */
-        store_release(word, *word | mask);
+        struct span_bits *bits = &span->bits[slot / 64];
+        if (black) {
+            fetch_or_relaxed(&bits->mark, mask); /* [span.5]; markers set other bits meanwhile */
+        }
+        /* release: pairs with the acquires in span_is_allocated and shade_offset, so that a look-up
+         * does not see what a header was before [alloc.4], nor a marker a black slot as white
+         * [span.5] */
+        store_release(&bits->allocated, bits->allocated | mask);
         slot += (uint32_t)taken;
     }
-    return *count > 0;
+    span->search = end;
+}
+
+bool span_take_run(struct span *span, uint32_t *first, uint32_t *count)
+{
+    bool found = span_find_run(span, first, count);
+    span_enter_run(span, *first, *count, false);
+    return found;
 }
 
 void span_give_run(struct span *span, uint32_t first, uint32_t count)
@@ -140,10 +158,12 @@ void span_give_run(struct span *span, uint32_t first, uint32_t count)
     for (uint32_t slot = first; slot < end;) {
         size_t taken;
         uint64_t mask = bitmap_word_part(slot, end - slot, &taken);
-        uint64_t *word = &span->bits[slot / 64].allocated;
-        TRI_ASSERT((*word & mask) == mask);
-        TRI_ASSERT((span->bits[slot / 64].mark & mask) == 0); /* [span.2] */
-        store_relaxed(word, *word & ~mask);
+        struct span_bits *bits = &span->bits[slot / 64];
+        TRI_ASSERT((bits->allocated & mask) == mask);
+        if (load_relaxed(&bits->mark) & mask) {
+            fetch_and_relaxed(&bits->mark, ~mask); /* [span.2]: it was taken black */
+        }
+        store_relaxed(&bits->allocated, bits->allocated & ~mask);
         slot += (uint32_t)taken;
     }
     if (count > 0 && first < span->search) {

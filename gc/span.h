@@ -36,12 +36,12 @@ enum span_state {
 /* 64 slots. */
 struct span_bits {
     uint64_t mark;      /* reached in this cycle. Atomic while marking; clear at all other times */
-    uint64_t allocated; /* handed to a run. Owner of the span only, read by markers during a hold */
+    uint64_t allocated; /* atomic: handed to a run. Written by the span's owner, read by markers */
 };
 
 /* Who may write: "init" fields at span_init, before state becomes SPAN_IN_USE; "owner" fields
  * whoever has the span out of all sets (a thread cache, a sweeper). Nobody else reads those but
- * during a hold. */
+ * during a hold. Markers read what is init once they have seen SPAN_IN_USE. */
 struct span {
     page_index first;    /* init: the first page of the span this page belongs to */
     uint8_t state;       /* enum span_state. Released by span_publish; free entries are
@@ -123,7 +123,7 @@ static inline char *span_slot_address(const struct span_table *table, const stru
 
 static inline bool span_is_allocated(const struct span *span, uint32_t slot)
 {
-    /* acquire: pairs with the release in span_take_run */
+    /* acquire: pairs with the release in span_enter_run */
     return (load_acquire(&span->bits[slot / 64].allocated) >> (slot % 64)) & 1;
 }
 
@@ -173,12 +173,20 @@ void span_retire(struct span *span);
  * else see tri_object_base. */
 struct span *span_of_page(const struct span_table *table, page_index page);
 
-/* Find the next run of free slots from span->search on, enter it in the allocation bits, and move
- * search behind it. False if there is none. Owner only. */
+/* The next run of free slots from span->search on. False if there is none; *count is then 0. Owner
+ * only. */
+bool span_find_run(const struct span *span, uint32_t *first, uint32_t *count);
+
+/* Enter a run that was found in the allocation bits, where black in the mark bits too, and move
+ * search behind it. Owner only. */
+void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool black);
+
+/* Both, white. */
 bool span_take_run(struct span *span, uint32_t *first, uint32_t *count);
 
 /* Undo a part of a taken run: those slots are free again, and search goes back to the first of them
- * if that is before it. */
+ * if that is before it. No marker is at work if it was taken black: a candidate might just have led
+ * one to a slot of it. */
 void span_give_run(struct span *span, uint32_t first, uint32_t count);
 
 uint32_t span_count_allocated(const struct span *span);

@@ -7,13 +7,19 @@
  *             marks cleared. The party is whoever popped it from an unswept set.
  *   [sweep.2] A mark on a slot that is not allocated MUST end the process; otherwise a dangling
  *             reference of the host becomes an object again after its memory was handed to another.
- *   [sweep.3] The cursor MUST NOT pass a list with an unswept span; otherwise it is swept only when
- *             somebody allocates from it, and the next cycle waits for ever.
- *   [sweep.4] unswept MUST reach 0 only after the last span's bits are written (Note [N3 unswept
- *             count]); otherwise marking begins over old marks.
- *   [sweep.5] No thread MUST be between reading the generation and using it when the generation
- *             changes; otherwise it takes a swept span for an unswept one. Mutators are held then;
- *             other threads register as visitors, and the cycle waits for them to leave.
+ *   [sweep.3] The cursor MUST NOT pass a list with an unswept span once all mutators have given
+ *             their caches back; otherwise it is swept only when somebody allocates from it, and
+ *             the next cycle waits for ever. It carries its generation, so that who was late to
+ *             look for spans of the one before cannot move it; and it is set back when the last
+ *             mutator has given its cache back, and by who waits for the rest, since a sweeper that
+ *             looked into a list before that may move it afterwards.
+ *   [sweep.4] The count of unswept spans MUST reach 0 only after the last span's bits are written
+ *             (Note [N3 unswept count]); otherwise marking begins over old marks.
+ *   [sweep.5] No thread without a mutator MUST be at work when the generation changes: it registers
+ *             as a visitor, and the cycle waits for it to leave; otherwise it carries a span while
+ *             a hold verifies. Mutators may be: they judge a span by its own sweep_gen.
+ *   [sweep.6] Who sweeps MUST have seen the generation change by an acquire; otherwise it does not
+ *             see the last marks.
  * Locks:      takes PAGES when it frees a span.
  * Callers:    mutators on the allocation slow path, the background sweeper, cycle, tri_collect.
  */
@@ -22,14 +28,29 @@
 #include "gc/assert.h"
 #include "gc/port.h"
 
+/* The lists below index have no span of the generation before any more. */
+static uint64_t make_cursor(uint32_t generation, uint32_t index)
+{
+    return (uint64_t)generation << 32 | index;
+}
+
+void sweep_add_span(struct tri_heap *heap, const struct span *span)
+{
+    fetch_add_relaxed(&heap->sweep.spans[span->sweep_gen & 1], UINT64_C(1));
+    fetch_add_relaxed(&heap->counters.spans, UINT64_C(1));
+    fetch_add_relaxed(&heap->counters.in_use_pages, (uint64_t)span->pages);
+}
+
 void sweep_begin(struct tri_heap *heap)
 {
     TRI_ASSERT(sweep_is_done(heap));
     lock_assert_held(&heap->cycle.lock);
-    store_relaxed(&heap->sweep.cursor, 0U);
-    store_relaxed(&heap->sweep.unswept, load_relaxed(&heap->counters.spans));
     TRI_ASSERT(load_relaxed(&heap->sweep.visitors) == SWEEP_CLOSED); /* [sweep.5] */
-    store_relaxed(&heap->sweep.generation, heap->sweep.generation + 1);
+    uint32_t generation = heap->sweep.generation + 1;
+    heap->sweep.keep_all = load_relaxed(&heap->mark.is_void) != 0;
+    store_relaxed(&heap->sweep.cursor, make_cursor(generation, 0));
+    /* release: pairs with the acquire in sweep_generation [sweep.6] */
+    store_release(&heap->sweep.generation, generation);
     /* release: pairs with the acquire half in enter_visitor */
     store_release(&heap->sweep.visitors, 0U);
 }
@@ -41,6 +62,19 @@ void sweep_close(struct tri_heap *heap)
     while (load_acquire(&heap->sweep.visitors) != SWEEP_CLOSED) {
         port_yield();
     }
+}
+
+bool sweep_pause(struct tri_heap *heap)
+{
+    bool open = !(load_relaxed(&heap->sweep.visitors) & SWEEP_CLOSED);
+    sweep_close(heap);
+    return open;
+}
+
+void sweep_resume(struct tri_heap *heap)
+{
+    /* Pairs with the acquire half in enter_visitor. */
+    fetch_and_seq_cst(&heap->sweep.visitors, ~SWEEP_CLOSED);
 }
 
 /* False where the doors are closed. */
@@ -100,6 +134,7 @@ static uint32_t sweep_bits(const struct tri_heap *heap, struct span *span, uint3
         if (TRI_UNLIKELY(marked & ~bits->allocated)) { /* [sweep.2] */
             found_zombie(heap, span, i, marked & ~bits->allocated);
         }
+        marked = heap->sweep.keep_all ? bits->allocated : marked;
         uint64_t freed = bits->allocated & ~marked;
         freed_count += bit_count(freed);
         *live += bit_count(marked);
@@ -126,6 +161,7 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
 {
     uint32_t generation = sweep_generation(heap);
     TRI_ASSERT(span->sweep_gen + 1 == generation); /* [sweep.1] */
+    uint64_t *counts = heap->sweep.spans;
     uint32_t live;
     uint32_t freed = sweep_bits(heap, span, &live);
     if (freed > 0) {
@@ -141,22 +177,37 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
     if (live == 0 && !keep_empty) {
         free_span(heap, span);
         outcome = SWEEP_FREED;
+    } else {
+        fetch_add_relaxed(&counts[generation & 1], UINT64_C(1));
     }
     /* release half: pairs with the acquire in sweep_is_done [sweep.4] */
-    fetch_sub_acq_rel(&heap->sweep.unswept, UINT64_C(1));
+    fetch_sub_acq_rel(&counts[(generation & 1) ^ 1], UINT64_C(1));
     return outcome;
+}
+
+/* Any span of list that is to be swept. */
+static struct span *pop_wanted(struct tri_heap *heap, struct central_list *list)
+{
+    const struct span_table *table = &heap->page_heap.spans;
+    struct span *span;
+    while ((span = central_list_pop_unswept(list, table, sweep_generation(heap))) != NULL) {
+        if (sweep_is_wanted(heap, span)) {
+            break;
+        }
+        /* The generation has changed between, and this set has the swept ones now. */
+        central_list_push(list, table, span);
+    }
+    return span;
 }
 
 /* Any unswept span; NULL where there is none in any list [sweep.3]. */
 static struct span *pop_unswept(struct tri_heap *heap)
 {
-    const struct span_table *table = &heap->page_heap.spans;
     /* acquire: pairs with the release in append_lists of type.c */
     uint32_t lists = load_acquire(&heap->types.list_count);
-    uint32_t cursor = load_relaxed(&heap->sweep.cursor);
-    while (cursor < lists) {
-        struct central_list *list = type_table_list(&heap->types, cursor);
-        struct span *span = central_list_pop_unswept(list, table, sweep_generation(heap));
+    uint64_t cursor = load_relaxed(&heap->sweep.cursor);
+    while ((uint32_t)cursor < lists) {
+        struct span *span = pop_wanted(heap, type_table_list(&heap->types, (uint32_t)cursor));
         if (span != NULL) {
             return span;
         }
@@ -168,6 +219,11 @@ static struct span *pop_unswept(struct tri_heap *heap)
     return NULL;
 }
 
+void sweep_rewind(struct tri_heap *heap)
+{
+    store_relaxed(&heap->sweep.cursor, make_cursor(sweep_generation(heap), 0));
+}
+
 /* Sweep one more span; *freed is how many pages came free by that. False where none is left to
  * take. */
 static bool sweep_next(struct tri_heap *heap, size_t *freed)
@@ -177,19 +233,12 @@ static bool sweep_next(struct tri_heap *heap, size_t *freed)
     if (span == NULL) {
         return false;
     }
-    const struct span_table *table = &heap->page_heap.spans;
     struct central_list *list = type_table_list(&heap->types, span->list);
     size_t pages = span->pages;
-    switch (sweep_span(heap, span, false)) {
-    case SWEEP_PARTIAL:
-        central_list_push_partial(list, table, span, sweep_generation(heap));
-        break;
-    case SWEEP_FULL:
-        central_list_push_full(list, table, span, sweep_generation(heap));
-        break;
-    case SWEEP_FREED:
+    if (sweep_span(heap, span, false) == SWEEP_FREED) {
         *freed = pages;
-        break;
+    } else {
+        central_list_push(list, &heap->page_heap.spans, span);
     }
     return true;
 }
@@ -225,7 +274,10 @@ void sweep_finish(struct tri_heap *heap)
     while (sweep_one(heap)) {
     }
     while (!sweep_is_done(heap)) {
+        sweep_rewind(heap); /* a late look may have moved the cursor past a list [sweep.3] */
         port_yield();
+        while (sweep_one(heap)) {
+        }
     }
 }
 

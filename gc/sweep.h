@@ -20,13 +20,32 @@ enum sweep_outcome {
     SWEEP_FULL
 };
 
+static inline uint32_t sweep_generation(const struct tri_heap *heap)
+{
+    /* acquire: pairs with the release in sweep_begin, so that who sweeps for a generation sees all
+     * marks of the cycle that ended with it [sweep.6] */
+    return load_acquire(&heap->sweep.generation);
+}
+
 /* No thread without a mutator sweeps until the next sweep_begin. All spans are swept; CYCLE
  * held. */
 void sweep_close(struct tri_heap *heap);
 
-/* Everything that was marked is live, everything else is garbage, and every span is unswept. All
- * mutators are held, their caches flushed; CYCLE held. */
+/* Everything that is marked is live, everything else is garbage, and every span is unswept; those
+ * in mutators' caches too, which are swept once they have been given back. No marker is at work, no
+ * barrier is on; CYCLE held. */
 void sweep_begin(struct tri_heap *heap);
+
+/* As sweep_close, whatever is swept or not; true where the doors were open. And open them again. */
+bool sweep_pause(struct tri_heap *heap);
+void sweep_resume(struct tri_heap *heap);
+
+/* All mutators have given back what they had of the generation before, or there is something
+ * unswept that nobody finds: look through all lists again. */
+void sweep_rewind(struct tri_heap *heap);
+
+/* A span was made, and given the generation that it has. */
+void sweep_add_span(struct tri_heap *heap, const struct span *span);
 
 /* Sweep span, which the caller has taken out of an unswept set and owns. Where keep_empty, a span
  * without objects is kept, as SWEEP_PARTIAL. The caller still owns it unless it was freed. */
@@ -40,28 +59,30 @@ bool sweep_one(struct tri_heap *heap);
  * garbage holds as much. */
 void sweep_reclaim(struct tri_heap *heap, size_t pages);
 
+/* Whether span, which the caller owns, must be swept before anything is allocated from it. What
+ * came out of a set says nothing: the generation may have changed since. */
+static inline bool sweep_is_wanted(const struct tri_heap *heap, const struct span *span)
+{
+    return span->sweep_gen != sweep_generation(heap);
+}
+
 /* Sweep up to count spans. False where none is left to take, or a cycle is about to begin. For
  * threads without a mutator. */
 bool sweep_some(struct tri_heap *heap, size_t count);
 
 /* Sweep all that is left, and wait for others to finish theirs: every span is swept afterwards,
- * every mark bit clear. */
+ * every mark bit clear. No mutator still has a span of the generation before. */
 void sweep_finish(struct tri_heap *heap);
 
 /* As sweep_finish, and every span is in a set or a cache again: a thread without a mutator puts its
  * span back only after it has counted it as swept. All mutators are held. */
 void sweep_settle(struct tri_heap *heap);
 
-static inline uint32_t sweep_generation(const struct tri_heap *heap)
-{
-    return load_relaxed(&heap->sweep.generation);
-}
-
 static inline bool sweep_is_done(const struct tri_heap *heap)
 {
     /* acquire: pairs with the release half in sweep_span, so that the caller sees swept spans'
      * bits */
-    return load_acquire(&heap->sweep.unswept) == 0;
+    return load_acquire(&heap->sweep.spans[(sweep_generation(heap) & 1) ^ 1]) == 0;
 }
 
 #endif

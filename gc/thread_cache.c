@@ -8,11 +8,15 @@
  *   [thread_cache.2] limit MUST NOT pass run_end; otherwise the fast path hands out a slot that
  *                    holds a live object.
  *   [thread_cache.3] A flush MUST give the unused rest of each run back before marking; otherwise a
- *                    conservative candidate finds a slot that was never initialised.
+ *                    conservative candidate finds a slot that was never initialised. While markers
+ *                    are at work, the rest of a black run MUST NOT be given back; otherwise one
+ *                    that a candidate has just led there sets a mark on a free slot.
  *   [thread_cache.4] The public layout MUST be what the inline fast paths in include/ compute with;
  *                    otherwise they write anywhere.
+ *   [thread_cache.5] All of a run that is taken black MUST be zero before its marks are set;
+ *                    otherwise a rescan after an overflow ([mark.4]) follows what lay there.
  * Locks:      none of its own; the flush takes PAGES.
- * Callers:    alloc by the owner; cycle during a hold; detaching.
+ * Callers:    alloc by the owner; cycle for its handshakes; detaching, parking.
  */
 #include "gc/thread_cache.h"
 
@@ -34,14 +38,20 @@ void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
 }
 
 /* Move the cursor's limit on over slots that are or become zero. False at the end of the run. */
-static bool extend(struct tri_cursor_ *cursor, const struct cache_bin *bin, size_t slot_bytes,
-                   bool zero)
+static bool extend(const struct thread_cache *cache, uint32_t list, size_t slot_bytes, bool zero)
 {
+    struct tri_cursor_ *cursor = &cache->cursors[list];
+    const struct cache_bin *bin = &cache->bins[list];
     size_t rest = (size_t)(bin->run_end - cursor->limit);
     if (rest == 0) {
         return false;
     }
-    if (zero && bin->span->needs_zero) {
+    if (TRI_UNLIKELY(cache->one_by_one)) {
+        rest = slot_bytes;
+    } else if (TRI_UNLIKELY(cache->throttled)) {
+        rest = size_min(rest, BRAKE_RUN_SLOTS * slot_bytes);
+    }
+    if (zero && bin->span->needs_zero && !bin->zeroed) {
         size_t step = RUN_ZERO_BYTES / slot_bytes * slot_bytes;
         rest = size_min(rest, size_max(step, slot_bytes));
         memset(cursor->limit, 0, rest); /* [thread_cache.1] */
@@ -59,23 +69,33 @@ static void count_run(struct thread_cache *cache, const struct cache_bin *bin, c
     cache->objects += bin->span == NULL ? 0 : bytes / bin->span->slot_bytes;
 }
 
+static bool takes_black(const struct thread_cache *cache, const struct span *span)
+{
+    return cache->black && span->sweep_gen == cache->black_generation;
+}
+
 /* Begin the span's next run. False if it has no free slot any more. */
-static bool next_run(struct thread_cache *cache, const struct span_table *table, uint32_t list)
+static bool next_run(struct thread_cache *cache, const struct span_table *table, uint32_t list,
+                     bool zero)
 {
     struct cache_bin *bin = &cache->bins[list];
     struct tri_cursor_ *cursor = &cache->cursors[list];
-    if (bin->span == NULL) {
-        return false;
-    }
+    struct span *span = bin->span;
     count_run(cache, bin, cursor->free);
     uint32_t first;
     uint32_t count;
-    if (!span_take_run(bin->span, &first, &count)) {
+    if (!span_find_run(span, &first, &count)) {
         bin->run_start = bin->run_end = cursor->free = cursor->limit = NULL;
         return false;
     }
-    bin->run_start = span_slot_address(table, bin->span, first);
-    bin->run_end = bin->run_start + (size_t)count * bin->span->slot_bytes;
+    bool black = takes_black(cache, span);
+    bin->run_start = span_slot_address(table, span, first);
+    bin->run_end = bin->run_start + (size_t)count * span->slot_bytes;
+    bin->zeroed = black && zero && span->needs_zero;
+    if (bin->zeroed) {
+        memset(bin->run_start, 0, (size_t)(bin->run_end - bin->run_start)); /* [thread_cache.5] */
+    }
+    span_enter_run(span, first, count, black);
     cursor->free = cursor->limit = bin->run_start;
     return true;
 }
@@ -90,7 +110,7 @@ char *thread_cache_take(struct thread_cache *cache, const struct span_table *tab
     }
     size_t slot_bytes = bin->span->slot_bytes;
     while ((size_t)(cursor->limit - cursor->free) < slot_bytes) {
-        if (!extend(cursor, bin, slot_bytes, zero) && !next_run(cache, table, list)) {
+        if (!extend(cache, list, slot_bytes, zero) && !next_run(cache, table, list, zero)) {
             return NULL;
         }
     }
@@ -123,6 +143,22 @@ void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct spa
     }
 }
 
+/* Give the rest of the current run back, or count it as taken [thread_cache.3]. */
+static void close_run(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
+{
+    const struct cache_bin *bin = &cache->bins[list];
+    const char *free = cache->cursors[list].free;
+    size_t rest = (size_t)(bin->run_end - free);
+    bool keep = home->marking && takes_black(cache, bin->span);
+    count_run(cache, bin, keep ? bin->run_end : free);
+    if (rest > 0 && !keep) {
+        struct span *span = bin->span;
+        const struct span_table *table = &home->page_heap->spans;
+        uint32_t first = span_slot(span, (uint32_t)(free - span_base(table, span)));
+        span_give_run(span, first, (uint32_t)(rest / span->slot_bytes));
+    }
+}
+
 /* Give the rest of the run and the span back. Returns the bytes of the span that are free. */
 static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
 {
@@ -132,19 +168,14 @@ static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct 
     if (span == NULL) {
         return 0;
     }
-    count_run(cache, bin, cursor->free);
-    size_t rest = (size_t)(bin->run_end - cursor->free);
-    if (rest > 0) { /* [thread_cache.3] */
-        const struct span_table *table = &home->page_heap->spans;
-        uint32_t first = span_slot(span, (uint32_t)(cursor->free - span_base(table, span)));
-        span_give_run(span, first, (uint32_t)(rest / span->slot_bytes));
-    }
+    close_run(cache, list, home);
     uint32_t allocated = span_count_allocated(span);
+    const struct span_table *table = &home->page_heap->spans;
     struct central_list *central = type_table_list(home->types, list);
     if (span->search < span->slots) {
-        central_list_push_partial(central, &home->page_heap->spans, span, home->generation);
+        central_list_push_partial(central, table, span, span->sweep_gen);
     } else {
-        central_list_push_full(central, &home->page_heap->spans, span, home->generation);
+        central_list_push_full(central, table, span, span->sweep_gen);
     }
     cursor->free = cursor->limit = NULL;
     return (size_t)(span->slots - allocated) * span->slot_bytes;

@@ -1,5 +1,5 @@
 /* thread_cache.h -- the spans, runs and cursors of one mutator. No locks: it belongs to the
- * mutator, or during a hold to the collector.
+ * mutator, or to the collector while it acts for it.
  *
  * A cursor is a range of zeroed free slots that the inline fast path bumps through. Behind it
  * stands a bin: the span, and the rest of the run that is not zeroed yet. Cursors and bins are
@@ -20,6 +20,7 @@ struct cache_bin {
     uint32_t next_held; /* the next bin that has a span, plus 1; 0: none. Valid while this bin is on
                            that list */
     bool held;          /* this bin is on the list of bins that have a span */
+    bool zeroed;        /* all of the run is zero already */
 };
 
 struct thread_cache {
@@ -29,6 +30,13 @@ struct thread_cache {
     uint32_t first_held;         /* number of a bin that has or had a span since the last flush,
                                     plus 1; 0: none */
     struct page_cache pages;
+
+    /* While a cycle marks: runs of spans that were swept for this generation are taken black. Those
+     * of spans swept for the next one stay white for the next one. */
+    bool black;
+    uint32_t black_generation;
+    bool throttled;  /* runs are handed out in pieces of BRAKE_RUN_SLOTS */
+    bool one_by_one; /* each object by the slow path, which remembers it: in insertion mode */
 
     /* Of runs that were closed since the last flush; the owner reads and adds, the collector takes
      * them over in a hold. */
@@ -40,7 +48,7 @@ struct thread_cache {
 struct cache_home {
     struct page_heap *page_heap;
     struct type_table *types;
-    uint32_t generation;
+    bool marking; /* markers may be at work: the rest of black runs must stay taken */
 };
 
 /* A cache over memory that is all zero. */
@@ -59,8 +67,9 @@ struct span *thread_cache_drop_span(struct thread_cache *cache, uint32_t list);
 /* Let cursor list, which has no span, allocate from span, which the caller owned. */
 void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct span *span);
 
-/* Give everything back to where it came from: the unused rest of runs, spans, pages. Returns the
- * bytes of free slots of these spans. */
+/* Give everything back to where it came from: the unused rest of runs, spans, pages. Where home
+ * says that markers may be at work, the rest of a black run counts as objects and lives until the
+ * next cycle. Returns the bytes of free slots of these spans. */
 size_t thread_cache_flush(struct thread_cache *cache, const struct cache_home *home);
 
 #endif

@@ -40,12 +40,71 @@
  * page of 4 KiB. */
 #define MARK_SEGMENT_ENTRIES 510
 
-/* Objects a marker scans between two looks at whether others are hungry. */
-#define MARK_SHARE_INTERVAL 256
+/* Bytes a marker scans between two looks around: at whether others are hungry, whether it shall
+ * stop, whether it has had its share of the processor. Lower: more looks. Higher: the processor is
+ * kept from mutators for longer; 16 KiB take 10 to 30 microseconds. */
+#define MARK_LOOK_BYTES ((size_t)16 * 1024)
+
+/* Looks at the others' stacks before an idle marker sleeps between looks, and how long. */
+#define MARK_IDLE_SPINS  256
+#define MARK_IDLE_NAP_NS UINT64_C(50000)
 
 /* Bytes expected to be live for each marker beyond the first. Lower: threads are woken for heaps
  * that one marks in less time than waking takes. Higher: marking of small heaps takes longer. */
 #define MARKER_WORTH_BYTES MIB
+
+/* Segments of recorded addresses, of some 500 each, that wait for markers before mutators shade
+ * their own. Lower: mutators do so more often, 20 microseconds a time. Higher: more memory where
+ * stores outrun the markers; 64 are 256 KiB. */
+#define RECORDED_SEGMENTS_MAX 64
+
+/* Remembered objects that a mutator scans itself in its answer; the markers have the others. Lower:
+ * more rounds before marking ends, since what is left to markers counts as grey. Higher: a longer
+ * answer. */
+#define REMEMBERED_SCAN_OBJECTS 512
+
+/* Bytes that one assist scans: a quarter of the debt between these; the rest of the debt is paid at
+ * the next slow paths. Lower: more slow paths pay, and the heap runs further past its goal. Higher:
+ * a longer stall; 4 KiB of 64-byte objects in random order take some 10 microseconds. */
+#define ASSIST_STEP_MIN ((int64_t)4 * 1024)
+#define ASSIST_STEP_MAX ((int64_t)64 * 1024)
+
+/* The longest that a mutator sleeps at a slow path because the heap is past its goal; it does so
+ * when that is by half of the goal, less before. From a quarter on its runs are cut to a few
+ * objects, so that slow paths come often. Lower: the heap runs further. Higher: a longer stall. */
+#define BRAKE_MAX_NS     UINT64_C(700000)
+#define BRAKE_FULL_64THS UINT64_C(32)
+#define BRAKE_RUN_SLOTS  8
+
+/* Bytes of one large allocation for which it sleeps once more. */
+#define BRAKE_BYTES (32 * KIB)
+
+/* Spans that an incremental step sweeps before it looks at its budget again. */
+#define STEP_SWEEP_SPANS 16
+
+/* Bytes that the incremental mode scans in a step it takes at an allocation's slow path. Lower: the
+ * cycle lasts longer. Higher: a longer stall. */
+#define STEP_SCAN_BYTES ((size_t)32 * 1024)
+
+/* Looks at its state before a mutator that wants to leave a blocking region sleeps. Lower: it
+ * sleeps, and is woken, for a handshake that takes a microsecond. Higher: it spins through the scan
+ * of its stack. */
+#define UNBLOCK_SPINS 200
+
+/* The least processor time that the collector's thread marks before it sleeps to leave the
+ * processor to mutators, where it is due less than a whole processor. Lower: more switches. Higher:
+ * a mutator on the same processor sees longer gaps. */
+#define PACE_SLICE_NS UINT64_C(100000)
+
+/* Locks for the slots of a heap in barrierverify=1. Fewer: threads that store wait for each other.
+ * More: a heap's state takes more memory, in every mode. */
+#define SHADOW_STRIPES 64
+
+/* The longest sleep of a marker between its slices. */
+#define PACE_NAP_MAX_NS UINT64_C(2000000)
+
+/* The share of all processors that marking has even where none would idle (Go's figure). */
+#define MARKER_SHARE 0.25
 
 /* Markers of one heap at the most. */
 #define MARKERS_MAX 64
@@ -53,6 +112,13 @@
 /* Cursors of a mutator at the most: one for each type, 68 for each type that is allocated in
  * several sizes. */
 #define CURSORS_MAX 65536
+
+/* How long a driver of a cycle leaves CYCLE to a thread that forks, and that thread sleeps between
+ * its tries to have it. */
+#define PAUSE_NAP_NS UINT64_C(50000)
+
+/* Microseconds to its safepoint from which on a mutator is named by GCTRACE=2. */
+#define SLOW_SAFEPOINT_US 10000
 
 /* The goal's minimum without GOGC's scaling, in bytes (Go's figure). */
 #define HEAP_MINIMUM_BYTES (4 * MIB)

@@ -8,6 +8,8 @@
  *            sized_lists; otherwise a sweeper walks sets that are not there.
  *   [type.3] Objects that have to lie at multiples of 16 MUST NOT go to mixed spans; otherwise the
  *            header there shifts them by 8.
+ *   [type.4] The encodings of a type MUST be in the table before the type is returned; otherwise
+ *            the barrier takes a reference for a number, and the object is lost.
  * Locks:      takes TYPES, under it META.
  * Callers:    the public entry points, alloc.
  */
@@ -77,7 +79,7 @@ static const char *desc_problem(const tri_type_desc *desc)
     if (desc->name == NULL || desc->name[0] == '\0') {
         return "a type needs a name";
     }
-    if (desc->flags & ~(TRI_TYPE_ALIGN_16 | TRI_TYPE_UNINITIALIZED)) {
+    if (desc->flags & ~(TRI_TYPE_ALIGN_16 | TRI_TYPE_UNINITIALIZED | TRI_TYPE_SAFEPOINT_ONLY)) {
         return "a bit of flags is none of TRI_TYPE_...";
     }
     bool trailing_scanned = desc->trailing_layout.kind != TRI_LAYOUT_LEAF;
@@ -91,6 +93,33 @@ static const char *desc_problem(const tri_type_desc *desc)
         return "TRI_TYPE_UNINITIALIZED is for leaf types only";
     }
     return NULL;
+}
+
+static const struct encoding_entry *find_encoding(const struct type_table *table,
+                                                  const tri_encoding *encoding)
+{
+    const struct encoding_entry *entry = type_table_encodings(table);
+    while (entry != NULL && memcmp(&entry->encoding, encoding, sizeof *encoding) != 0) {
+        entry = entry->next;
+    }
+    return entry;
+}
+
+bool type_table_add_encoding(struct type_table *table, const tri_encoding *encoding)
+{
+    lock_acquire(&table->lock);
+    bool known = find_encoding(table, encoding) != NULL;
+    if (!known) {
+        struct encoding_entry *entry = meta_alloc_take(table->meta, sizeof *entry, WORD_BYTES);
+        if (entry != NULL) {
+            *entry = (struct encoding_entry){*encoding, load_relaxed(&table->encodings)};
+            /* release: pairs with the acquire in type_table_encodings */
+            store_release(&table->encodings, entry);
+            known = true;
+        }
+    }
+    lock_release(&table->lock);
+    return known;
 }
 
 static tri_result compile_layouts(tri_type *type, const tri_type_desc *desc,
@@ -173,6 +202,10 @@ tri_result type_define(struct type_table *table, const struct tri_heap *heap,
     tri_result result = compile_layouts(made, desc, default_encoding, table->meta, problem);
     if (result != TRI_OK) {
         return result;
+    }
+    if (!type_table_add_encoding(table, &made->layout.encoding) || /* [type.4] */
+        !type_table_add_encoding(table, &made->trailing.encoding)) {
+        return TRI_E_NOMEM;
     }
     fill_type(made, heap, desc);
     lock_acquire(&table->lock);

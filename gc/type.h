@@ -22,7 +22,7 @@
 #define LIST_LARGE 0
 
 /* Where in a mutator's mapping its cursors begin. */
-#define MUTATOR_CURSORS_OFFSET ((size_t)4096)
+#define MUTATOR_CURSORS_OFFSET ((size_t)8192)
 
 struct tri_type {
     struct tri_type_head_ head; /* what the inline fast path reads; first */
@@ -49,17 +49,37 @@ struct tri_type {
                                has spans of its own */
 };
 
+/* One of the encodings that some type's values have; the barrier does not know which type a slot
+ * belongs to. Written before it is linked. */
+struct encoding_entry {
+    tri_encoding encoding;
+    const struct encoding_entry *next;
+};
+
 struct type_table {
     struct lock lock;        /* TYPES */
     struct side_table lists; /* struct central_list; committed under TYPES */
     uint32_t list_count;     /* atomic; grows under TYPES, released when the lists can be used */
     uint32_t type_count;     /* guarded by TYPES */
+    uint32_t safepoint_only; /* atomic: types of TRI_TYPE_SAFEPOINT_ONLY; written under HANDSHAKE */
+    const struct encoding_entry *encodings; /* atomic: all different; grows at the front under
+                                               TYPES, released */
     struct meta_alloc *meta;
 };
 
 /* A table with the lists that belong to no type. False where the system refuses. */
 bool type_table_init(struct type_table *table, struct meta_alloc *meta);
 void type_table_destroy(struct type_table *table);
+
+/* Let type_table_encodings know encoding. False where there is no memory. */
+bool type_table_add_encoding(struct type_table *table, const tri_encoding *encoding);
+
+/* All encodings that values in the heap may have. */
+static inline const struct encoding_entry *type_table_encodings(const struct type_table *table)
+{
+    /* acquire: pairs with the release in type_table_add_encoding */
+    return load_acquire(&table->encodings);
+}
 
 /* See tri_type_define. *problem is a sentence where the result is not TRI_OK. */
 tri_result type_define(struct type_table *table, const struct tri_heap *heap,

@@ -129,7 +129,9 @@ static void visit_objects(struct span *span, void *argument)
         if (span_is_allocated(span, slot)) {
             struct object_place place;
             object_at_slot(&walk->heap->page_heap.spans, span, slot, &place);
-            walk->function(place.object, place.type, place.bytes, walk->argument);
+            if (place.type != NULL) { /* else the rest of a run that was taken black */
+                walk->function(place.object, place.type, place.bytes, walk->argument);
+            }
         }
     }
 }

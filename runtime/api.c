@@ -13,9 +13,12 @@
 #include <trillium/trillium.h>
 
 #include "gc/alloc.h"
+#include "gc/answer.h"
 #include "gc/assert.h"
 #include "gc/barrier.h"
+#include "gc/barrier_verify.h"
 #include "gc/cycle.h"
+#include "gc/free_later.h"
 #include "gc/heap.h"
 #include "gc/object.h"
 #include "gc/port.h"
@@ -23,10 +26,13 @@
 #include "gc/sweep.h"
 #include "gc/verify.h"
 #include "runtime/env.h"
+#include "runtime/fork.h"
 #include "runtime/mutator.h"
 #include "runtime/roots.h"
 #include "runtime/safepoint.h"
+#include "runtime/stack.h"
 #include "runtime/stack_scan.h"
+#include "runtime/stall_log.h"
 #include "runtime/stats.h"
 #include "runtime/workers.h"
 
@@ -67,7 +73,10 @@ void tri_heap_options_init(tri_heap_options *options)
         .gc_percent = 100,
         .memory_limit = TRI_MEMORY_LIMIT_OFF,
         .heap_minimum = HEAP_MINIMUM_BYTES,
+        .markers = TRI_MARKERS_AUTO,
         .background_sweep = true,
+        .slow_safepoint_us = SLOW_SAFEPOINT_US,
+        .barrier = TRI_BARRIER_HYBRID,
         .value_encoding = TRI_ENCODING_RAW,
     };
     env_read(options);
@@ -76,7 +85,10 @@ void tri_heap_options_init(tri_heap_options *options)
 static bool options_are_valid(const tri_heap_options *options)
 {
     return options->size == sizeof(tri_heap_options) && options->memory_limit >= 0 &&
-           options->markers >= 0 && encoding_is_valid(&options->value_encoding);
+           options->markers >= TRI_MARKERS_AUTO &&
+           (options->barrier == TRI_BARRIER_HYBRID || options->barrier == TRI_BARRIER_INSERTION) &&
+           (options->fork == TRI_FORK_FULL || options->fork == TRI_FORK_EXEC) &&
+           encoding_is_valid(&options->value_encoding);
 }
 
 static size_t process_heap_mapping_bytes(void)
@@ -118,6 +130,14 @@ tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options)
     roots_state_init(made);
     workers_init(&made->workers);
     lock_init(&made->log_lock, LOCK_LOG);
+    if (options->fork == TRI_FORK_FULL && !fork_register(made)) {
+        tri_heap_destroy(&made->heap);
+        return TRI_E_NOMEM;
+    }
+    if (made->heap.options.barrier_verify && !barrier_verify_is_on(&made->heap)) {
+        port_log(&made->heap, "trillium: barrierverify=1 does nothing in a heap of "
+                              "TRI_BARRIER_INSERTION");
+    }
     *heap = &made->heap;
     return TRI_OK;
 }
@@ -134,7 +154,11 @@ void tri_heap_destroy(tri_heap *heap)
     TRI_REQUIRE(process->handshake.mutator_count == 0,
                 "tri_heap_destroy: %zu mutators are still attached; detach them first",
                 process->handshake.mutator_count);
+    fork_unregister(process);
     workers_stop(process);
+    if (heap->options.trace > 1) {
+        stall_log_table(heap);
+    }
     heap_destroy(heap);
     mutator_release_all(process);
     handshake_state_destroy(&process->handshake);
@@ -147,7 +171,13 @@ void tri_collect(tri_mutator *mutator)
 {
     mutator_require(mutator, "tri_collect");
     cycle_run(mutator, CYCLE_FORCED);
-    sweep_finish(mutator->heap);
+    cycle_sweep(mutator);
+}
+
+bool tri_gc_step(tri_mutator *mutator, size_t budget)
+{
+    mutator_require(mutator, "tri_gc_step");
+    return !mutator->heap->options.stop_the_world && cycle_advance(mutator, budget);
 }
 
 int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent)
@@ -207,8 +237,15 @@ tri_result tri_type_define(tri_heap *heap, const tri_type_desc *desc, tri_type *
         return TRI_E_INVALID;
     }
     const char *problem = NULL;
+    bool single = (desc->flags & TRI_TYPE_SAFEPOINT_ONLY) != 0;
+    if (single && !handshake_begin_single(process_heap_of(heap))) {
+        return TRI_E_STATE;
+    }
     tri_result result =
         type_define(&heap->types, heap, &heap->options.value_encoding, desc, type, &problem);
+    if (single && result != TRI_OK) {
+        handshake_end_single(process_heap_of(heap));
+    }
     if (result != TRI_OK && problem != NULL) {
         char line[256];
         (void)snprintf(line, sizeof line, "trillium: tri_type_define: %s: %s",
@@ -482,17 +519,29 @@ tri_ref tri_resize_array(tri_mutator *mutator, tri_type *element, tri_ref array,
 
 /* ---- Stores ---------------------------------------------------------------------------------- */
 
-void tri_store_slow_(tri_mutator *mutator, const void *slot, tri_word word)
+void tri_store_slow_(tri_mutator *mutator, void *slot, tri_word word)
 {
-    (void)slot;
-    (void)word;
-    TRI_ASSERT(!barrier_is_on(mutator)); /* mutators are held while a cycle marks */
+    barrier_put(mutator, slot, word);
 }
 
-void tri_init_slow_(tri_mutator *mutator, tri_word word)
+void tri_init_slow_(tri_mutator *mutator, void *slot, tri_word word)
 {
-    (void)word;
-    TRI_ASSERT(!barrier_is_on(mutator)); /* mutators are held while a cycle marks */
+    barrier_put_first(mutator, slot, word);
+}
+
+/* Where word is a reference of the heap's encoding into the heap, it must lead to an object. */
+static void reference_require(const tri_heap *heap, tri_word word, const char *call)
+{
+    struct object_place place;
+    const tri_encoding *encoding = &heap->options.value_encoding;
+    if (encoding_is_reference(encoding, word)) {
+        uintptr_t address = encoding_address(encoding, word);
+        TRI_REQUIRE(
+            !address_space_contains(&heap->page_heap.space, address) ||
+                object_find(heap, address, &place),
+            "%s: the reference %p leads to no object; it was collected because no root held it",
+            call, (void *)address);
+    }
 }
 
 void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word)
@@ -507,40 +556,75 @@ void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word)
                 slot);
     TRI_REQUIRE(is_aligned((uintptr_t)slot, WORD_BYTES),
                 "tri_store: the slot %p is not aligned to 8", slot);
-    const tri_encoding *encoding = &mutator->heap->options.value_encoding;
-    if (encoding_is_reference(encoding, word)) {
-        uintptr_t address = encoding_address(encoding, word);
-        TRI_REQUIRE(!address_space_contains(&mutator->heap->page_heap.space, address) ||
-                        object_find(mutator->heap, address, &place),
-                    "tri_store: the reference %p leads to no object; it was collected because no "
-                    "root held it",
-                    (void *)address);
-    }
+    reference_require(mutator->heap, word, "tri_store");
+}
+
+void tri_stored_slow_(tri_mutator *mutator, tri_word word)
+{
+    barrier_stored(mutator, word);
+}
+
+void tri_check_stored_(tri_mutator *mutator, const void *container, tri_word word)
+{
+    mutator_require(mutator, "tri_stored");
+    tri_heap *heap = mutator->heap;
+    struct object_place place;
+    TRI_REQUIRE(
+        heap->options.barrier == TRI_BARRIER_INSERTION,
+        "tri_stored: the heap's barrier is TRI_BARRIER_HYBRID, which must see the old value "
+        "before the store: use tri_store, or create the heap with TRI_BARRIER_INSERTION");
+    TRI_REQUIRE(
+        object_find(heap, (uintptr_t)container, &place) ||
+            roots_has_global(process_heap_of(heap), container),
+        "tri_stored: the container %p is neither an object of the mutator's heap nor a global "
+        "slot",
+        container);
+    reference_require(heap, word, "tri_stored");
 }
 
 void tri_store_range(tri_mutator *mutator, void *target, const void *source, size_t count)
 {
-    TRI_ASSERT(!barrier_is_on(mutator));
-    barrier_copy_words(target, source, count);
+    barrier_copy_words(mutator, target, source, count);
 }
 
 void tri_fill_range(tri_mutator *mutator, void *target, tri_word word, size_t count)
 {
-    TRI_ASSERT(!barrier_is_on(mutator));
-    barrier_fill_words(target, word, count);
+    barrier_fill_words(mutator, target, word, count);
 }
 
 bool tri_cas(tri_mutator *mutator, void *slot, tri_word *expected, tri_word desired)
 {
-    TRI_ASSERT(!barrier_is_on(mutator));
+    if (TRI_UNLIKELY(barrier_is_slow(mutator))) {
+        return barrier_put_cas(mutator, slot, expected, desired);
+    }
     /* pairs with other threads' stores to and loads of the slot */
     return cas_seq_cst((tri_aliased_word *)slot, expected, desired);
 }
 
 void tri_written(tri_mutator *mutator, tri_ref reference)
 {
-    (void)reference;
-    TRI_ASSERT(!barrier_is_on(mutator));
+    if (TRI_UNLIKELY(barrier_is_slow(mutator))) {
+        barrier_written(mutator, reference);
+    }
+}
+
+void tri_remember(tri_mutator *mutator, tri_ref container)
+{
+    if (TRI_UNLIKELY(barrier_is_slow(mutator))) {
+        barrier_remember(mutator, container);
+    }
+}
+
+tri_result tri_free_later(tri_mutator *mutator, void *block, const tri_word *words, size_t count,
+                          tri_release_function *release, void *argument)
+{
+    mutator_require(mutator, "tri_free_later");
+    if (release == NULL || (words == NULL && count > 0)) {
+        return TRI_E_INVALID;
+    }
+    const struct free_later_block entry = {
+        .block = block, .release = release, .argument = argument};
+    return free_later(mutator, &entry, words, count) ? TRI_OK : TRI_E_NOMEM;
 }
 
 /* ---- Roots ----------------------------------------------------------------------------------- */
@@ -627,6 +711,45 @@ void tri_handle_destroy(tri_mutator *mutator, tri_handle *handle)
     roots_destroy_handle(process_heap_of(mutator->heap), handle);
 }
 
+static void stack_require(const tri_mutator *mutator, const tri_stack *stack, const char *call)
+{
+    TRI_REQUIRE(stack != NULL && stack->signature == STACK_SIGNATURE,
+                "%s: %p is not a stack, or was destroyed", call, (const void *)stack);
+    TRI_REQUIRE(stack->heap == mutator->heap, "%s: the stack %p belongs to another heap", call,
+                (const void *)stack);
+}
+
+tri_result tri_stack_create(tri_mutator *mutator, tri_stack_function *scan, void *argument,
+                            tri_stack **stack)
+{
+    mutator_require(mutator, "tri_stack_create");
+    if (stack == NULL) {
+        return TRI_E_INVALID;
+    }
+    tri_stack *made = stack_create(process_mutator_of(mutator), scan, argument);
+    if (made == NULL) {
+        return TRI_E_NOMEM;
+    }
+    *stack = made;
+    return TRI_OK;
+}
+
+void tri_stack_switch(tri_mutator *mutator, tri_stack *stack)
+{
+    mutator_require(mutator, "tri_stack_switch");
+    if (stack != NULL) {
+        stack_require(mutator, stack, "tri_stack_switch");
+    }
+    stack_switch(process_mutator_of(mutator), stack);
+}
+
+void tri_stack_destroy(tri_mutator *mutator, tri_stack *stack)
+{
+    mutator_require(mutator, "tri_stack_destroy");
+    stack_require(mutator, stack, "tri_stack_destroy");
+    stack_destroy(process_mutator_of(mutator), stack);
+}
+
 /* ---- Observation ----------------------------------------------------------------------------- */
 
 tri_result tri_stats_read(tri_heap *heap, tri_stats *stats)
@@ -639,12 +762,18 @@ tri_result tri_stats_read(tri_heap *heap, tri_stats *stats)
     return TRI_OK;
 }
 
+size_t tri_stalls_read(tri_heap *heap, tri_stall *stalls, size_t room)
+{
+    heap_require(heap, "tri_stalls_read");
+    return stats_stalls(heap, stalls, room);
+}
+
 /* The lock is kept from one call to the other, which clang's analysis does not follow. */
 LOCK_UNCHECKED void tri_debug_hold(tri_mutator *mutator)
 {
     mutator_require(mutator, "tri_debug_hold");
     port_blocking_begin(mutator);
-    lock_acquire(&mutator->heap->cycle.lock);
+    cycle_lock_idle(mutator->heap);
     port_hold_begin(mutator->heap);
     process_mutator_of(mutator)->holds = true;
 }
@@ -666,7 +795,7 @@ LOCK_UNCHECKED void tri_debug_release(tri_mutator *mutator)
 static void flush_one(struct tri_mutator *mutator, void *unused)
 {
     (void)unused;
-    cycle_flush_mutator(mutator);
+    answer_flush_cache(mutator);
 }
 
 /* Bring the held heap into the state that a cycle begins with: all spans swept (the background

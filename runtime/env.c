@@ -105,6 +105,10 @@ static bool parse_memory_limit(tri_heap_options *options, const char *text)
 static bool parse_markers(tri_heap_options *options, const char *text)
 {
     uint64_t number;
+    if (strcmp(text, "auto") == 0) {
+        options->markers = TRI_MARKERS_AUTO;
+        return true;
+    }
     if (!parse_unsigned(text, 1024, &number)) {
         return false;
     }
@@ -115,7 +119,7 @@ static bool parse_markers(tri_heap_options *options, const char *text)
 static bool parse_trace(tri_heap_options *options, const char *text)
 {
     uint64_t number;
-    if (!parse_unsigned(text, 1, &number)) {
+    if (!parse_unsigned(text, 2, &number)) {
         return false;
     }
     options->trace = (int32_t)number;
@@ -157,14 +161,44 @@ static bool parse_stress(tri_heap_options *options, const char *text)
     return true;
 }
 
+static bool parse_check_mark(tri_heap_options *options, const char *text)
+{
+    return parse_flag(text, &options->check_mark);
+}
+
+static bool parse_barrier_verify(tri_heap_options *options, const char *text)
+{
+    return parse_flag(text, &options->barrier_verify);
+}
+
+static bool parse_handshake_delay(tri_heap_options *options, const char *text)
+{
+    uint64_t number;
+    if (!parse_unsigned(text, UINT32_MAX, &number)) {
+        return false;
+    }
+    options->handshake_delay_us = (uint32_t)number;
+    return true;
+}
+
+static bool parse_slow_safepoint(tri_heap_options *options, const char *text)
+{
+    uint64_t number;
+    if (!parse_unsigned(text, UINT32_MAX, &number)) {
+        return false;
+    }
+    options->slow_safepoint_us = (uint32_t)number;
+    return true;
+}
+
 /* Variables with a value of their own. Where two set one option, the later one wins. */
 static const struct variable variables[] = {
     {"GOGC", parse_gc_percent, "a percentage such as 100, or off"},
     {"GOMEMLIMIT", parse_memory_limit, "a size such as 2GiB, 512MiB or 1073741824, or off"},
     {"MEMLIMIT", parse_memory_limit, "a size such as 2G, 2GiB, 512MiB or 1073741824, or off"},
     {"GCMARKERS", parse_markers,
-     "a number of threads from 1 to 1024, or 0 for as many as processors"},
-    {"GCTRACE", parse_trace, "0 or 1"},
+     "a number of threads from 1 to 1024, 0 for none, or auto for as many as processors"},
+    {"GCTRACE", parse_trace, "0, 1 or 2"},
 };
 
 /* Keys of GCDEBUG=name=value,name=value. */
@@ -172,13 +206,17 @@ static const struct variable debug_keys[] = {
     {"gcstoptheworld", parse_stop_the_world, "0 or 1"},
     {"gcverify", parse_verify, "0 or 1"},
     {"clobberfree", parse_clobber_free, "0 or 1"},
+    {"slowsafepoint", parse_slow_safepoint, "a number of microseconds, or 0"},
     {"gcstress", parse_stress, "a number: a cycle at every so many slow paths, or 0"},
+    {"gccheckmark", parse_check_mark, "0 or 1"},
+    {"barrierverify", parse_barrier_verify, "0 or 1"},
+    {"handshakedelay", parse_handshake_delay, "a number of microseconds, or 0"},
 };
 
 /* Keys of GODEBUG that mean something here; it belongs to others too, so that unknown ones are
  * passed over. */
 static const struct variable go_debug_keys[] = {
-    {"gctrace", parse_trace, "0 or 1"},
+    {"gctrace", parse_trace, "0, 1 or 2"},
 };
 
 static void complain(const char *name, const char *value, const char *expected)

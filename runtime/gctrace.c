@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "gc/port.h"
+#include "runtime/stall_log.h"
 
 void gctrace_format_ms(uint64_t ns, char text[24])
 {
@@ -36,22 +37,22 @@ void gctrace_format_ms(uint64_t ns, char text[24])
                    (uintmax_t)(us % scale));
 }
 
-/* The clock part: what the mutators waited for the hold, marking, and the release; and each as
- * processor time. While mutators are held, they wait for all of it, as under Go's
- * gcstoptheworld=1. */
+/* The clock part: where Go has its pauses, the longest stall that the handshakes before and after
+ * marking put on one mutator, and marking between them; and each as processor time. */
 static void format_times(const struct cycle_figures *figures, char *text, size_t bytes)
 {
-    char clock[3][24];
-    char cpu[3][24];
-    uint64_t processors = figures->processors;
-    gctrace_format_ms(figures->to_hold_ns, clock[0]);
-    gctrace_format_ms(figures->mark_ns, clock[1]);
-    gctrace_format_ms(figures->to_release_ns, clock[2]);
-    gctrace_format_ms(figures->to_hold_ns * processors, cpu[0]);
-    gctrace_format_ms(figures->mark_cpu_ns, cpu[1]);
-    gctrace_format_ms(figures->to_release_ns * processors, cpu[2]);
-    (void)snprintf(text, bytes, "%s+%s+%s ms clock, %s+0/%s/0+%s ms cpu", clock[0], clock[1],
-                   clock[2], cpu[0], cpu[1], cpu[2]);
+    char begin[24];
+    char mark[24];
+    char end[24];
+    char assists[24];
+    char markers[24];
+    gctrace_format_ms(figures->begin_stall_ns, begin);
+    gctrace_format_ms(figures->mark_ns, mark);
+    gctrace_format_ms(figures->end_stall_ns, end);
+    gctrace_format_ms(figures->assist_cpu_ns, assists);
+    gctrace_format_ms(figures->mark_cpu_ns - figures->assist_cpu_ns, markers);
+    (void)snprintf(text, bytes, "%s+%s+%s ms clock, %s+%s/%s/0+%s ms cpu", begin, mark, end, begin,
+                   assists, markers, end);
 }
 
 void gctrace_format(const struct cycle_figures *figures, char line[GCTRACE_LINE_BYTES])
@@ -78,5 +79,8 @@ void port_cycle_ended(struct tri_heap *heap)
         char line[GCTRACE_LINE_BYTES];
         gctrace_format(&heap->cycle.last, line);
         port_log(heap, line);
+    }
+    if (heap->options.trace > 1) {
+        stall_log_line(heap);
     }
 }

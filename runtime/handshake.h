@@ -8,8 +8,14 @@
 void handshake_state_init(struct handshake_state *handshake);
 void handshake_state_destroy(struct handshake_state *handshake);
 
-/* Enter a new mutator, running, into the list. Waits while the heap is held. */
-void handshake_add(struct process_heap *heap, struct process_mutator *mutator);
+/* Enter a new mutator, running, into the list. Waits while the heap is held. False where the heap
+ * has one and a type of TRI_TYPE_SAFEPOINT_ONLY. */
+bool handshake_add(struct process_heap *heap, struct process_mutator *mutator);
+
+/* A type of TRI_TYPE_SAFEPOINT_ONLY is about to be defined: from now on no second mutator attaches.
+ * False where there are two. handshake_end_single: it was not defined. */
+bool handshake_begin_single(struct process_heap *heap);
+void handshake_end_single(struct process_heap *heap);
 
 /* Take a running mutator off the list; it counts as having answered. */
 void handshake_remove(struct process_heap *heap, struct process_mutator *mutator);
@@ -17,8 +23,13 @@ void handshake_remove(struct process_heap *heap, struct process_mutator *mutator
 /* RUNNING -> BLOCKED. By the mutator's thread, whose stack is published. */
 void handshake_block(struct process_mutator *mutator);
 
-/* BLOCKED -> RUNNING. Waits while the collector has taken the mutator. */
+/* BLOCKED -> RUNNING. Waits while the collector has taken the mutator, and answers what it has
+ * asked meanwhile. */
 void handshake_unblock(struct process_mutator *mutator);
+
+/* Answer the handshake that is wanted of a running mutator, on its own thread, whose stack is
+ * published. */
+void handshake_answer(struct process_mutator *mutator);
 
 static inline bool handshake_is_running(const struct process_mutator *mutator)
 {

@@ -17,10 +17,12 @@
 
 #include <stdio.h>
 
+#include "gc/answer.h"
 #include "gc/assert.h"
-#include "gc/cycle.h"
+#include "gc/barrier.h"
 #include "gc/heap.h"
 #include "gc/port.h"
+#include "runtime/stack.h"
 
 struct process_mutator *mutator_current(const struct process_heap *heap)
 {
@@ -79,7 +81,7 @@ static void thread_ends(struct thread_binding *binding)
     }
     /* Frames lay on the stack that is going away; the scanner may look at what the host has
      * freed. */
-    mutator->mutator.head.frames = NULL;
+    stack_drop_frames(mutator);
     mutator_detach(mutator);
 }
 
@@ -103,15 +105,33 @@ tri_result mutator_attach(struct process_heap *heap, struct process_mutator **mu
     made->scan_c_stack = false;
     made->holds = false;
     made->stack = (struct stack_extent){.top = NULL};
+    made->current = NULL;
+    made->own_frames = NULL;
     store_relaxed(&made->state, (uint32_t)MUTATOR_RUNNING);
     store_relaxed(&made->thread, port_thread_id());
     if (!bind(made)) {
         give_mapping(heap, made);
         return TRI_E_NOMEM;
     }
-    handshake_add(heap, made);
+    if (!handshake_add(heap, made)) {
+        thread_binding_remove(&made->binding);
+        made->mutator.signature = MUTATOR_DETACHED;
+        give_mapping(heap, made);
+        return TRI_E_STATE;
+    }
     *mutator = made;
     return TRI_OK;
+}
+
+/* Give up all that the mutator has, and itself. */
+static void retire(struct process_heap *heap, struct process_mutator *mutator)
+{
+    answer_detach(&mutator->mutator); /* [mutator.1] [mutator.3] */
+    handshake_remove(heap, mutator);
+    store_relaxed(&mutator->thread, (uintptr_t)0);
+    store_relaxed(&mutator->mutator.head.poll, POLL_HANDSHAKE); /* [mutator.3] */
+    mutator->mutator.signature = MUTATOR_DETACHED;
+    give_mapping(heap, mutator);
 }
 
 void mutator_detach(struct process_mutator *mutator)
@@ -122,22 +142,27 @@ void mutator_detach(struct process_mutator *mutator)
     } else {
         thread_binding_remove(&mutator->binding);
     }
+    stack_leave(mutator);
     TRI_REQUIRE(
         mutator->mutator.head.frames == NULL,
         "tri_mutator_detach: a TRI_FRAME of the mutator is still open; leave its block first");
-    cycle_flush_mutator(&mutator->mutator); /* [mutator.1] [mutator.3] */
-    handshake_remove(heap, mutator);
-    store_relaxed(&mutator->thread, (uintptr_t)0);
-    store_relaxed(&mutator->mutator.head.poll, 1U); /* [mutator.3] */
-    mutator->mutator.signature = MUTATOR_DETACHED;
-    give_mapping(heap, mutator);
+    retire(heap, mutator);
+}
+
+void mutator_forget(struct process_mutator *mutator)
+{
+    store_relaxed(&mutator->state, (uint32_t)MUTATOR_RUNNING);
+    stack_drop_frames(mutator);
+    stack_leave(mutator);
+    retire(process_heap_of(mutator->mutator.heap), mutator);
 }
 
 void mutator_park(struct process_mutator *mutator)
 {
     TRI_REQUIRE(!mutator->scan_c_stack, "tri_mutator_park: a mutator that scans the C stack "
                                         "conservatively cannot leave its thread");
-    cycle_flush_mutator(&mutator->mutator);
+    answer_flush_cache(&mutator->mutator);
+    barrier_before_block(&mutator->mutator);
     thread_binding_remove(&mutator->binding);
     handshake_block(mutator);
     /* release: pairs with the exchange in mutator_resume, by way of the state */

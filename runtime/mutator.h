@@ -17,6 +17,9 @@ struct process_mutator *mutator_current(const struct process_heap *heap);
  * point. */
 void mutator_require(const tri_mutator *mutator, const char *call);
 
+/* The mutator's thread is not there any more, after a fork; the heap is held. */
+void mutator_forget(struct process_mutator *mutator);
+
 /* Unmap all mutators that were ever attached; none is any more. */
 void mutator_release_all(struct process_heap *heap);
 

@@ -4,7 +4,7 @@
 #ifndef RUNTIME_PROCESS_H
 #define RUNTIME_PROCESS_H
 
-#include <trillium/roots.h>
+#include <trillium/stack.h>
 
 #include "gc/heap_state.h"
 #include "runtime/thread.h"
@@ -13,15 +13,19 @@
  *
  *     RUNNING --blocking_begin, its own thread--------------------> BLOCKED
  *     BLOCKED --blocking_end, a thread it is or becomes bound to--> RUNNING
- *     BLOCKED --handshake, the collector-------------------------> TAKEN
- *     TAKEN   --handshake, the collector-------------------------> BLOCKED
- *     TAKEN   --handshake, the collector, for a thread that waits-> RUNNING
+ *     BLOCKED --handshake, hold: the collector-------------------> TAKEN
+ *     TAKEN   --handshake, hold: the collector-------------------> BLOCKED
+ *     TAKEN   --hold: the collector, for a thread that waits------> RUNNING
  */
 enum mutator_state {
     MUTATOR_RUNNING = 1,
     MUTATOR_BLOCKED = 2, /* promises not to touch the heap; the collector may take it */
     MUTATOR_TAKEN = 3    /* the collector acts for it, or holds it */
 };
+
+/* Bits of a mutator's poll word: what is wanted of it. */
+#define POLL_HANDSHAKE UINT32_C(1)
+#define POLL_HOLD      UINT32_C(2)
 
 /* Words of registers and of the collector's own frames that a blocked thread's extent keeps a copy
  * of. */
@@ -48,6 +52,7 @@ struct process_mutator {
     uint64_t answered; /* number of the last handshake that it answered, or that was answered for
                           it */
     bool waiting;      /* its thread sleeps in handshake_unblock */
+    bool held;         /* taken for the hold under way */
 
     uint32_t state;   /* atomic; enum mutator_state, see above */
     uintptr_t thread; /* atomic: port_thread_id of the thread it is bound to; 0: parked */
@@ -56,21 +61,29 @@ struct process_mutator {
     tri_roots_function *scanner;
     void *scanner_argument;
     bool scan_c_stack;
-    bool holds; /* from tri_debug_hold to tri_debug_release, which it called */
+    bool holds;   /* from tri_debug_hold to tri_debug_release, which it called */
+    bool forking; /* its thread is inside fork(), for which it was blocked */
     struct stack_extent stack;
+    struct tri_stack *current;     /* NULL: none */
+    struct tri_frame_ *own_frames; /* those opened while no stack was current; saved while one is */
 };
 _Static_assert(sizeof(struct process_mutator) <= MUTATOR_CURSORS_OFFSET, "cursors lie behind");
 
 /* Handshakes; see handshake.c. Guarded by HANDSHAKE. */
 struct handshake_state {
     struct lock lock;
-    struct condition changed;         /* a mutator was added, removed, blocked, taken or let go */
+    struct condition changed;         /* a mutator was added, removed, blocked, taken or let go, or
+                                         all have answered */
     struct process_mutator *mutators; /* all that are attached */
     struct process_mutator *unused;   /* detached ones, whose mappings are used again */
     size_t mutator_count;
-    size_t attaching; /* threads that sleep in handshake_add */
-    uint64_t number;  /* of the last handshake */
-    bool holding;     /* from port_hold_begin to port_hold_end */
+    size_t attaching;  /* threads that sleep in handshake_add */
+    uint64_t number;   /* of the last handshake */
+    uint32_t kind;     /* atomic: enum handshake_kind, of the last handshake. Read by who has not
+                         answered it yet */
+    size_t pending;    /* mutators that have not answered it */
+    uint64_t begun_ns; /* when it began */
+    bool holding;      /* from port_hold_begin to port_hold_end */
 };
 
 struct tri_handle {
@@ -78,6 +91,39 @@ struct tri_handle {
     struct tri_handle *next;
     struct tri_handle *previous;
     uintptr_t reference; /* atomic; a global slot like any other */
+};
+
+/* Edges, with who takes them:
+ *
+ *     PARKED --switch, destroy: a mutator----> CURRENT
+ *     CURRENT --switch: its mutator----------> PARKED
+ *     PARKED --scan: the collector-----------> SCANNING
+ *     SCANNING --scan: the collector---------> PARKED
+ */
+enum stack_state {
+    STACK_PARKED = 1,
+    STACK_CURRENT = 2, /* for one mutator */
+    STACK_SCANNING = 3
+};
+
+/* A coroutine's stack; see stack.c. */
+struct tri_stack {
+    uint32_t signature;
+    uint32_t state; /* atomic; enum stack_state, see above */
+
+    /* Written at creation. */
+    struct tri_heap *heap;
+    tri_stack_function *function; /* may be NULL */
+    void *argument;
+
+    /* Guarded by ROOTS. */
+    struct tri_stack *next;
+    struct tri_stack *previous;
+
+    /* Of who has it; of whoever acts for its mutator. */
+    uint64_t scanned;            /* number of the cycle in which it is black; 0: none */
+    struct tri_frame_ *frames;   /* while it is not current */
+    struct tri_mutator *mutator; /* the one that they name */
 };
 
 /* A range of global slots. */
@@ -92,9 +138,19 @@ struct roots_state {
     struct lock lock;
     struct fixed_pool handle_pool;
     struct fixed_pool global_pool;
+    struct fixed_pool stack_pool;
     struct tri_handle *handles;
     struct global_range *globals;
+    struct tri_stack *stacks; /* all there are */
     size_t handle_count;
+
+    /* Where the scan of a cycle has come to: it lets go of the lock now and then. Whoever removes
+     * what they name moves them on. */
+    bool scan_due; /* handshake roots has begun, and the scan has not ended */
+    struct global_range *next_range;
+    size_t next_slot; /* of next_range */
+    struct tri_handle *next_handle;
+    struct tri_stack *next_stack;
 };
 
 /* What a marker thread needs to find its heap and its number. */
@@ -103,26 +159,42 @@ struct worker_start {
     unsigned index;
 };
 
-/* Threads of the heap's own. Guarded by MARK (markers) and SWEEP (sweeper). */
+/* Threads of the heap's own. Guarded by MARK (markers) and SWEEP (the other two), but for what is
+ * marked atomic. */
 struct workers_state {
-    struct lock lock;         /* MARK */
+    struct lock lock;         /* MARK. Mutators never take it: a marker may be off its processor for
+                                 long while it has it */
     struct condition changed; /* a job begins, a worker has ended its part, or all shall stop */
     pthread_t threads[MARKERS_MAX];
     struct worker_start starts[MARKERS_MAX]; /* each written before its thread starts */
     unsigned thread_count;
     bool stopping;
-    uint64_t job; /* its number; 0: none yet */
+    uint64_t job;  /* its number; 0: none yet */
+    bool job_open; /* workers may still begin their part */
     unsigned job_count;
-    unsigned job_running; /* workers that have not ended their part */
+    unsigned job_begun;            /* workers that have begun their part */
+    unsigned job_running;          /* workers that have not ended it */
+    bool job_working[MARKERS_MAX]; /* which */
     void (*job_function)(void *argument, unsigned index);
     void *job_argument;
+    enum {
+        IDLE_UNKNOWN,
+        IDLE_WORKS,
+        IDLE_IS_FOR_EVER /* a thread may lower itself to idle priority, and then not leave it */
+    } idle;              /* whoever runs jobs; what the system allows this process */
+    uint32_t urgent;     /* atomic: this job, or the next, is not only for processors that would
+                          idle */
+    uint64_t paced_ns;   /* marker 0: its processor time when it last had its share */
 
     struct lock sweep_lock; /* SWEEP */
     struct condition sweep_changed;
     pthread_t sweeper;
     bool sweeper_started;
     bool sweep_wanted;
-    bool sweep_stopping;
+    pthread_t collector;
+    bool collector_started;
+    uint32_t cycle_wanted; /* atomic; written under SWEEP */
+    bool sweep_stopping;   /* both shall stop */
 };
 
 struct process_heap {
@@ -131,6 +203,10 @@ struct process_heap {
     struct roots_state roots;
     struct workers_state workers;
     struct lock log_lock; /* LOG */
+
+    /* See fork.c; guarded by the list's lock. */
+    struct process_heap *next_heap;
+    bool sweep_was_open;
 };
 
 static inline struct process_heap *process_heap_of(const struct tri_heap *heap)

@@ -2,16 +2,23 @@
  *
  * Owns:       struct roots_state.
  * Invariants:
- *   [roots.1] Every root of every mutator MUST be reported while the mutator is taken; otherwise
- *             what it stores next is missed.
+ *   [roots.1] Every root of a mutator MUST be reported at one safepoint of it; otherwise what it
+ *             moves from one to another meanwhile is missed.
+ *   [roots.2] What is removed between handshake roots and the end of the scan MUST be shaded;
+ *             otherwise an object that a black stack has loaded from there is lost. Afterwards it
+ *             has been scanned, before that all stacks are still to be.
+ *   [roots.3] The scan MUST let others have the lock between pieces; otherwise a mutator that makes
+ *             a handle waits for the scan of all others. What is added meanwhile need not be
+ *             scanned: all stacks are black by then, and what comes out of a black stack is safe.
  * Locks:      ROOTS.
  * Callers:    the public entry points; mark through port.h.
  */
 #include "runtime/roots.h"
 
 #include "gc/assert.h"
+#include "gc/mark.h"
 #include "gc/port.h"
-#include "gc/scan.h"
+#include "runtime/stack.h"
 #include "runtime/stack_scan.h"
 
 void roots_state_init(struct process_heap *heap)
@@ -20,6 +27,7 @@ void roots_state_init(struct process_heap *heap)
     lock_init(&roots->lock, LOCK_ROOTS);
     fixed_pool_init(&roots->handle_pool, &heap->heap.meta, sizeof(struct tri_handle));
     fixed_pool_init(&roots->global_pool, &heap->heap.meta, sizeof(struct global_range));
+    fixed_pool_init(&roots->stack_pool, &heap->heap.meta, sizeof(struct tri_stack));
 }
 
 void roots_state_destroy(struct process_heap *heap)
@@ -45,6 +53,30 @@ tri_result roots_add_global(struct process_heap *heap, tri_word *slots, size_t c
     return TRI_OK;
 }
 
+/* Shade what the slots of range hold [roots.2]. */
+static void shade_range(struct process_heap *heap, const struct global_range *range)
+{
+    struct marker marker = {.alone = false};
+    mark_refresh(&heap->heap, &marker);
+    mark_stack_init(&marker.stack, &heap->heap.mark.segments);
+    scan_values(&marker, &heap->heap.options.value_encoding, range->slots, range->count);
+    (void)mark_publish(&heap->heap, &marker);
+    mark_stack_destroy(&marker.stack);
+}
+
+/* Range is about to go. ROOTS held. */
+static void forget_range(struct process_heap *heap, const struct global_range *range)
+{
+    struct roots_state *roots = &heap->roots;
+    if (roots->scan_due) {
+        shade_range(heap, range);
+    }
+    if (roots->next_range == range) {
+        roots->next_range = range->next;
+        roots->next_slot = 0;
+    }
+}
+
 bool roots_remove_global(struct process_heap *heap, const tri_word *slots)
 {
     struct roots_state *roots = &heap->roots;
@@ -56,6 +88,7 @@ bool roots_remove_global(struct process_heap *heap, const tri_word *slots)
     struct global_range *range = *link;
     if (range != NULL) {
         *link = range->next;
+        forget_range(heap, range);
     }
     lock_release(&roots->lock);
     if (range != NULL) {
@@ -107,6 +140,9 @@ void roots_destroy_handle(struct process_heap *heap, struct tri_handle *handle)
     if (handle->next != NULL) {
         handle->next->previous = handle->previous;
     }
+    if (roots->next_handle == handle) {
+        roots->next_handle = handle->next;
+    }
     handle->signature = 0;
     roots->handle_count--;
     lock_release(&roots->lock);
@@ -121,59 +157,85 @@ size_t roots_handle_count(struct process_heap *heap)
     return count;
 }
 
-/* Frames lie on the C stack, their slots behind them: see TRI_FRAME. */
-static size_t scan_frames(const struct tri_mutator *mutator, struct marker *marker)
+size_t port_scan_mutator(struct tri_mutator *mutator, struct marker *marker) /* [roots.1] */
 {
-    size_t bytes = 0;
-    for (const struct tri_frame_ *f = mutator->head.frames; f != NULL; f = f->previous) {
-        const tri_ref *slots = (const tri_ref *)(const void *)(f + 1);
-        for (size_t i = 0; i < f->count; i++) {
-            shade(marker, (uintptr_t)slots[i]);
-        }
-        bytes += sizeof *f + f->count * sizeof slots[0];
+    struct process_mutator *process = process_mutator_of(mutator);
+    size_t bytes = stack_report_current(process, marker);
+    bytes += stack_scan(&process->stack, marker);
+    if (process->scanner != NULL) {
+        process->scanner(visitor_of(marker), mutator, process->scanner_argument);
     }
     return bytes;
 }
 
-struct mutator_scan {
-    struct marker *marker;
-    size_t bytes;
-};
-
-/* [roots.1] */
-static void scan_mutator(struct tri_mutator *mutator, void *argument)
+void roots_expect_scan(struct process_heap *heap)
 {
-    struct mutator_scan *scan = argument;
-    const struct process_mutator *process = process_mutator_of(mutator);
-    scan->bytes += scan_frames(mutator, scan->marker);
-    scan->bytes += stack_scan(&process->stack, scan->marker);
-    if (process->scanner != NULL) {
-        process->scanner(visitor_of(scan->marker), mutator, process->scanner_argument);
-    }
+    lock_acquire(&heap->roots.lock);
+    heap->roots.scan_due = true;
+    lock_release(&heap->roots.lock);
 }
 
-static size_t scan_globals(struct roots_state *roots, struct marker *marker)
+/* Words or handles that are scanned before others may have the lock. */
+#define SCAN_PIECE ((size_t)4096)
+
+/* Let others have the lock [roots.3]. */
+static void let_others_in(struct roots_state *roots) LOCK_REQUIRES(roots->lock)
+{
+    lock_release(&roots->lock);
+    port_nap(1000); /* else this thread would have it again at once */
+    lock_acquire(&roots->lock);
+}
+
+static size_t scan_ranges(struct roots_state *roots, struct marker *marker)
+    LOCK_REQUIRES(roots->lock)
 {
     const tri_encoding *encoding = &marker->heap->options.value_encoding;
     size_t bytes = 0;
-    lock_acquire(&roots->lock);
-    for (const struct global_range *r = roots->globals; r != NULL; r = r->next) {
-        scan_values(marker, encoding, r->slots, r->count);
-        bytes += r->count * WORD_BYTES;
+    size_t piece = 0;
+    roots->next_range = roots->globals;
+    roots->next_slot = 0;
+    while (roots->next_range != NULL) {
+        struct global_range *range = roots->next_range;
+        size_t count = size_min(range->count - roots->next_slot, SCAN_PIECE);
+        scan_values(marker, encoding, range->slots + roots->next_slot, count);
+        bytes += count * WORD_BYTES;
+        roots->next_slot += count;
+        if (roots->next_slot == range->count) {
+            roots->next_range = range->next;
+            roots->next_slot = 0;
+        }
+        piece += count + 1;
+        if (piece >= SCAN_PIECE) {
+            piece = 0;
+            let_others_in(roots);
+        }
     }
-    for (const struct tri_handle *h = roots->handles; h != NULL; h = h->next) {
-        shade(marker, load_relaxed(&h->reference));
-        bytes += sizeof h->reference;
-    }
-    lock_release(&roots->lock);
     return bytes;
 }
 
-void port_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
-                     size_t *global_bytes)
+static size_t scan_handles(struct roots_state *roots, struct marker *marker)
+    LOCK_REQUIRES(roots->lock)
 {
-    struct mutator_scan scan = {.marker = marker};
-    port_each_mutator(heap, scan_mutator, &scan);
-    *stack_bytes = scan.bytes;
-    *global_bytes = scan_globals(&process_heap_of(heap)->roots, marker);
+    size_t count = 0;
+    roots->next_handle = roots->handles;
+    while (roots->next_handle != NULL) {
+        shade(marker, load_relaxed(&roots->next_handle->reference));
+        roots->next_handle = roots->next_handle->next;
+        if (++count % SCAN_PIECE == 0) {
+            let_others_in(roots);
+        }
+    }
+    return count * sizeof roots->handles->reference;
+}
+
+size_t port_scan_globals(struct tri_heap *heap, struct marker *marker)
+{
+    struct roots_state *roots = &process_heap_of(heap)->roots;
+    lock_acquire(&roots->lock);
+    size_t bytes = scan_ranges(roots, marker);
+    bytes += scan_handles(roots, marker);
+    bytes += stack_report_parked(process_heap_of(heap), marker);
+    roots->scan_due = false;
+    lock_release(&roots->lock);
+    return bytes;
 }

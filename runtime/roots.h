@@ -18,6 +18,9 @@ void roots_destroy_handle(struct process_heap *heap, struct tri_handle *handle);
 /* Whether slot lies in a range of global slots. */
 bool roots_has_global(struct process_heap *heap, const void *slot);
 
+/* Handshake roots begins: until port_scan_globals has ended, what is removed is shaded first. */
+void roots_expect_scan(struct process_heap *heap);
+
 size_t roots_handle_count(struct process_heap *heap);
 
 #endif

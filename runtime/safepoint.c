@@ -8,15 +8,32 @@
  * Callers:    the mutator's thread: the public entry points, alloc and cycle through port.h.
  */
 #include "gc/assert.h"
+#include "gc/barrier.h"
 #include "gc/port.h"
 #include "runtime/safepoint.h"
 #include "runtime/stack_scan.h"
 
-void safepoint_block(struct process_mutator *mutator, const void *entry_frame)
+/* Entry_frame as for safepoint_block. */
+static void publish(struct process_mutator *mutator, const void *entry_frame)
 {
     if (mutator->scan_c_stack) {
         stack_scan_publish(&mutator->stack, entry_frame); /* [safepoint.1] */
     }
+}
+
+/* acquire: pairs with the exchange in ask of handshake.c, so that the kind is read. */
+static bool is_asked(const struct process_mutator *mutator, uint32_t poll)
+{
+    return (load_acquire(&mutator->mutator.head.poll) & poll) != 0;
+}
+
+void safepoint_block(struct process_mutator *mutator, const void *entry_frame)
+{
+    publish(mutator, entry_frame);
+    if (is_asked(mutator, POLL_HANDSHAKE)) {
+        handshake_answer(mutator);
+    }
+    barrier_before_block(&mutator->mutator);
     handshake_block(mutator);
 }
 
@@ -30,12 +47,24 @@ void port_blocking_end(struct tri_mutator *mutator)
     handshake_unblock(process_mutator_of(mutator));
 }
 
-void port_safepoint(struct tri_mutator *mutator)
+/* Something is wanted of the mutator. */
+TRI_NOINLINE static void respond(struct tri_mutator *mutator) /* [stack_scan.1] */
 {
-    /* Relaxed: whoever asked waits until this is seen; what orders the rest is the state
-     * [handshake.1]. */
-    if (TRI_UNLIKELY(load_relaxed(&mutator->head.poll) != 0)) {
+    struct process_mutator *process = process_mutator_of(mutator);
+    if (is_asked(process, POLL_HANDSHAKE)) {
+        publish(process, FRAME_ADDRESS());
+        handshake_answer(process);
+    }
+    if (is_asked(process, POLL_HOLD)) {
         port_blocking_begin(mutator);
         port_blocking_end(mutator);
+    }
+}
+
+void port_safepoint(struct tri_mutator *mutator)
+{
+    /* Relaxed: whoever asked waits until this is seen. */
+    if (TRI_UNLIKELY(load_relaxed(&mutator->head.poll) != 0)) {
+        respond(mutator);
     }
 }

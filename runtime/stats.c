@@ -24,7 +24,7 @@ static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
     stats->total_alloc = load_relaxed(&counters->allocated_bytes);
     stats->heap_objects = stats->mallocs - stats->frees; /* [stats.1] */
     stats->heap_alloc = stats->total_alloc - freed_bytes;
-    stats->heap_live = load_relaxed(&counters->live_bytes);
+    stats->heap_live = counters_live(counters);
     stats->next_gc = load_relaxed(&counters->goal_bytes);
 }
 
@@ -61,4 +61,41 @@ void stats_fill(struct process_heap *heap, tri_stats *stats)
     stats->mutators = heap->handshake.mutator_count;
     lock_release(&heap->handshake.lock);
     stats->handles = roots_handle_count(heap);
+}
+
+static void fill_stall(tri_stall *stall, const char *cause, const struct stall_histogram *wall)
+{
+    *stall = (tri_stall){
+        .cause = cause,
+        .count = stall_count(wall),
+        .total_ns = load_relaxed(&wall->total_ns),
+        .p50_ns = stall_quantile(wall, 0.5),
+        .p99_ns = stall_quantile(wall, 0.99),
+        .p999_ns = stall_quantile(wall, 0.999),
+        .p9999_ns = stall_quantile(wall, 0.9999),
+        .max_ns = load_relaxed(&wall->max_ns),
+    };
+}
+
+static void fill_stall_cpu(tri_stall *stall, const struct stall_histogram *cpu)
+{
+    stall->cpu_total_ns = load_relaxed(&cpu->total_ns);
+    stall->cpu_p50_ns = stall_quantile(cpu, 0.5);
+    stall->cpu_p99_ns = stall_quantile(cpu, 0.99);
+    stall->cpu_p999_ns = stall_quantile(cpu, 0.999);
+    stall->cpu_p9999_ns = stall_quantile(cpu, 0.9999);
+    stall->cpu_max_ns = load_relaxed(&cpu->max_ns);
+}
+
+size_t stats_stalls(const struct tri_heap *heap, tri_stall *stalls, size_t room)
+{
+    const struct stall_state *state = &heap->stalls;
+    for (size_t i = 0; i < STALL_CAUSE_COUNT && i < room; i++) {
+        fill_stall(&stalls[i], stall_cause_name((enum stall_cause)i), &state->causes[i].wall);
+        fill_stall_cpu(&stalls[i], &state->causes[i].cpu);
+    }
+    if (room > STALL_CAUSE_COUNT) {
+        fill_stall(&stalls[STALL_CAUSE_COUNT], "to-safepoint", &state->to_safepoint);
+    }
+    return STALL_CAUSE_COUNT + 1;
 }

@@ -9,4 +9,7 @@
 /* Fill all fields of *stats but size. */
 void stats_fill(struct process_heap *heap, tri_stats *stats);
 
+/* As tri_stalls_read. */
+size_t stats_stalls(const struct tri_heap *heap, tri_stall *stalls, size_t room);
+
 #endif

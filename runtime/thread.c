@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <time.h>
 
 #include "gc/assert.h"
 #include "gc/port.h"
@@ -84,6 +85,17 @@ void port_cond_wait(port_cond *cond, port_mutex *mutex)
 void port_cond_broadcast(port_cond *cond)
 {
     (void)pthread_cond_broadcast(cond_of(cond));
+}
+
+void port_nap(uint64_t ns)
+{
+    struct timespec length = {(time_t)(ns / UINT64_C(1000000000)),
+                              (long)(ns % UINT64_C(1000000000))};
+    int saved = errno;                    /* [os_linux.2] */
+    int before = thread_cancel_disable(); /* [thread.3] */
+    (void)nanosleep(&length, NULL);
+    thread_cancel_restore(before);
+    errno = saved;
 }
 
 uintptr_t port_thread_id(void)

@@ -1,17 +1,33 @@
-/* workers.c -- threads that mark and sweep.
+/* workers.c -- the heap's own threads: markers, the sweeper, the collector.
  *
  * Owns:       struct workers_state.
+ * Idea:       marking has a quarter of the processors' time by right, and all that would idle: the
+ *             collector's thread, marker 0, takes the former in small slices; the others run at the
+ *             system's idle priority. Where somebody waits for the cycle, or marker 0 for the
+ *             others to end, they are raised to the priority of any thread.
  * Invariants:
- *   [workers.1] port_run_parallel MUST NOT return before each thread that took part has ended its
- *               part; otherwise a marker works on while mutators run.
+ *   [workers.1] port_run_parallel MUST NOT return before each thread that began its part has ended
+ *               it; otherwise a marker works on when marking is over. It MUST NOT wait for one that
+ *               has not begun; otherwise the cycle waits until a processor would idle.
  *   [workers.2] A wake-up MUST NOT be lost between a look for work and the sleep; otherwise spans
- *               stay unswept until somebody needs them.
- * Locks:      MARK for markers, SWEEP for the sweeper; neither is held while they work.
+ *               stay unswept until somebody needs them, or a cycle is late.
+ *   [workers.3] A marker that others wait for MUST NOT stay at idle priority; otherwise busy
+ *               mutators keep the cycle from ending.
+ *   [workers.4] A thread at idle priority MUST NOT have MARK; otherwise the collector waits for it
+ *               until a processor would idle.
+ *   [workers.5] Threads MUST be lowered only where they can be raised again, which takes a
+ *               privilege or a resource limit; otherwise a marker stays at idle priority for ever,
+ *               whoever waits for it.
+ * Locks:      MARK for markers, SWEEP for the sweeper and the collector; neither is held while they
+ *             work.
  * Callers:    cycle through port.h; destruction of the heap.
  */
 #include "runtime/workers.h"
 
+#include <sched.h>
+
 #include "gc/assert.h"
+#include "gc/cycle.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
 
@@ -23,17 +39,87 @@ void workers_init(struct workers_state *workers)
     condition_init(&workers->sweep_changed);
 }
 
-/* Wait for a job after number last in which index has a part. False: stop. MARK held. */
+void workers_forget(struct workers_state *workers)
+{
+    condition_init(&workers->changed);
+    condition_init(&workers->sweep_changed);
+    workers->thread_count = 0;
+    workers->job_open = false;
+    workers->job_running = 0;
+    workers->sweeper_started = false;
+    workers->collector_started = false;
+    workers->sweep_wanted = false;
+    store_relaxed(&workers->cycle_wanted, 0U);
+    store_relaxed(&workers->urgent, 0U);
+}
+
+/* ---- Markers --------------------------------------------------------------------------------- */
+
+/* False where the system refuses; the thread has the priority then that it had. */
+static bool set_idle_priority(pthread_t thread, bool idle)
+{
+    struct sched_param none = {.sched_priority = 0};
+    return pthread_setschedparam(thread, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0;
+}
+
+/* On a thread of its own, which may not come back from idle priority. */
+static void *try_idle_priority(void *works)
+{
+    *(bool *)works =
+        set_idle_priority(pthread_self(), true) && set_idle_priority(pthread_self(), false);
+    return NULL;
+}
+
+/* Whether threads can be lowered to idle priority and raised again [workers.5]. */
+static bool idle_priority_works(struct workers_state *workers)
+{
+    if (workers->idle == IDLE_UNKNOWN) {
+        bool works = false;
+        pthread_t thread;
+        if (thread_start(&thread, try_idle_priority, &works, "trillium probe")) {
+            (void)pthread_join(thread, NULL);
+        }
+        workers->idle = works ? IDLE_WORKS : IDLE_IS_FOR_EVER;
+    }
+    return workers->idle == IDLE_WORKS;
+}
+
+/* Wait for a job after number last in which index may begin a part. False: stop. MARK held. */
 static bool wait_for_job(struct workers_state *workers, unsigned index, uint64_t last)
     LOCK_REQUIRES(workers->lock)
 {
-    while (!workers->stopping && (workers->job == last || index >= workers->job_count)) {
-        if (workers->job != last) {
-            last = workers->job; /* a job without a part for this thread */
-        }
+    while (!workers->stopping &&
+           (workers->job == last || !workers->job_open || index >= workers->job_count)) {
         condition_wait(&workers->changed, &workers->lock);
     }
     return !workers->stopping;
+}
+
+static void begin_part(struct workers_state *workers, unsigned index) LOCK_REQUIRES(workers->lock)
+{
+    workers->job_begun++;
+    workers->job_running++;
+    workers->job_working[index] = true;
+}
+
+static void end_part(struct workers_state *workers, unsigned index) LOCK_REQUIRES(workers->lock)
+{
+    workers->job_working[index] = false;
+    workers->job_running--;
+}
+
+/* One part of the job, at idle priority while nobody is in a hurry; but without the lock then
+ * [workers.4]. */
+static void do_part(struct workers_state *workers, unsigned index)
+{
+    bool lowered = workers->idle == IDLE_WORKS && load_relaxed(&workers->urgent) == 0;
+    if (lowered) {
+        (void)set_idle_priority(pthread_self(), true);
+    }
+    workers->job_function(workers->job_argument, index);
+    if (lowered) {
+        (void)set_idle_priority(pthread_self(), false);
+    }
 }
 
 static void *marker_thread(void *argument)
@@ -44,11 +130,11 @@ static void *marker_thread(void *argument)
     lock_acquire(&workers->lock);
     while (wait_for_job(workers, start->index, last)) {
         last = workers->job;
+        begin_part(workers, start->index);
         lock_release(&workers->lock);
-        workers->job_function(workers->job_argument, start->index);
+        do_part(workers, start->index);
         lock_acquire(&workers->lock);
-        workers->job_running--;
-        condition_broadcast(&workers->changed);
+        end_part(workers, start->index);
     }
     lock_release(&workers->lock);
     return NULL;
@@ -69,28 +155,145 @@ static void start_threads(struct process_heap *heap, unsigned count)
     }
 }
 
+static void open_job(struct workers_state *workers, unsigned count,
+                     void (*function)(void *argument, unsigned index), void *argument)
+{
+    lock_acquire(&workers->lock);
+    workers->job_function = function;
+    workers->job_argument = argument;
+    workers->job_count = count;
+    workers->job_open = true;
+    workers->job_begun = 0;
+    workers->job++;
+    condition_broadcast(&workers->changed);
+    lock_release(&workers->lock);
+}
+
+/* Raise those that have begun and not ended [workers.3]. One may be about to lower itself: whoever
+ * waits calls this again now and then. MARK held. */
+static void raise_workers(struct workers_state *workers) LOCK_REQUIRES(workers->lock)
+{
+    store_relaxed(&workers->urgent, 1U);
+    for (unsigned i = 0; i < workers->thread_count; i++) {
+        if (workers->job_working[i + 1]) {
+            (void)set_idle_priority(workers->threads[i], false);
+        }
+    }
+}
+
+/* Nobody begins a part any more; wait for those who have [workers.1]. Returns how many have. */
+static unsigned close_job(struct workers_state *workers)
+{
+    lock_acquire(&workers->lock);
+    workers->job_open = false;
+    while (workers->job_running > 0) {
+        raise_workers(workers);
+        lock_release(&workers->lock);
+        port_nap(MARK_IDLE_NAP_NS);
+        lock_acquire(&workers->lock);
+    }
+    unsigned begun = workers->job_begun;
+    lock_release(&workers->lock);
+    return begun;
+}
+
+/* Of count markers those that a quarter of the processors' time is enough for. */
+static unsigned shared_markers(unsigned count)
+{
+    unsigned due = (unsigned)(MARKER_SHARE * port_cpu_count());
+    due = due > 1 ? due : 1;
+    return count < due ? count : due;
+}
+
 unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
                            void (*function)(void *argument, unsigned index), void *argument)
 {
     struct process_heap *process = process_heap_of(heap);
     struct workers_state *workers = &process->workers;
-    start_threads(process, count < MARKERS_MAX ? count : MARKERS_MAX);
-    unsigned called = workers->thread_count + 1 < count ? workers->thread_count + 1 : count;
-    lock_acquire(&workers->lock);
-    workers->job_function = function;
-    workers->job_argument = argument;
-    workers->job_count = called;
-    workers->job_running = called - 1;
-    workers->job++;
-    condition_broadcast(&workers->changed);
-    lock_release(&workers->lock);
-    function(argument, 0);
-    lock_acquire(&workers->lock);
-    while (workers->job_running > 0) { /* [workers.1] */
-        condition_wait(&workers->changed, &workers->lock);
+    count = count < MARKERS_MAX ? count : MARKERS_MAX;
+    workers->paced_ns = port_thread_cpu_ns();
+    if (count > 1 && !idle_priority_works(workers) && load_relaxed(&workers->urgent) == 0) {
+        count = shared_markers(count); /* none but those that have a processor by right */
     }
+    if (count > 1) {
+        start_threads(process, count);
+        open_job(workers, count, function, argument);
+    }
+    function(argument, 0);
+    unsigned others = count > 1 ? close_job(workers) : 0;
+    store_relaxed(&workers->urgent, 0U);
+    return others + 1;
+}
+
+void port_hurry_markers(struct tri_heap *heap)
+{
+    struct workers_state *workers = &process_heap_of(heap)->workers;
+    lock_acquire(&workers->lock);
+    raise_workers(workers);
     lock_release(&workers->lock);
-    return called;
+}
+
+/* Whether the heap has come to its goal before the cycle's end. */
+static bool is_late(const struct tri_heap *heap)
+{
+    return counters_live(&heap->counters) >= load_relaxed(&heap->counters.goal_bytes);
+}
+
+void port_pace_marker(struct tri_heap *heap, unsigned index)
+{
+    struct workers_state *workers = &process_heap_of(heap)->workers;
+    double share = MARKER_SHARE * port_cpu_count();
+    if (index != 0 || share >= 1.0 || load_relaxed(&workers->urgent) != 0 || is_late(heap)) {
+        return;
+    }
+    uint64_t worked_ns = port_thread_cpu_ns() - workers->paced_ns;
+    if (worked_ns >= PACE_SLICE_NS) {
+        uint64_t nap_ns = (uint64_t)((double)worked_ns * (1.0 / share - 1.0));
+        port_nap(nap_ns < PACE_NAP_MAX_NS ? nap_ns : PACE_NAP_MAX_NS);
+        workers->paced_ns = port_thread_cpu_ns();
+    }
+}
+
+/* ---- The sweeper and the collector ----------------------------------------------------------- */
+
+static void *collector_thread(void *argument)
+{
+    struct process_heap *heap = argument;
+    struct workers_state *workers = &heap->workers;
+    lock_acquire(&workers->sweep_lock);
+    while (!workers->sweep_stopping) {
+        if (load_relaxed(&workers->cycle_wanted) == 0) { /* [workers.2]: with the lock held */
+            condition_wait(&workers->sweep_changed, &workers->sweep_lock);
+            continue;
+        }
+        lock_release(&workers->sweep_lock);
+        cycle_collect(&heap->heap, CYCLE_TRIGGERED);
+        lock_acquire(&workers->sweep_lock);
+        store_relaxed(&workers->cycle_wanted, 0U);
+    }
+    lock_release(&workers->sweep_lock);
+    return NULL;
+}
+
+bool port_wake_collector(struct tri_heap *heap)
+{
+    struct process_heap *process = process_heap_of(heap);
+    struct workers_state *workers = &process->workers;
+    if (load_relaxed(&workers->cycle_wanted) != 0) {
+        return true;
+    }
+    lock_acquire(&workers->sweep_lock);
+    if (!workers->collector_started) {
+        workers->collector_started =
+            thread_start(&workers->collector, collector_thread, process, "trillium gc");
+    }
+    bool started = workers->collector_started;
+    if (started) {
+        store_relaxed(&workers->cycle_wanted, 1U);
+        condition_broadcast(&workers->sweep_changed);
+    }
+    lock_release(&workers->sweep_lock);
+    return started;
 }
 
 static void *sweeper_thread(void *argument)
@@ -118,7 +321,7 @@ void port_wake_sweeper(struct tri_heap *heap)
 {
     struct process_heap *process = process_heap_of(heap);
     struct workers_state *workers = &process->workers;
-    if (!heap->options.background_sweep || sweep_is_done(heap)) {
+    if (!heap->options.background_sweep || heap->options.markers == 0 || sweep_is_done(heap)) {
         return;
     }
     lock_acquire(&workers->sweep_lock);
@@ -136,19 +339,23 @@ void workers_stop(struct process_heap *heap)
 {
     struct workers_state *workers = &heap->workers;
     int before = thread_cancel_disable(); /* [thread.3] */
+    cycle_abandon(&heap->heap);
+    lock_acquire(&workers->sweep_lock);
+    workers->sweep_stopping = true;
+    condition_broadcast(&workers->sweep_changed);
+    lock_release(&workers->sweep_lock);
+    if (workers->collector_started) {
+        (void)pthread_join(workers->collector, NULL);
+    }
+    if (workers->sweeper_started) {
+        (void)pthread_join(workers->sweeper, NULL);
+    }
     lock_acquire(&workers->lock);
     workers->stopping = true;
     condition_broadcast(&workers->changed);
     lock_release(&workers->lock);
     for (unsigned i = 0; i < workers->thread_count; i++) {
         (void)pthread_join(workers->threads[i], NULL);
-    }
-    lock_acquire(&workers->sweep_lock);
-    workers->sweep_stopping = true;
-    condition_broadcast(&workers->sweep_changed);
-    lock_release(&workers->sweep_lock);
-    if (workers->sweeper_started) {
-        (void)pthread_join(workers->sweeper, NULL);
     }
     thread_cancel_restore(before);
     condition_destroy(&workers->sweep_changed);

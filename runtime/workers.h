@@ -10,4 +10,7 @@ void workers_init(struct workers_state *workers);
 /* Let all threads end, and wait for that. */
 void workers_stop(struct process_heap *heap);
 
+/* This is the child of a fork, which has none of these threads. */
+void workers_forget(struct workers_state *workers);
+
 #endif

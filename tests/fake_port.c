@@ -383,7 +383,7 @@ void port_release(void *address, size_t bytes)
 
 void fake_port_advance_ns(uint64_t ns)
 {
-    port.now_ns += ns;
+    fetch_add_relaxed(&port.now_ns, ns);
 }
 
 void fake_port_set_tick_ns(uint64_t ns)
@@ -416,6 +416,18 @@ void port_yield(void)
     if (port.hooks.yield != NULL) {
         port.hooks.yield();
     } else if (port.threads) {
+        (void)sched_yield();
+    }
+}
+
+void port_nap(uint64_t ns)
+{
+    if (port.hooks.nap != NULL) {
+        port.hooks.nap(ns);
+        return;
+    }
+    fake_port_advance_ns(ns);
+    if (port.threads) {
         (void)sched_yield();
     }
 }
@@ -552,11 +564,50 @@ unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
     return 1;
 }
 
+void port_hurry_markers(struct tri_heap *heap)
+{
+    if (port.hooks.hurry_markers != NULL) {
+        port.hooks.hurry_markers(heap);
+    }
+}
+
+void port_pace_marker(struct tri_heap *heap, unsigned index)
+{
+    if (port.hooks.pace_marker != NULL) {
+        port.hooks.pace_marker(heap, index);
+    }
+}
+
 void port_wake_sweeper(struct tri_heap *heap)
 {
     if (port.hooks.wake_sweeper != NULL) {
         port.hooks.wake_sweeper(heap);
     }
+}
+
+bool port_wake_collector(struct tri_heap *heap)
+{
+    return port.hooks.wake_collector != NULL && port.hooks.wake_collector(heap);
+}
+
+void port_handshake_begin(struct tri_heap *heap, enum handshake_kind kind)
+{
+    if (port.hooks.handshake_begin != NULL) {
+        port.hooks.handshake_begin(heap, kind);
+    }
+}
+
+bool port_handshake_is_done(struct tri_heap *heap)
+{
+    return port.hooks.handshake_is_done == NULL || port.hooks.handshake_is_done(heap);
+}
+
+void port_handshake_wait(struct tri_heap *heap)
+{
+    if (port.hooks.handshake_wait == NULL) {
+        broken("port_handshake_wait: nobody would answer");
+    }
+    port.hooks.handshake_wait(heap);
 }
 
 void port_hold_begin(struct tri_heap *heap)
@@ -582,14 +633,14 @@ void port_each_mutator(struct tri_heap *heap,
     }
 }
 
-void port_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
-                     size_t *global_bytes)
+size_t port_scan_mutator(struct tri_mutator *mutator, struct marker *marker)
 {
-    *stack_bytes = 0;
-    *global_bytes = 0;
-    if (port.hooks.scan_roots != NULL) {
-        port.hooks.scan_roots(heap, marker, stack_bytes, global_bytes);
-    }
+    return port.hooks.scan_mutator == NULL ? 0 : port.hooks.scan_mutator(mutator, marker);
+}
+
+size_t port_scan_globals(struct tri_heap *heap, struct marker *marker)
+{
+    return port.hooks.scan_globals == NULL ? 0 : port.hooks.scan_globals(heap, marker);
 }
 
 void port_blocking_begin(struct tri_mutator *mutator)

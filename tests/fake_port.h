@@ -58,7 +58,7 @@ bool fake_port_is_committed(const void *address, size_t bytes);
 
 /* ---- Time and processors --------------------------------------------------------------------- */
 
-/* Moves both clocks. */
+/* Moves both clocks. Any thread. */
 void fake_port_advance_ns(uint64_t ns);
 
 /* What each look at a clock adds to it; 0 at first. */
@@ -72,18 +72,28 @@ struct fake_port_hooks {
     void (*cond_wait)(port_cond *cond, port_mutex *mutex);
     void (*cond_broadcast)(port_cond *cond);
     void (*yield)(void);
+    /* Default: moves the clock, and lets another thread run where there are threads. */
+    void (*nap)(uint64_t ns);
     /* Default: function(argument, 0), and 1 is returned. */
     unsigned (*run_parallel)(struct tri_heap *heap, unsigned count,
                              void (*function)(void *argument, unsigned index), void *argument);
+    void (*hurry_markers)(struct tri_heap *heap);
+    void (*pace_marker)(struct tri_heap *heap, unsigned index);
     void (*wake_sweeper)(struct tri_heap *heap);
-    /* Default: no mutators, no roots, nothing. */
+    /* Default: there is none to be had. */
+    bool (*wake_collector)(struct tri_heap *heap);
+    /* Default: no mutators, hence all have answered; no roots, nothing. To wait dies: nobody would
+     * answer. */
+    void (*handshake_begin)(struct tri_heap *heap, enum handshake_kind kind);
+    bool (*handshake_is_done)(struct tri_heap *heap);
+    void (*handshake_wait)(struct tri_heap *heap);
     void (*hold_begin)(struct tri_heap *heap);
     void (*hold_end)(struct tri_heap *heap);
     void (*each_mutator)(struct tri_heap *heap,
                          void (*function)(struct tri_mutator *mutator, void *argument),
                          void *argument);
-    void (*scan_roots)(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
-                       size_t *global_bytes);
+    size_t (*scan_mutator)(struct tri_mutator *mutator, struct marker *marker);
+    size_t (*scan_globals)(struct tri_heap *heap, struct marker *marker);
     void (*blocking_begin)(struct tri_mutator *mutator);
     void (*blocking_end)(struct tri_mutator *mutator);
     void (*safepoint)(struct tri_mutator *mutator);

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gc/answer.h"
+#include "gc/barrier.h"
 #include "gc/cycle.h"
+#include "gc/mark.h"
 #include "gc/object.h"
 #include "gc/port.h"
 #include "gc/scan.h"
@@ -43,16 +46,96 @@ static void each_mutator(struct tri_heap *heap,
     }
 }
 
-static void scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
-                       size_t *global_bytes)
+static unsigned index_of(const struct tri_mutator *mutator)
+{
+    unsigned index = 0;
+    while (index < fixture.mutator_count && fixture.mutators[index] != mutator) {
+        index++;
+    }
+    EXPECT(index < fixture.mutator_count);
+    return index;
+}
+
+static size_t scan_mutator(struct tri_mutator *mutator, struct marker *marker)
+{
+    unsigned index = index_of(mutator);
+    const struct fixture_stack *stack = &fixture.stacks[index];
+    for (size_t i = 0; i < stack->count; i++) {
+        shade(marker, stack->words[i]);
+    }
+    size_t candidates = index == 0 ? fixture.candidate_count : 0;
+    scan_conservatively(marker, fixture.candidates, candidates);
+    return (stack->count + candidates) * WORD_BYTES;
+}
+
+static size_t scan_globals(struct tri_heap *heap, struct marker *marker)
 {
     ck_assert_ptr_eq(heap, fixture.heap);
     for (size_t i = 0; i < fixture.root_count; i++) {
-        shade(marker, fixture.roots[i]);
+        shade(marker, load_relaxed(&fixture.roots[i]));
     }
-    scan_conservatively(marker, fixture.candidates, fixture.candidate_count);
-    *global_bytes = fixture.root_count * WORD_BYTES;
-    *stack_bytes = fixture.candidate_count * WORD_BYTES;
+    return fixture.root_count * WORD_BYTES;
+}
+
+bool fixture_all_answered(void)
+{
+    bool all = true;
+    for (unsigned i = 0; i < fixture.mutator_count; i++) {
+        all = all && fixture.answered[i];
+    }
+    return all;
+}
+
+void fixture_answer(unsigned index)
+{
+    EXPECT(index < fixture.mutator_count);
+    if (!fixture.answered[index]) {
+        answer_handshake(fixture.mutators[index], fixture.kind);
+        fixture.answered[index] = true;
+    }
+}
+
+static void handshake_begin(struct tri_heap *heap, enum handshake_kind kind)
+{
+    EXPECT(heap == fixture.heap);
+    lock_assert_held(&heap->cycle.lock);
+    EXPECT(fixture_all_answered()); /* [cycle.5] */
+    fixture.kind = kind;
+    fixture.handshakes++;
+    memset(fixture.answered, 0, sizeof fixture.answered);
+}
+
+static bool handshake_is_done(struct tri_heap *heap)
+{
+    EXPECT(heap == fixture.heap);
+    lock_assert_held(&heap->cycle.lock);
+    for (unsigned i = 0; i < fixture.mutator_count; i++) {
+        if (!fixture.late[i]) {
+            fixture_answer(i);
+        }
+    }
+    return fixture_all_answered();
+}
+
+static void handshake_wait(struct tri_heap *heap)
+{
+    EXPECT(heap == fixture.heap);
+    fixture.waits++;
+    for (unsigned i = 0; i < fixture.mutator_count; i++) {
+        fixture_answer(i);
+    }
+}
+
+static bool wake_collector(struct tri_heap *heap)
+{
+    EXPECT(heap == fixture.heap);
+    if (fixture.collector == COLLECTOR_AT_ONCE) {
+        fetch_add_relaxed(&fixture.blocked, 1U); /* the mutator that wishes is at a safepoint */
+        cycle_collect(heap, CYCLE_TRIGGERED);
+        fetch_sub_relaxed(&fixture.blocked, 1U);
+    }
+    fixture.wishes += fixture.collector == COLLECTOR_LATER;
+    return fixture.collector != COLLECTOR_NONE;
 }
 
 static void blocking_begin(struct tri_mutator *mutator)
@@ -95,7 +178,12 @@ static void install_hooks(void)
     hooks->hold_begin = hold_begin;
     hooks->hold_end = hold_end;
     hooks->each_mutator = each_mutator;
-    hooks->scan_roots = scan_roots;
+    hooks->scan_mutator = scan_mutator;
+    hooks->scan_globals = scan_globals;
+    hooks->handshake_begin = handshake_begin;
+    hooks->handshake_is_done = handshake_is_done;
+    hooks->handshake_wait = handshake_wait;
+    hooks->wake_collector = wake_collector;
     hooks->blocking_begin = blocking_begin;
     hooks->blocking_end = blocking_end;
     hooks->safepoint = safepoint;
@@ -167,14 +255,19 @@ struct tri_mutator *fixture_attach(void)
     EXPECT(fixture.mutator_count < FIXTURE_MUTATORS_MAX);
     struct tri_mutator *mutator = or_abort(calloc(1, mutator_mapping_bytes()));
     mutator_init(mutator, fixture.heap);
+    answer_attach(mutator, fixture.kind);
+    fixture.answered[fixture.mutator_count] = true;
+    fixture.late[fixture.mutator_count] = false;
+    fixture.stacks[fixture.mutator_count] = (struct fixture_stack){.count = 0};
     fixture.mutators[fixture.mutator_count++] = mutator;
     return mutator;
 }
 
 void fixture_detach(void)
 {
-    struct tri_mutator *mutator = fixture.mutators[--fixture.mutator_count];
-    cycle_flush_mutator(mutator);
+    struct tri_mutator *mutator = fixture.mutators[fixture.mutator_count - 1];
+    answer_detach(mutator);
+    fixture.mutator_count--;
     free(mutator);
 }
 
@@ -233,6 +326,29 @@ tri_ref fixture_new_trailing(tri_type *type, size_t count)
                         ALLOC_OR_HANDLER);
 }
 
+void fixture_store(struct tri_mutator *mutator, uintptr_t *slot, const void *target)
+{
+    uintptr_t word = (uintptr_t)target;
+    uintptr_t old = load_relaxed(slot);
+    bool after = mutator->heap->options.barrier == TRI_BARRIER_INSERTION;
+    if (barrier_is_on(mutator) && !after) {
+        barrier_store(mutator, old, word);
+    }
+    store_release(slot, word); /* pairs with the dependent load of a marker that follows the word */
+    if (barrier_is_on(mutator) && after) {
+        barrier_store(mutator, old, word);
+    }
+}
+
+void fixture_init(struct tri_mutator *mutator, uintptr_t *slot, const void *target)
+{
+    uintptr_t word = (uintptr_t)target;
+    if (barrier_is_on(mutator)) {
+        barrier_init(mutator, word);
+    }
+    store_release(slot, word); /* pairs as above */
+}
+
 struct span *fixture_span(const void *address)
 {
     const struct page_heap *pages = &fixture.heap->page_heap;
@@ -284,7 +400,7 @@ void fixture_drop_roots(void)
 void fixture_flush(void)
 {
     for (unsigned i = 0; i < fixture.mutator_count; i++) {
-        cycle_flush_mutator(fixture.mutators[i]);
+        answer_flush_cache(fixture.mutators[i]);
     }
 }
 
@@ -294,6 +410,51 @@ void fixture_collect(void)
     sweep_finish(fixture.heap);
 }
 
+void fixture_mark(void)
+{
+    fixture_flush();
+    fetch_add_relaxed(&fixture.blocked, 1U);
+    lock_acquire(&fixture.heap->cycle.lock);
+    port_hold_begin(fixture.heap);
+    mark_held(fixture.heap);
+    if (fixture.heap->options.verify) {
+        verify_heap(fixture.heap, VERIFY_AFTER_MARK);
+        mark_check_complete(fixture.heap);
+    }
+    port_hold_end(fixture.heap);
+    lock_release(&fixture.heap->cycle.lock);
+    fetch_sub_relaxed(&fixture.blocked, 1U);
+}
+
+void fixture_drain(void)
+{
+    lock_acquire(&fixture.heap->cycle.lock);
+    (void)mark_some(fixture.heap, &fixture.heap->mark.markers[0], SIZE_MAX / 2);
+    lock_release(&fixture.heap->cycle.lock);
+}
+
+void fixture_step_to(enum cycle_phase phase)
+{
+    if (cycle_phase(fixture.heap) == CYCLE_IDLE) {
+        store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    }
+    unsigned steps = 0;
+    do {
+        EXPECT(++steps < 1000);
+        if (cycle_phase(fixture.heap) == CYCLE_MARK) {
+            fixture_drain();
+        }
+        (void)cycle_advance(fixture.mutators[0], 0); /* a single step, which scans nothing */
+    } while (cycle_phase(fixture.heap) != phase);
+}
+
+void fixture_answer_all(void)
+{
+    for (unsigned i = 0; i < fixture.mutator_count; i++) {
+        fixture_answer(i);
+    }
+}
+
 void fixture_verify(void)
 {
     sweep_finish(fixture.heap);
@@ -301,39 +462,82 @@ void fixture_verify(void)
     verify_heap(fixture.heap, VERIFY_BEFORE_MARK);
 }
 
+uint64_t fixture_unswept(void)
+{
+    const struct sweep_state *sweep = &fixture.heap->sweep;
+    return sweep->spans[(sweep->generation & 1) ^ 1];
+}
+
+/* A segment that is unused and was used before; NULL if there is none. */
+static struct mark_segment *take_spare(struct segment_pool *pool)
+{
+    struct mark_stack probe = {.shared = pool->unused};
+    return mark_stack_has_shared(&probe) ? segment_pool_take(pool) : NULL;
+}
+
+/* Take up to limit spare segments, linked. */
+static struct mark_segment *take_spares(struct segment_pool *pool, size_t limit, size_t *count)
+{
+    struct mark_segment *taken = NULL;
+    struct mark_segment *segment;
+    for (*count = 0; *count < limit && (segment = take_spare(pool)) != NULL; ++*count) {
+        segment->next = taken;
+        taken = segment;
+    }
+    return taken;
+}
+
+static void give_all(struct segment_pool *pool, struct mark_segment *segments)
+{
+    while (segments != NULL) {
+        struct mark_segment *next = segments->next;
+        segment_pool_give(pool, segments);
+        segments = next;
+    }
+}
+
+size_t fixture_spare_segments(struct segment_pool *pool)
+{
+    size_t count;
+    give_all(pool, take_spares(pool, SIZE_MAX, &count));
+    return count;
+}
+
+void fixture_make_segments(struct segment_pool *pool, size_t count)
+{
+    struct mark_segment *made = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct mark_segment *segment = or_abort(segment_pool_take(pool));
+        segment->next = made;
+        made = segment;
+    }
+    give_all(pool, made);
+}
+
 void fixture_starve(size_t segments)
 {
-    struct fixed_pool *pool = &fixture.heap->mark.segments;
-    void *kept = NULL; /* linked through their first words */
-    void **record;
-    for (size_t i = 0; i < segments; i++) {
-        record = or_abort(fixed_pool_take(pool));
-        *record = kept;
-        kept = record;
+    struct segment_pool *pool = &fixture.heap->mark.segments;
+    size_t count;
+    EXPECT(fixture.withheld == NULL);
+    if (fixture_spare_segments(pool) < segments) {
+        fixture_make_segments(pool, segments);
     }
+    struct mark_segment *kept = take_spares(pool, segments, &count);
+    fixture.withheld = take_spares(pool, SIZE_MAX, &fixture.withheld_count);
     fake_port_fail_memory_after(0);
-    while ((record = fixed_pool_take(pool)) != NULL) {
-        *record = fixture.withheld;
-        fixture.withheld = record;
-    }
     for (size_t bytes = 4096; bytes > 0; bytes /= 2) {
         while (meta_alloc_take(&fixture.heap->meta, bytes, 1) != NULL) {
         }
     }
-    while ((record = kept) != NULL) {
-        kept = *record;
-        fixed_pool_give(pool, record);
-    }
+    give_all(pool, kept);
 }
 
 void fixture_feed(void)
 {
-    void **record;
     fake_port_fail_memory_after(FAKE_PORT_NEVER);
-    while ((record = fixture.withheld) != NULL) {
-        fixture.withheld = *record;
-        fixed_pool_give(&fixture.heap->mark.segments, record);
-    }
+    give_all(&fixture.heap->mark.segments, fixture.withheld);
+    fixture.withheld = NULL;
+    fixture.withheld_count = 0;
 }
 
 void fixture_begin_marker(struct marker *marker)

@@ -1,8 +1,13 @@
 /* heap_fixture.h -- a heap with mutators on the fake port, whose roots a test chooses.
  *
  * One heap at a time. The fixture answers what gc/ asks of the process (gc/port.h): it lists its
- * mutators, reports the roots that the test has named, and checks that a hold finds the collecting
- * mutator blocked. With it the inline tri_alloc works, too, although there is no runtime/.
+ * mutators, answers handshakes for them, reports the roots that the test has named, and checks that
+ * a hold finds the collecting mutator blocked. With it the inline tri_alloc works, too, although
+ * there is no runtime/.
+ *
+ * All happens on the test's thread, at places that the test chooses. A mutator that is called late
+ * answers a handshake only when the test says so, or when the cycle can do nothing but wait for it;
+ * the others are as good as blocked, and answered for when the collector looks for the first time.
  *
  * A test calls fake_port_reset, fixture_begin, ..., fixture_end, fake_port_finish.
  */
@@ -38,17 +43,38 @@
         }                                                                                          \
     } while (0)
 
+/* What becomes of the wish for a cycle, port_wake_collector. */
+enum fixture_collector {
+    COLLECTOR_NONE = 0, /* there is none: the mutator runs the cycle itself */
+    COLLECTOR_AT_ONCE,  /* the whole cycle before the wish returns */
+    COLLECTOR_LATER     /* the wish is counted */
+};
+
+/* The roots of a mutator's own: its stack. */
+struct fixture_stack {
+    const uintptr_t *words; /* addresses of objects, into them, or 0 */
+    size_t count;
+};
+
 struct heap_fixture {
     struct tri_heap *heap; /* NULL: none */
     struct tri_mutator *mutators[FIXTURE_MUTATORS_MAX];
     unsigned mutator_count;
 
-    /* What the next cycle finds as roots: addresses, and words of which any may be one. */
+    /* What the next cycle finds as roots: addresses in global slots; and on the stack of mutator 0
+     * words of which any may be one. */
     uintptr_t *roots;
     size_t root_count;
     size_t root_room;
     const void *candidates;
     size_t candidate_count;
+    struct fixture_stack stacks[FIXTURE_MUTATORS_MAX];
+
+    /* Handshakes. */
+    enum handshake_kind kind;            /* the last one */
+    bool answered[FIXTURE_MUTATORS_MAX]; /* it, by this mutator */
+    bool late[FIXTURE_MUTATORS_MAX];     /* written by the test: see fixture_answer */
+    enum fixture_collector collector;    /* written by the test */
 
     /* Called at every safepoint that is not inside such a call; NULL: nothing is. */
     void (*at_safepoint)(struct tri_mutator *mutator);
@@ -56,10 +82,14 @@ struct heap_fixture {
     /* What has happened since fixture_begin. */
     unsigned safepoints;
     unsigned holds;
-    unsigned ended; /* cycles */
-    unsigned wakes; /* of the sweeper */
+    unsigned ended;  /* cycles */
+    unsigned wakes;  /* of the sweeper */
+    unsigned wishes; /* for a cycle, COLLECTOR_LATER */
+    unsigned handshakes;
+    unsigned waits; /* for late mutators */
 
-    void *withheld; /* segments that fixture_starve took away, linked */
+    struct mark_segment *withheld; /* that fixture_starve took away, linked */
+    size_t withheld_count;
     bool held;
     unsigned blocked; /* mutators inside a blocking region */
     bool in_safepoint;
@@ -82,6 +112,12 @@ void fixture_end(void);
 /* Attach one more mutator; detach the last one. */
 struct tri_mutator *fixture_attach(void);
 void fixture_detach(void);
+
+/* The late mutator number index has come to its safepoint: it answers, if it has not yet. */
+void fixture_answer(unsigned index);
+
+/* Whether all have answered the last handshake. */
+bool fixture_all_answered(void);
 
 /* ---- Types ----------------------------------------------------------------------------------- */
 
@@ -112,6 +148,11 @@ static inline void fixture_link(tri_ref object, size_t index, const void *target
     store_relaxed(fixture_slot(object, index), (uintptr_t)target);
 }
 
+/* Store target with the barrier as tri_store and tri_init do; in insertion mode it comes after the
+ * store. */
+void fixture_store(struct tri_mutator *mutator, uintptr_t *slot, const void *target);
+void fixture_init(struct tri_mutator *mutator, uintptr_t *slot, const void *target);
+
 /* The span that address lies in, published or not. */
 struct span *fixture_span(const void *address);
 
@@ -134,8 +175,30 @@ void fixture_flush(void);
 /* A forced cycle of mutator 0, and all of its sweep. */
 void fixture_collect(void);
 
+/* mark_held, as a held cycle of mutator 0 would; then, where verify is on, what that checks. All
+ * spans are swept, and the caches given back. */
+void fixture_mark(void);
+
+/* Begin a cycle where none is under way, and take it on, by mutator 0, to phase: to the begin of
+ * its handshake, which nobody has answered yet, if it has one. No mutator that is late is waited
+ * for. */
+void fixture_step_to(enum cycle_phase phase);
+
+/* While a cycle marks: scan all that has been given up. */
+void fixture_drain(void);
+
+/* All answer the handshake under way, the late ones as well. */
+void fixture_answer_all(void);
+
 /* verify_heap as before marking, after a flush; all spans are swept. */
 void fixture_verify(void);
+
+/* Spans that are to be swept. */
+uint64_t fixture_unswept(void);
+
+/* Mark stack segments of pool that nobody uses; and make this many. */
+size_t fixture_spare_segments(struct segment_pool *pool);
+void fixture_make_segments(struct segment_pool *pool, size_t count);
 
 /* From now on the collector gets no memory of its own, but for this many segments of mark stacks;
  * fixture_feed ends that. */

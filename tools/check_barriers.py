@@ -19,7 +19,7 @@ LINES_ABOVE = 3
 ORDERED = re.compile(
     r"\b((?:load|store|fetch|exchange|cas|fence|TRI_LOAD|TRI_STORE)\w*"
     r"(?:acquire|release|acq_rel|seq_cst|ACQUIRE|RELEASE)|cas_\w+)\s*\(")
-PAIRED = re.compile(r"\bpair(?:s|ed|ing)?\b|\[N\d+")
+PAIRED = re.compile(r"\b[Pp]air(?:s|ed|ing)?\b|\[N\d+")
 
 
 def comment_near(source, index):

@@ -1,6 +1,7 @@
 /* call.c -- calls of what is not simply a closure, methods, classes. */
 #include "call.h"
 
+#include "store.h"
 #include "string_object.h"
 #include "table.h"
 
@@ -115,12 +116,12 @@ void class_add_method(struct vm *vm, struct class *class, struct string *name,
 {
     table_set(vm, &class->methods, name, value_of_object(method));
     if (name == vm->init_name) {
-        tri_store_ref(vm->mutator, &class->initializer, method);
+        store_reference(vm->mutator, &class->initializer, method);
     }
 }
 
 void class_inherit(struct vm *vm, struct class *class, const struct class *superclass)
 {
     table_add_all(vm, &class->methods, &superclass->methods);
-    tri_store_ref(vm->mutator, &class->initializer, superclass->initializer);
+    store_reference(vm->mutator, &class->initializer, superclass->initializer);
 }

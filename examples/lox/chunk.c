@@ -3,6 +3,7 @@
  * once, with the barrier. */
 #include "chunk.h"
 
+#include "store.h"
 #include "types.h"
 #include "vm.h"
 
@@ -20,7 +21,7 @@ static void add_line(struct vm *vm, struct chunk *chunk, uint32_t line)
         uint32_t capacity = grown(chunk->line_capacity);
         tri_ref lines = tri_resize_array(vm->mutator, vm->types->line_run, chunk->lines,
                                          chunk->line_count, capacity);
-        tri_store_ref(vm->mutator, &chunk->lines, lines);
+        store_reference(vm->mutator, &chunk->lines, lines);
         chunk->line_capacity = capacity;
     }
     chunk->lines[chunk->line_count++] = (struct line_run){chunk->code_count, line};
@@ -34,7 +35,7 @@ void chunk_write(struct vm *vm, struct function *function, uint8_t byte, uint32_
         uint32_t capacity = grown(chunk->code_capacity);
         tri_ref code = tri_resize_array(vm->mutator, vm->types->code_byte, chunk->code,
                                         chunk->code_count, capacity);
-        tri_store_ref(vm->mutator, &chunk->code, code);
+        store_reference(vm->mutator, &chunk->code, code);
         chunk->code_capacity = capacity;
     }
     chunk->code[chunk->code_count++] = byte;
@@ -50,10 +51,10 @@ uint8_t chunk_add_constant(struct vm *vm, struct function *function, value const
         uint32_t capacity = grown(chunk->constant_capacity);
         tri_ref constants = tri_resize_array(vm->mutator, vm->types->constant, chunk->constants,
                                              chunk->constant_count, capacity);
-        tri_store_ref(vm->mutator, &chunk->constants, constants);
+        store_reference(vm->mutator, &chunk->constants, constants);
         chunk->constant_capacity = capacity;
     }
-    tri_store(vm->mutator, &chunk->constants[chunk->constant_count], constant);
+    store_value(vm->mutator, &chunk->constants[chunk->constant_count], constant);
     return (uint8_t)chunk->constant_count++;
 }
 

@@ -11,6 +11,7 @@
 #include "emit.h"
 #include "intern.h"
 #include "scope.h"
+#include "store.h"
 #include "vm.h"
 
 void compiler_begin(struct parser *parser, struct compiler *compiler, enum function_kind kind)
@@ -26,7 +27,7 @@ void compiler_begin(struct parser *parser, struct compiler *compiler, enum funct
 
     if (kind != FUNCTION_SCRIPT) {
         struct string *name = intern(vm, parser->previous.start, parser->previous.length);
-        tri_store_ref(vm->mutator, &compiler->function->name, name);
+        store_reference(vm->mutator, &compiler->function->name, name);
     }
     /* Slot 0 is the callee's; methods see their receiver in it. */
     compiler->locals[compiler->local_count++] =

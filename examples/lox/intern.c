@@ -2,6 +2,7 @@
  * array of plain pointers. */
 #include "intern.h"
 
+#include "store.h"
 #include "string_object.h"
 #include "types.h"
 #include "vm.h"
@@ -37,10 +38,10 @@ static void grow(struct vm *vm, struct intern_table *table)
         if (string != NULL) {
             struct string **slot =
                 slot_for(slots, capacity, string->characters, string->length, string->hash);
-            tri_init_ref(vm->mutator, slot, string);
+            init_reference(vm->mutator, slot, string);
         }
     }
-    tri_store_ref(vm->mutator, &table->slots, slots);
+    store_reference(vm->mutator, &table->slots, slots);
     table->capacity = capacity;
 }
 
@@ -63,8 +64,8 @@ struct string *intern(struct vm *vm, const char *characters, size_t length)
     string->interned = true;
     string->hash = hash;
     memcpy(string->characters, characters, length);
-    tri_store_ref(vm->mutator, slot_for(table->slots, table->capacity, characters, length, hash),
-                  string);
+    store_reference(vm->mutator, slot_for(table->slots, table->capacity, characters, length, hash),
+                    string);
     table->count++;
     return string;
 }

@@ -10,6 +10,7 @@
 #include "call.h"
 #include "opcode.h"
 #include "print.h"
+#include "store.h"
 #include "string_object.h"
 #include "table.h"
 #include "upvalue.h"
@@ -84,7 +85,7 @@ static const uint8_t *capture_variables(struct vm *vm, struct closure *closure,
         uint8_t index = *operands++;
         struct upvalue *upvalue =
             is_local ? upvalue_capture(vm, frame->slots + index) : frame->closure->upvalues[index];
-        tri_store_ref(vm->mutator, &closure->upvalues[i], upvalue);
+        store_reference(vm->mutator, &closure->upvalues[i], upvalue);
     }
     return operands;
 }
@@ -150,7 +151,7 @@ bool interpret(struct vm *vm)
 
     INSTRUCTION(DEFINE_GLOBAL) {
         struct global *global = READ_GLOBAL();
-        tri_store(mutator, &global->value, POP());
+        store_value(mutator, &global->value, POP());
         NEXT();
     }
 
@@ -160,7 +161,7 @@ bool interpret(struct vm *vm)
             FAIL("Undefined variable '%.*s'.", string_print_length(global->name),
                  global->name->characters);
         }
-        tri_store(mutator, &global->value, sp[-1]);
+        store_value(mutator, &global->value, sp[-1]);
         NEXT();
     }
 
@@ -200,7 +201,7 @@ bool interpret(struct vm *vm)
         struct instance *instance = OBJECT_CAST(instance, sp[-2]);
         struct entry *field = table_find(&instance->fields, name);
         if (TRI_LIKELY(field != NULL)) {
-            tri_store(mutator, &field->value, sp[-1]);
+            store_value(mutator, &field->value, sp[-1]);
         } else {
             PUBLISH();
             instance_set_field(vm, instance, name, sp[-1]);
@@ -384,7 +385,9 @@ bool interpret(struct vm *vm)
 
     INSTRUCTION(RETURN) {
         value result = POP();
-        upvalue_close(vm, slots);
+        if (TRI_UNLIKELY(vm->open_upvalues != NULL)) {
+            upvalue_close(vm, slots);
+        }
         sp = slots;
         vm->top = sp;
         vm->frame_count--;

@@ -13,6 +13,7 @@
 #include "options.h"
 #include "output.h"
 #include "source.h"
+#include "store.h"
 #include "summary.h"
 #include "value.h"
 
@@ -22,6 +23,7 @@ static tri_result create_heap(struct world *world)
     tri_heap_options options;
     tri_heap_options_init(&options);
     options.value_encoding = VALUE_ENCODING;
+    options.barrier = HEAP_BARRIER;
     tri_result result = tri_heap_create(&world->heap, &options);
     if (result != TRI_OK) {
         return result;

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "intern.h"
+#include "store.h"
 #include "vm.h"
 
 /* Seconds of processor time that the process has used. */
@@ -21,7 +22,7 @@ static void define(struct vm *vm, const char *name, native_function *function)
     TRI_LOCAL(0) = intern(vm, name, strlen(name));
     TRI_LOCAL(1) = native_create(vm, function);
     struct global *global = module_global(vm, vm->module, TRI_LOCAL(0));
-    tri_store(vm->mutator, &global->value, value_of_object(TRI_LOCAL(1)));
+    store_value(vm->mutator, &global->value, value_of_object(TRI_LOCAL(1)));
 }
 
 void natives_define(struct vm *vm)

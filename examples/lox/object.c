@@ -2,6 +2,7 @@
  * is written. */
 #include "object.h"
 
+#include "store.h"
 #include "table.h"
 #include "types.h"
 #include "vm.h"
@@ -27,7 +28,7 @@ struct closure *closure_create(struct vm *vm, struct function *function)
     struct closure *closure = tri_alloc_trailing(vm->mutator, vm->types->closure, count);
     closure->object.kind = OBJECT_CLOSURE;
     closure->upvalue_count = count;
-    tri_init_ref(vm->mutator, &closure->function, function);
+    init_reference(vm->mutator, &closure->function, function);
     return closure;
 }
 
@@ -42,7 +43,7 @@ struct class *class_create(struct vm *vm, struct string *name)
 {
     struct class *class = tri_alloc(vm->mutator, vm->types->class);
     class->object.kind = OBJECT_CLASS;
-    tri_init_ref(vm->mutator, &class->name, name);
+    init_reference(vm->mutator, &class->name, name);
     return class;
 }
 
@@ -50,7 +51,7 @@ struct instance *instance_create(struct vm *vm, struct class *class)
 {
     struct instance *instance = tri_alloc(vm->mutator, vm->types->instance);
     instance->object.kind = OBJECT_INSTANCE;
-    tri_init_ref(vm->mutator, &instance->class, class);
+    init_reference(vm->mutator, &instance->class, class);
     return instance;
 }
 
@@ -70,8 +71,8 @@ struct bound_method *bound_method_create(struct vm *vm, value receiver, struct c
 {
     struct bound_method *bound = tri_alloc(vm->mutator, vm->types->bound_method);
     bound->object.kind = OBJECT_BOUND_METHOD;
-    tri_init(vm->mutator, &bound->receiver, receiver);
-    tri_init_ref(vm->mutator, &bound->method, method);
+    init_value(vm->mutator, &bound->receiver, receiver);
+    init_reference(vm->mutator, &bound->method, method);
     return bound;
 }
 
@@ -88,8 +89,8 @@ struct global *module_global(struct vm *vm, struct module *module, struct string
     }
     struct global *global = tri_alloc(vm->mutator, vm->types->global);
     global->object.kind = OBJECT_GLOBAL;
-    tri_init_ref(vm->mutator, &global->name, name);
-    tri_init(vm->mutator, &global->value, VALUE_UNDEFINED);
+    init_reference(vm->mutator, &global->name, name);
+    init_value(vm->mutator, &global->value, VALUE_UNDEFINED);
 
     /* table_set may grow the table, which allocates: until the table holds the new object, this
      * frame does. */

@@ -6,8 +6,8 @@
  * class.
  *
  * The rules that all code here keeps:
- *   - a field that types.c calls a reference is written by tri_init (right after allocation) or
- *     tri_store, never by `=`;
+ *   - a field that types.c calls a reference is written by the functions of store.h, never by `=`:
+ *     by init_... right after allocation, else by store_...;
  *   - a function that allocates is a safepoint: what it is given must be held by the caller (on the
  *     virtual machine's stack, in a TRI_FRAME, in another object that is held), and what it returns
  *     must be held before the next safepoint.

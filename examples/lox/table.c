@@ -2,6 +2,7 @@
  * are here. */
 #include "table.h"
 
+#include "store.h"
 #include "types.h"
 #include "vm.h"
 
@@ -28,17 +29,17 @@ void table_reserve(struct vm *vm, struct table *table, uint32_t capacity)
 {
     tri_mutator *mutator = vm->mutator;
     struct entry *entries = tri_alloc_array(mutator, vm->types->entry, capacity);
-    /* From here to the end there is no safepoint: nobody knows `entries` yet, so tri_init will
+    /* From here to the end there is no safepoint: nobody knows `entries` yet, so init_value will
      * do. */
     for (uint32_t i = 0; i < table->capacity; i++) {
         const struct entry *old = &table->entries[i];
         if (old->key != NULL) {
             struct entry *entry = entry_for(entries, capacity, old->key);
-            tri_init_ref(mutator, &entry->key, old->key);
-            tri_init(mutator, &entry->value, old->value);
+            init_reference(mutator, &entry->key, old->key);
+            init_value(mutator, &entry->value, old->value);
         }
     }
-    tri_store_ref(mutator, &table->entries, entries);
+    store_reference(mutator, &table->entries, entries);
     table->capacity = capacity;
 }
 
@@ -51,10 +52,10 @@ void table_set(struct vm *vm, struct table *table, struct string *key, value v)
             table_reserve(vm, table, capacity);
         }
         entry = entry_for(table->entries, table->capacity, key);
-        tri_store_ref(vm->mutator, &entry->key, key);
+        store_reference(vm->mutator, &entry->key, key);
         table->count++;
     }
-    tri_store(vm->mutator, &entry->value, v);
+    store_value(vm->mutator, &entry->value, v);
 }
 
 void table_add_all(struct vm *vm, struct table *target, const struct table *source)

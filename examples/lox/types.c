@@ -1,8 +1,8 @@
 /* types.c -- the layouts: where the references are in each structure of object.h.
  *
  * This is the one place that a forgotten field must be looked for when an object disappears too
- * early. A field listed here MUST be written by tri_init or tri_store; a field that is not listed
- * MUST NOT be the only thing that keeps an object alive.
+ * early. A field listed here MUST be written by the functions of store.h; a field that is not
+ * listed MUST NOT be the only thing that keeps an object alive.
  */
 #include "types.h"
 

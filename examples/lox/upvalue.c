@@ -1,6 +1,7 @@
 /* upvalue.c -- the list of open upvalues, sorted by their slots, and their closing. */
 #include "upvalue.h"
 
+#include "store.h"
 #include "vm.h"
 
 struct upvalue *upvalue_capture(struct vm *vm, value *location)
@@ -17,11 +18,11 @@ struct upvalue *upvalue_capture(struct vm *vm, value *location)
     /* A safepoint, and `above` and `next` are mere C locals: the list itself, a root, holds
      * them. */
     struct upvalue *created = upvalue_create(vm, location);
-    tri_init_ref(vm->mutator, &created->next, next);
+    init_reference(vm->mutator, &created->next, next);
     if (above == NULL) {
         vm->open_upvalues = created; /* a root, not a heap slot: no barrier */
     } else {
-        tri_store_ref(vm->mutator, &above->next, created);
+        store_reference(vm->mutator, &above->next, created);
     }
     return created;
 }
@@ -31,17 +32,17 @@ void upvalue_close(struct vm *vm, const value *lowest)
     while (vm->open_upvalues != NULL && vm->open_upvalues->location >= lowest) {
         struct upvalue *upvalue = vm->open_upvalues;
         vm->open_upvalues = upvalue->next;
-        tri_store(vm->mutator, &upvalue->closed, *upvalue->location);
+        store_value(vm->mutator, &upvalue->closed, *upvalue->location);
         upvalue->location = &upvalue->closed;
         /* Else a long-lived closure would keep alive whatever happened to be open below it. */
-        tri_store_ref(vm->mutator, &upvalue->next, NULL);
+        store_reference(vm->mutator, &upvalue->next, NULL);
     }
 }
 
 void upvalue_set(struct vm *vm, struct upvalue *upvalue, value v)
 {
     if (upvalue->location == &upvalue->closed) {
-        tri_store(vm->mutator, &upvalue->closed, v);
+        store_value(vm->mutator, &upvalue->closed, v);
     } else {
         *upvalue->location = v; /* the machine's own stack: no barrier */
     }

@@ -48,6 +48,29 @@ typedef void tri_log_function(const char *line, void *argument);
 /** GOGC's "off" for tri_heap_options.gc_percent and ::tri_set_gc_percent. */
 #define TRI_GC_PERCENT_OFF (-1)
 
+/** For tri_heap_options.markers. */
+#define TRI_MARKERS_AUTO (-1)
+
+/** Which stores the host reports, and when. Chosen per heap; see docs/embedding.md. */
+typedef enum tri_barrier {
+    /** Every store goes through tri_store or its kin, which record the old value before it is
+     * replaced, and the new one while the mutator's stack is not scanned. The default. */
+    TRI_BARRIER_HYBRID = 0,
+    /** For existing virtual machines that report (object, new value) after the store, by
+     * tri_stored or tri_remember, and neither deletions nor stores into fresh objects. Stacks
+     * are scanned once in each round of the end of marking instead of once a cycle. */
+    TRI_BARRIER_INSERTION = 1
+} tri_barrier;
+
+/** What a child of fork() may do with a heap. */
+typedef enum tri_fork {
+    /** All that its parent could; mutators of threads that the child does not have are detached in
+     * it. fork() holds the heap's mutators for a moment. The default. */
+    TRI_FORK_FULL = 0,
+    /** Nothing but exec or _exit. fork() costs nothing then. */
+    TRI_FORK_EXEC = 1
+} tri_fork;
+
 /** MEMLIMIT's "off" for tri_heap_options.memory_limit and ::tri_set_memory_limit. */
 #define TRI_MEMORY_LIMIT_OFF INT64_MAX
 
@@ -64,11 +87,17 @@ typedef struct tri_heap_options {
     size_t max_heap;      /**< address space for objects; 0: the smaller of 1 TiB and 8 times
                                physical memory */
     size_t heap_minimum;  /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB */
-    int32_t markers;      /**< GCMARKERS: threads that mark, the caller's included; 0: as many as
-                               processors */
+    int32_t markers;      /**< GCMARKERS: threads that mark; ::TRI_MARKERS_AUTO: as many as
+                               processors; 0: the library starts no thread at all, and mutators take
+                               the cycle on at their allocations and in tri_gc_step */
     bool background_sweep;        /**< sweep on a thread of the library's own, beside allocation;
                                        true */
-    int32_t trace;                /**< GCTRACE: 1 prints a line a cycle; 0 */
+    int32_t trace;                /**< GCTRACE: 1 prints a line a cycle; 2 adds the stalls of
+                                       mutators; 0 */
+    uint32_t slow_safepoint_us;   /**< GCDEBUG=slowsafepoint=N: with GCTRACE=2, a mutator that takes
+                                       longer to come to its safepoint is named; 10000; 0: none
+                                       is */
+    tri_barrier barrier;          /**< ::TRI_BARRIER_HYBRID */
     tri_encoding value_encoding;  /**< how the host's values are encoded; ::TRI_ENCODING_RAW */
     bool stop_the_world;          /**< GCDEBUG=gcstoptheworld=1: hold all mutators while marking.
                                        See docs/tuning.md */
@@ -78,6 +107,13 @@ typedef struct tri_heap_options {
                                        words */
     uint32_t stress;              /**< GCDEBUG=gcstress=N: a cycle at every Nth allocation slow
                                        path; 0: never */
+    bool check_mark;              /**< GCDEBUG=gccheckmark=1: mark a second time, with all mutators
+                                       held, and compare. See docs/debugging.md */
+    bool barrier_verify;          /**< GCDEBUG=barrierverify=1: find stores made without the
+                                       barrier; not where barrier is ::TRI_BARRIER_INSERTION */
+    uint32_t handshake_delay_us;  /**< GCDEBUG=handshakedelay=N: delay handshakes, and the answers
+                                       to them, by random times to that; 0 */
+    tri_fork fork;                /**< ::TRI_FORK_FULL */
     tri_oom_handler *oom_handler; /**< NULL: print the sizes and abort */
     void *oom_argument;
     tri_log_function *log; /**< NULL: stderr */
@@ -130,6 +166,19 @@ TRI_API void tri_heap_destroy(tri_heap *heap);
  * Cost:      proportional to what is live (marking) and to the heap's size (sweeping).
  */
 TRI_API void tri_collect(tri_mutator *mutator);
+
+/**
+ * Take the cycle that is under way on by some @p budget bytes of scanning, or begin one where one
+ * is due. For hosts that want no threads of the library's (options.markers 0), at a time when they
+ * have nothing better to do; allocation takes steps of its own where these do not suffice. With
+ * marker threads it helps them.
+ *
+ * @return whether a cycle is under way afterwards.
+ * Threads:   the mutator's own, running.
+ * Safepoint: yes.
+ * Cost:      proportional to the budget; the largest object is scanned in pieces of 128 KiB.
+ */
+TRI_API bool tri_gc_step(tri_mutator *mutator, size_t budget);
 
 /**
  * Set GOGC while running: the percentage by which the heap may grow over what is live before the

@@ -24,7 +24,8 @@ TRI_BEGIN_DECLS
  * Bind a new mutator of @p heap to the calling thread, which may be any thread of the process, at
  * any time.
  *
- * @return ::TRI_OK; ::TRI_E_STATE where the thread already has one in this heap; ::TRI_E_NOMEM.
+ * @return ::TRI_OK; ::TRI_E_STATE where the thread already has one in this heap, or where the heap
+ *         has one and a type of ::TRI_TYPE_SAFEPOINT_ONLY; ::TRI_E_NOMEM.
  *
  * Threads: any. Waits while the heap is held for a collection.
  * Cost:    one mapping; 12 KiB of memory, more with the number of types used.
@@ -33,8 +34,8 @@ TRI_API tri_result tri_mutator_attach(tri_heap *heap, tri_mutator **mutator);
 
 /**
  * Give everything back and unbind for good. The mutator must be running or parked, with no frame
- * open. Its address is invalid afterwards; a later use is caught where it can be (the call and the
- * cure are named).
+ * open but those of its current stack (stack.h), which is left parked. Its address is invalid
+ * afterwards; a later use is caught where it can be (the call and the cure are named).
  *
  * Threads: the mutator's own; for a parked mutator any.
  */

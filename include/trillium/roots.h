@@ -1,13 +1,14 @@
 /**
  * @file roots.h
- * Roots: where marking begins. Five kinds, to be mixed at will:
+ * Roots: where marking begins. Six kinds, to be mixed at will:
  *
  *   - frames: scoped local variables on a shadow stack (::TRI_FRAME);
  *   - a scanner: a callback that reports the host's own value stack (::tri_roots_set_scanner);
  *   - the C stack, conservatively, per mutator, where asked for (tri_mutator_scan_c_stack in
  *     mutator.h);
  *   - global slots: words outside the heap, written by tri_store (::tri_global_add);
- *   - handles: strong roots with a life of their own (::tri_handle_create).
+ *   - handles: strong roots with a life of their own (::tri_handle_create);
+ *   - coroutines' stacks, of which a mutator runs on one at a time (stack.h).
  */
 #ifndef TRILLIUM_ROOTS_H
 #define TRILLIUM_ROOTS_H

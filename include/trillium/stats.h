@@ -30,8 +30,9 @@ typedef struct tri_stats {
     uint64_t sys;            /**< heap_sys + gc_sys */
     uint64_t next_gc;        /**< the heap_live at which the next cycle should be over */
     uint64_t last_gc_ns;     /**< end of the last cycle on the monotonic clock; 0: none yet */
-    uint64_t pause_total_ns; /**< time in which mutators were held */
-    uint64_t pause_max_ns;   /**< the longest hold */
+    uint64_t pause_total_ns; /**< of each cycle the longest stall that a handshake put on a mutator,
+                                    added up; with stop_the_world the holds */
+    uint64_t pause_max_ns;   /**< the longest of these */
     uint64_t num_gc;         /**< cycles completed */
     uint64_t num_forced_gc;  /**< of them, asked for by tri_collect */
     uint64_t gc_cpu_ns;      /**< processor time spent marking */
@@ -48,6 +49,44 @@ typedef struct tri_stats {
  * Threads: any.  Cost: a few hundred nanoseconds.
  */
 TRI_API tri_result tri_stats_read(tri_heap *heap, tri_stats *stats);
+
+/**
+ * How long mutators were kept from their work by one cause, since the heap was created. Each
+ * duration is known to within a quarter of its octave; the longest is exact. Of processor time are
+ * those that leave out what the system's scheduler did to the thread meanwhile.
+ */
+typedef struct tri_stall {
+    const char *cause; /**< "arm", "settle", "roots", "flush", "disarm", "release": answering the
+                            handshake of that name; "barrier": shading what a full barrier buffer
+                            held; "assist"; "step": driving the cycle, where the heap has no
+                            threads; "sweep" at allocation; "grow": taking pages; "stack": scanning
+                            a coroutine's stack, or waiting for its scan, to switch to it;
+                            "unblock": waiting to leave a blocking region; "hold": for debugging.
+                            Last comes "to-safepoint", which is no stall: the time from a request to
+                            the safepoint that answered it */
+    uint64_t count;
+    uint64_t total_ns;
+    uint64_t p50_ns;
+    uint64_t p99_ns;
+    uint64_t p999_ns;
+    uint64_t p9999_ns;
+    uint64_t max_ns;
+    uint64_t cpu_total_ns; /**< processor time */
+    uint64_t cpu_p50_ns;
+    uint64_t cpu_p99_ns;
+    uint64_t cpu_p999_ns;
+    uint64_t cpu_p9999_ns;
+    uint64_t cpu_max_ns;
+} tri_stall;
+
+/**
+ * Read the stalls, one entry for each cause.
+ *
+ * @param stalls  room for @p room entries; may be NULL where that is 0
+ * @return the number of causes, which may be more than @p room.
+ * Threads: any.  Cost: some 20 microseconds.
+ */
+TRI_API size_t tri_stalls_read(tri_heap *heap, tri_stall *stalls, size_t room);
 
 TRI_END_DECLS
 

@@ -14,10 +14,13 @@
 
 TRI_BEGIN_DECLS
 
-/** The slow halves of the functions below. @{ */
-TRI_API TRI_NOINLINE void tri_store_slow_(tri_mutator *mutator, const void *slot, tri_word word);
-TRI_API TRI_NOINLINE void tri_init_slow_(tri_mutator *mutator, tri_word word);
+/** The slow halves of the functions below, the store included. @{ */
+TRI_API TRI_NOINLINE void tri_store_slow_(tri_mutator *mutator, void *slot, tri_word word);
+TRI_API TRI_NOINLINE void tri_init_slow_(tri_mutator *mutator, void *slot, tri_word word);
 TRI_API TRI_NOINLINE void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word);
+TRI_API TRI_NOINLINE void tri_stored_slow_(tri_mutator *mutator, tri_word word);
+TRI_API TRI_NOINLINE void tri_check_stored_(tri_mutator *mutator, const void *container,
+                                            tri_word word);
 /** @} */
 
 /**
@@ -40,6 +43,7 @@ TRI_INLINE void tri_store(tri_mutator *mutator, void *slot, tri_word word)
     }
     if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
         tri_store_slow_(mutator, slot, word);
+        return;
     }
     /* release: pairs with the dependent load of whoever follows the word, marker or mutator */
     TRI_STORE_RELEASE((tri_aliased_word *)slot, word);
@@ -65,7 +69,8 @@ TRI_INLINE void tri_init(tri_mutator *mutator, void *slot, tri_word word)
         tri_check_store_(mutator, slot, word);
     }
     if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
-        tri_init_slow_(mutator, word);
+        tri_init_slow_(mutator, slot, word);
+        return;
     }
     /* release: pairs as in tri_store */
     TRI_STORE_RELEASE((tri_aliased_word *)slot, word);
@@ -109,6 +114,75 @@ TRI_API bool tri_cas(tri_mutator *mutator, void *slot, tri_word *expected, tri_w
  *            marking, else one branch.
  */
 TRI_API void tri_written(tri_mutator *mutator, tri_ref reference);
+
+/**
+ * Say that @p word was stored into a slot of the object at @p container, or into the global slot
+ * there, by one plain store that is a release or stronger: for heaps of ::TRI_BARRIER_INSERTION,
+ * which need not hear of what was there before. Between the store and the report lies no safepoint.
+ *
+ * In such a heap stores into an object that this mutator has just allocated need no report at all,
+ * and need be no release, as long as no other mutator can find the object, until this mutator's
+ * next safepoint: the next call that is one, also where it has nothing to do. From there on each
+ * store is reported, as is each one into an object that others can find. What the object refers to
+ * is looked at in that safepoint or a later one; so before a fresh object with unreported
+ * references is shown to a mutator that runs beside this one, say ::tri_written of it, or report
+ * these references. (Mutators of which a lock of the host's lets one run at a time do not run
+ * beside each other if they wait for the lock in a blocking region.) ::tri_store, ::tri_init and
+ * their kin report by themselves and may be mixed with these.
+ *
+ * Threads:   the mutator's own, running.
+ * Safepoint: no.
+ * Cost:      one load and one predictable branch while no cycle is marking.
+ * Source:    the insertion barrier of Dijkstra, Lamport and others.
+ */
+TRI_INLINE void tri_stored(tri_mutator *mutator, const void *container, tri_word word)
+{
+    const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
+    if (TRI_CHECKED) {
+        tri_check_stored_(mutator, container, word);
+    }
+    if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
+        tri_stored_slow_(mutator, word);
+    }
+}
+
+/**
+ * Say that references were stored into the object at @p container since the last safepoint, after
+ * the fact: it is scanned again at the mutator's next safepoint, where a cycle is marking. This
+ * covers what was stored, not what was replaced: enough in a heap of ::TRI_BARRIER_INSERTION, in
+ * others only for slots that held no reference before. Until then no mutator that runs beside this
+ * one may find the object; where one may, use ::tri_stored.
+ *
+ * Threads:   as ::tri_store. Safepoint: no. Cost: one branch; while a cycle is marking, an entry in
+ *            a list, and the scan.
+ */
+TRI_API void tri_remember(tri_mutator *mutator, tri_ref container);
+
+/**
+ * Releases @p block, which ::tri_free_later was given. Called on the thread of that call or on any
+ * other, perhaps with locks of the heap held: it must not call Trillium, nor wait for a thread that
+ * does.
+ */
+typedef void tri_release_function(void *block, void *argument);
+
+/**
+ * Let @p release(@p block, @p argument) be called once no trace function can be reading @p block:
+ * memory of the host's own that an object has referred to and that its trace function reads. The
+ * object must not lead to it any more: the new block's address, or NULL, is stored there before.
+ * While no cycle is marking the call is made at once, else when marking has ended; at the latest
+ * when the heap is destroyed.
+ *
+ * @param words  the references that the block holds, @p count words in the encodings of the heap's
+ *               types: their objects stay alive for this cycle, as if each had been overwritten by
+ *               ::tri_store. May be NULL where count is 0
+ *
+ * @return ::TRI_OK; ::TRI_E_INVALID for a NULL release, or NULL words and a count; ::TRI_E_NOMEM
+ *         where there is no memory to remember the block: then nothing has happened.
+ * Threads:   the mutator's own, running. Safepoint: no. Cost: that of the release; while a cycle is
+ *            marking, an entry in a list, and the barrier for each word.
+ */
+TRI_API tri_result tri_free_later(tri_mutator *mutator, void *block, const tri_word *words,
+                                  size_t count, tri_release_function *release, void *argument);
 
 TRI_END_DECLS
 

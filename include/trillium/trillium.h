@@ -10,6 +10,7 @@
 #include <trillium/mutator.h>
 #include <trillium/roots.h>
 #include <trillium/safepoint.h>
+#include <trillium/stack.h>
 #include <trillium/stats.h>
 #include <trillium/store.h>
 #include <trillium/type.h>

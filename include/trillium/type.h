@@ -120,6 +120,12 @@ typedef struct tri_layout {
 /** Flags of tri_type_desc. @{ */
 #define TRI_TYPE_ALIGN_16      1U /**< objects start at multiples of 16 bytes, else of 8 */
 #define TRI_TYPE_UNINITIALIZED 2U /**< leaf only: the memory of a new object is not zeroed */
+#define TRI_TYPE_SAFEPOINT_ONLY                                                                    \
+    4U /**< objects are never scanned or traced beside the running mutator, but at its safepoints,
+            in each round of the end of marking: for what changes in ways that nobody may watch,
+            such as the stacks of coroutines. In a heap of ::TRI_BARRIER_INSERTION they are written
+            without any report. Only in heaps that have one mutator at a time, see
+            ::tri_type_define */
 /** @} */
 
 /** The largest fixed part of a type, in bytes. */
@@ -160,7 +166,9 @@ typedef struct tri_type_desc {
  *         that is not aligned or lies outside the size, a layout that lacks its fields or function,
  *         ::TRI_TYPE_UNINITIALIZED on a type with references, an encoding whose pattern has bits
  *         outside its mask (a line on the heap's log says what); ::TRI_E_TOO_LARGE for a size over
- *         ::TRI_TYPE_SIZE_MAX; ::TRI_E_LIMIT for more than ::TRI_TYPES_MAX types; ::TRI_E_NOMEM.
+ *         ::TRI_TYPE_SIZE_MAX; ::TRI_E_LIMIT for more than ::TRI_TYPES_MAX types; ::TRI_E_STATE for
+ *         ::TRI_TYPE_SAFEPOINT_ONLY where several mutators are attached (from then on
+ *         ::tri_mutator_attach refuses a second one); ::TRI_E_NOMEM.
  *
  * Threads: any. The type may be used by all mutators of the heap once the call has returned.
  * Cost:    a type costs some 300 bytes; it gets pages of its own only once 64 objects of it were

@@ -66,7 +66,7 @@ static inline void impl_start(const struct bench_setup *setup)
 {
     tri_heap_options options;
     tri_heap_options_init(&options);
-    options.markers = (int32_t)setup->markers;
+    options.markers = setup->markers == 0 ? TRI_MARKERS_AUTO : (int32_t)setup->markers;
     impl_require(tri_heap_create(&impl_heap, &options));
     impl_object_type = impl_define("object", setup->object_size, setup->pointer_words);
     impl_slot_type = impl_define("slot", sizeof(void *), 1);
@@ -170,11 +170,43 @@ static inline int64_t impl_collections(struct impl_thread *thread)
     return (int64_t)impl_stats(thread).num_gc;
 }
 
-/* What the library measures of stalls itself: in version 0.1 the longest hold. A library that tells
- * more of them (stats.h) is read here and nowhere else. */
+#define IMPL_STALLS_MAX 32
+
+/* The causes of stalls that the library tells, but for the last, which is none. */
+static inline size_t impl_stalls(tri_stall stalls[IMPL_STALLS_MAX])
+{
+    size_t count = tri_stalls_read(impl_heap, stalls, IMPL_STALLS_MAX);
+    impl_require(count <= IMPL_STALLS_MAX ? TRI_OK : TRI_E_LIMIT);
+    return count - 1;
+}
+
+/* The longest stall by the library's own account. */
 static inline int64_t impl_stall_max_ns(struct impl_thread *thread)
 {
-    return (int64_t)impl_stats(thread).pause_max_ns;
+    (void)thread;
+    tri_stall stalls[IMPL_STALLS_MAX];
+    uint64_t longest = 0;
+    for (size_t i = impl_stalls(stalls); i-- > 0;) {
+        longest = stalls[i].max_ns > longest ? stalls[i].max_ns : longest;
+    }
+    return (int64_t)longest;
+}
+
+/* More of the same: of all causes the one with the longest 99.9th percentile, and processor time,
+ * which leaves out what the system's scheduler did. */
+#define IMPL_HAS_STALLS 1
+static inline void impl_report_stalls(void)
+{
+    tri_stall stalls[IMPL_STALLS_MAX];
+    uint64_t p999 = 0, cpu_p999 = 0, cpu_max = 0;
+    for (size_t i = impl_stalls(stalls); i-- > 0;) {
+        p999 = stalls[i].p999_ns > p999 ? stalls[i].p999_ns : p999;
+        cpu_p999 = stalls[i].cpu_p999_ns > cpu_p999 ? stalls[i].cpu_p999_ns : cpu_p999;
+        cpu_max = stalls[i].cpu_max_ns > cpu_max ? stalls[i].cpu_max_ns : cpu_max;
+    }
+    bench_report("collector_p999_us", (double)p999 / 1e3);
+    bench_report("collector_cpu_p999_us", (double)cpu_p999 / 1e3);
+    bench_report("collector_cpu_max_us", (double)cpu_max / 1e3);
 }
 
 #endif

@@ -53,6 +53,9 @@ UNITS = {
     "watcher_over_100us": "1",
     "watcher_over_1ms": "1",
     "collector_max_us": "us",
+    "collector_p999_us": "us",
+    "collector_cpu_p999_us": "us",
+    "collector_cpu_max_us": "us",
     "collections": "1",
     "allocations": "1",
     "run_s": "s",
@@ -221,7 +224,8 @@ class Stall:
     metric = "max_us"
     ratios = {"max_ratio": "max_us", "p9999_ratio": "p9999_ns", "cpu_ratio": "cpu_ns_op"}
     columns = ["p50_ns", "p99_ns", "p999_ns", "p9999_ns", "p9999_ratio", "watcher_max_us"]
-    columns += ["watcher_over_100us", "watcher_over_1ms", "collector_max_us", "cpu_ns_op"]
+    columns += ["watcher_over_100us", "watcher_over_1ms", "collector_max_us"]
+    columns += ["collector_cpu_p999_us", "collector_cpu_max_us", "cpu_ns_op"]
     columns += ["cpu_ratio", "collections", "run_s"]
     go_sources = ["stall.go", "graph.go", "latency.go", "collector.go", "bench.go"]
     nodes = {"64m": 2**20, "1g": 2**24, "4g": 2**26}

@@ -246,6 +246,9 @@ static void report(const struct run *run, struct impl_thread *thread, const stru
     if (impl_stall_max_ns(thread) >= 0) {
         bench_report("collector_max_us", (double)impl_stall_max_ns(thread) / 1e3);
     }
+#ifdef IMPL_HAS_STALLS
+    impl_report_stalls();
+#endif
 }
 
 int main(int argc, char **argv)

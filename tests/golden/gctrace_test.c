@@ -101,10 +101,11 @@ static const struct {
     {{.number = 12,
       .forced = true,
       .start_ns = 115999999,
-      .to_hold_ns = 1000,
+      .begin_stall_ns = 1000,
       .mark_ns = 7400000,
-      .to_release_ns = 500,
+      .end_stall_ns = 500,
       .mark_cpu_ns = 3400000,
+      .assist_cpu_ns = 400000,
       .heap_before = 4 * MIB,
       .heap_after = 4 * MIB,
       .marked_bytes = 2 * MIB + 1,
@@ -113,13 +114,13 @@ static const struct {
       .global_bytes = 3 * MIB,
       .processors = 2,
       .utilization = 0.159},
-     "gc 12 @0.115s 15%: 0.001+7.4+0 ms clock, 0.002+0/3.4/0+0.001 ms cpu, 4->4->2 MB, 4 MB goal, "
+     "gc 12 @0.115s 15%: 0.001+7.4+0 ms clock, 0.001+0.40/3.0/0+0 ms cpu, 4->4->2 MB, 4 MB goal, "
      "1 MB stacks, 3 MB globals, 2 P (forced)"},
     {{.number = 123456789,
       .start_ns = UINT64_C(987654321098765),
-      .to_hold_ns = UINT64_C(1234567890),
+      .begin_stall_ns = UINT64_C(1234567890),
       .mark_ns = UINT64_C(9999999),
-      .to_release_ns = UINT64_C(100000),
+      .end_stall_ns = UINT64_C(100000),
       .mark_cpu_ns = UINT64_C(638999999999),
       .heap_before = 1024 * GIB - 1,
       .heap_after = 1024 * GIB,
@@ -129,7 +130,7 @@ static const struct {
       .global_bytes = GIB,
       .processors = 64,
       .utilization = 1.0},
-     "gc 123456789 @987654.321s 100%: 1234+9.9+0.10 ms clock, 79012+0/638999/0+6.4 ms cpu, "
+     "gc 123456789 @987654.321s 100%: 1234+9.9+0.10 ms clock, 1234+0/638999/0+0.10 ms cpu, "
      "1048575->1048576->524288 MB, 8796093022207 MB goal, 0 MB stacks, 1024 MB globals, 64 P"},
 };
 

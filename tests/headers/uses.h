@@ -39,6 +39,7 @@ void use_stores(tri_mutator *mutator, struct pair *pair, tri_ref reference)
     tri_init_ref(mutator, &pair->next, reference);
     tri_store(mutator, &pair->value, (tri_word)reference);
     tri_store_ref(mutator, &pair->next, reference);
+    tri_stored(mutator, pair, (tri_word)reference);
 }
 
 void use_descriptions(tri_heap *heap, tri_trace_function *trace, tri_type **types)

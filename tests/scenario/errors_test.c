@@ -624,7 +624,7 @@ START_TEST(options_outside_their_range)
     options.size--;
     ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
     options = options_new();
-    options.markers = -1;
+    options.markers = -2;
     ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
     options = options_new();
     options.memory_limit = -1;
@@ -1124,12 +1124,14 @@ static void read_environment(const void *argument)
     MUST(options_are_equal(&options, &setting->options));
 }
 
-#define DEFAULTS .gc_percent = 100, .memory_limit = TRI_MEMORY_LIMIT_OFF
+#define PACED    .gc_percent = 100, .memory_limit = TRI_MEMORY_LIMIT_OFF
+#define DEFAULTS PACED, .markers = TRI_MARKERS_AUTO
 #define PERCENT  "a percentage such as 100, or off"
 #define GO_SIZE  "a size such as 2GiB, 512MiB or 1073741824, or off"
 #define SIZE     "a size such as 2G, 2GiB, 512MiB or 1073741824, or off"
-#define THREADS  "a number of threads from 1 to 1024, or 0 for as many as processors"
+#define THREADS  "a number of threads from 1 to 1024, 0 for none, or auto for as many as processors"
 #define BIT      "0 or 1"
+#define LEVEL    "0, 1 or 2"
 #define NUMBER   "a number: a cycle at every so many slow paths, or 0"
 #define KEYS     "one of the keys in docs/tuning.md"
 
@@ -1157,10 +1159,13 @@ static void read_environment(const void *argument)
         }                                                                                          \
     }
 #define GOOD_LIMIT(value, bytes)                                                                   \
-    GOOD("MEMLIMIT", value, .gc_percent = 100, .memory_limit = (bytes)),                           \
-        GOOD("GOMEMLIMIT", value, .gc_percent = 100, .memory_limit = (bytes))
+    GOOD("MEMLIMIT", value, .gc_percent = 100, .memory_limit = (bytes),                            \
+         .markers = TRI_MARKERS_AUTO),                                                             \
+        GOOD("GOMEMLIMIT", value, .gc_percent = 100, .memory_limit = (bytes),                      \
+             .markers = TRI_MARKERS_AUTO)
 #define GOOD_PERCENT(value, percent)                                                               \
-    GOOD("GOGC", value, .gc_percent = (percent), .memory_limit = TRI_MEMORY_LIMIT_OFF)
+    GOOD("GOGC", value, .gc_percent = (percent), .memory_limit = TRI_MEMORY_LIMIT_OFF,             \
+         .markers = TRI_MARKERS_AUTO)
 
 static const struct setting settings[] = {
     BAD("GOGC", "abc", PERCENT),
@@ -1186,10 +1191,10 @@ static const struct setting settings[] = {
     BAD("GCMARKERS", "two", THREADS),
     BAD("GCMARKERS", "1025", THREADS),
     BAD("GCMARKERS", "-2", THREADS),
-    BAD("GCTRACE", "yes", BIT),
-    BAD("GCTRACE", "2", BIT),
-    BAD_KEY("GODEBUG", "gctrace=x", "gctrace=x", BIT),
-    BAD_KEY("GODEBUG", "inittrace=1,gctrace=,x=1", "gctrace=", BIT),
+    BAD("GCTRACE", "yes", LEVEL),
+    BAD("GCTRACE", "3", LEVEL),
+    BAD_KEY("GODEBUG", "gctrace=x", "gctrace=x", LEVEL),
+    BAD_KEY("GODEBUG", "inittrace=1,gctrace=,x=1", "gctrace=", LEVEL),
     BAD_KEY("GCDEBUG", "gcverify=2", "gcverify=2", BIT),
     BAD_KEY("GCDEBUG", "gcverify=-1", "gcverify=-1", BIT),
     BAD_KEY("GCDEBUG", "clobberfree=x", "clobberfree=x", BIT),
@@ -1214,15 +1219,19 @@ static const struct setting settings[] = {
     GOOD_LIMIT("512MiB", INT64_C(512) << 20),
     GOOD_LIMIT("2GiB", INT64_C(2) << 30),
     GOOD_LIMIT("1TiB", INT64_C(1) << 40),
-    GOOD("MEMLIMIT", "2G", .gc_percent = 100, .memory_limit = INT64_C(2) << 30),
-    GOOD("MEMLIMIT", "5K", .gc_percent = 100, .memory_limit = 5 << 10),
-    GOOD("MEMLIMIT", "6MB", .gc_percent = 100, .memory_limit = 6 << 20),
+    GOOD("MEMLIMIT", "2G", .gc_percent = 100, .memory_limit = INT64_C(2) << 30,
+         .markers = TRI_MARKERS_AUTO),
+    GOOD("MEMLIMIT", "5K", .gc_percent = 100, .memory_limit = 5 << 10, .markers = TRI_MARKERS_AUTO),
+    GOOD("MEMLIMIT", "6MB", .gc_percent = 100, .memory_limit = 6 << 20,
+         .markers = TRI_MARKERS_AUTO),
     GOOD_LIMIT("9223372036854775807", INT64_MAX),
-    GOOD("GCMARKERS", "0", DEFAULTS),
-    GOOD("GCMARKERS", "1", DEFAULTS, .markers = 1),
-    GOOD("GCMARKERS", "1024", DEFAULTS, .markers = 1024),
+    GOOD("GCMARKERS", "0", PACED, .markers = 0),
+    GOOD("GCMARKERS", "auto", DEFAULTS),
+    GOOD("GCMARKERS", "1", PACED, .markers = 1),
+    GOOD("GCMARKERS", "1024", PACED, .markers = 1024),
     GOOD("GCTRACE", "0", DEFAULTS),
     GOOD("GCTRACE", "1", DEFAULTS, .trace = 1),
+    GOOD("GCTRACE", "2", DEFAULTS, .trace = 2),
     GOOD("GODEBUG", "gctrace=1", DEFAULTS, .trace = 1),
     GOOD("GODEBUG", "schedtrace=1000,gctrace=1,madvdontneed=1", DEFAULTS, .trace = 1),
     GOOD("GODEBUG", ",,gctrace=0,", DEFAULTS),

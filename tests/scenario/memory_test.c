@@ -381,11 +381,21 @@ static uint64_t drop_arrays(struct host *host, size_t count)
     return most;
 }
 
+/* Each size with all mutators held while marking, and on the fly: there, what is allocated while
+ * the cycle runs comes on top, up to half of the goal (BRAKE_FULL_64THS in gc/tuning.h). */
+static bool is_held(int index)
+{
+    return index % 2 == 0;
+}
+
 /* Without growth by percent, the limit alone makes cycles, and no more than it must. */
 START_TEST(memory_limit_is_honoured)
 {
     static const size_t counts[] = {10, 500, 2500, 20000, 100000};
+    size_t count = counts[_i / 2];
+    uint64_t bound = is_held(_i) ? 28 : 24 + 12;
     tri_heap_options options = options_new();
+    options.stop_the_world = is_held(_i);
     options.gc_percent = TRI_GC_PERCENT_OFF;
     options.memory_limit = (int64_t)24 << 20;
     options.stress = 0;
@@ -393,15 +403,15 @@ START_TEST(memory_limit_is_honoured)
     {
         TRI_FRAME(host.mutator, 1);
         TRI_LOCAL(0) = list_new(host.mutator, host.link, 10000);
-        uint64_t most = drop_arrays(&host, counts[_i]);
+        uint64_t most = drop_arrays(&host, count);
         uint64_t cycles = stats_of(host.heap).num_gc;
-        ck_assert_uint_le(most, (uint64_t)28 << 20);
-        ck_assert_uint_ge(cycles, 160 / 24);
-        ck_assert_uint_le(cycles, 160 / 16);
+        ck_assert_uint_le(most, bound << 20);
+        ck_assert_uint_ge(cycles, 160 / bound);
+        ck_assert_uint_le(cycles, is_held(_i) ? 160 / 16 : 160 / 12);
         /* Off: grows as far as is asked for. */
         ck_assert_int_eq(tri_set_memory_limit(host.heap, TRI_MEMORY_LIMIT_OFF), 24 << 20);
-        ck_assert_uint_gt(drop_arrays(&host, counts[_i]), (uint64_t)140 << 20);
-        ck_assert_uint_eq(stats_of(host.heap).num_gc, cycles);
+        ck_assert_uint_gt(drop_arrays(&host, count), (uint64_t)140 << 20);
+        ck_assert_uint_le(stats_of(host.heap).num_gc, cycles + 1); /* one may have been under way */
         ck_assert(list_is_intact(TRI_LOCAL(0), 10000));
     }
     host_end(&host);
@@ -412,7 +422,10 @@ END_TEST
 START_TEST(percentage_is_honoured)
 {
     static const size_t counts[] = {10, 500, 2500, 20000};
+    size_t count = counts[_i / 2];
+    uint64_t bound = is_held(_i) ? 18 : 18 + 6;
     tri_heap_options options = options_new();
+    options.stop_the_world = is_held(_i);
     options.gc_percent = 50;
     options.heap_minimum = 0;
     options.stress = 0;
@@ -424,9 +437,9 @@ START_TEST(percentage_is_honoured)
         ck_assert_uint_ge(stats_of(host.heap).next_gc, 12000000);
         ck_assert_uint_le(stats_of(host.heap).next_gc, 12100000);
         uint64_t cycles = stats_of(host.heap).num_gc;
-        ck_assert_uint_le(drop_arrays(&host, counts[_i]), (uint64_t)18 << 20);
+        ck_assert_uint_le(drop_arrays(&host, count), bound << 20);
         cycles = stats_of(host.heap).num_gc - cycles;
-        ck_assert_uint_ge(cycles, 160 / 5);
+        ck_assert_uint_ge(cycles, is_held(_i) ? 160 / 5 : 160 / 11);
         ck_assert_uint_le(cycles, 160 / 2);
     }
     host_end(&host);
@@ -499,8 +512,8 @@ int main(void)
         {every_refusal_is_survived, 2},
         {no_thread_is_needed, 0},
         {max_heap_is_honoured, 5},
-        {memory_limit_is_honoured, 5},
-        {percentage_is_honoured, 4},
+        {memory_limit_is_honoured, 10},
+        {percentage_is_honoured, 8},
 #if !UNDER_SANITIZER
         {little_address_space, 0},
 #endif

@@ -231,7 +231,8 @@ START_TEST(sixteen_mutators)
     ck_assert_uint_ge(crowd.shared_count, 100);
     ck_assert_uint_eq(collect_and_count(mutator), crowd.shared_count);
     ck_assert(list_is_intact((struct link *)crowd.shared[0], crowd.shared_count));
-    ck_assert_uint_ge(stats_of(crowd.heap).num_forced_gc, CROWD * 2);
+    /* Calls that come together share a cycle that begins after all of them. */
+    ck_assert_uint_ge(stats_of(crowd.heap).num_gc, 3);
     tri_heap_destroy(crowd.heap); /* detaches this thread's own */
 }
 END_TEST
@@ -321,7 +322,9 @@ START_TEST(collections_at_once)
             thread_join_blocked(host.mutator, threads[i]);
         }
         ck_assert(list_is_intact(TRI_LOCAL(0), 1000));
-        ck_assert_uint_eq(stats_of(host.heap).num_forced_gc, THREADS * 20);
+        /* Each thread's calls come one after the other; those of several may share a cycle. */
+        ck_assert_uint_ge(stats_of(host.heap).num_gc, 20);
+        ck_assert_uint_le(stats_of(host.heap).num_forced_gc, THREADS * 20);
         ck_assert_uint_eq(collect_and_count(host.mutator), 1000);
     }
     host_end(&host);

@@ -195,7 +195,8 @@ struct options {
     int gc_percent; /* -1: by the seed */
     int markers;    /* -1: by the seed */
     unsigned stress;
-    bool c_stack; /* the C stack is scanned; then what is unreachable may be there */
+    bool c_stack;   /* the C stack is scanned; then what is unreachable may be there */
+    bool insertion; /* TRI_BARRIER_INSERTION: stores are reported after the fact, or not at all */
     enum fault fault;
 };
 
@@ -375,6 +376,12 @@ struct cell cell_random(struct player *player, char role, int owner);
 
 /* A reference to target for a slot of that role, often to its inside. */
 struct cell cell_reference(struct player *player, char role, struct node *target);
+
+/* Store into a slot of the object at container, or the global slot there, as the heap's barrier
+ * wants it. */
+void put_word(struct player *player, const void *container, void *slot, uint64_t word);
+bool put_word_if(struct player *player, const void *container, void *slot, tri_word *expected,
+                 uint64_t word);
 
 /* Store with the barrier, on the heap and in the shadow. */
 void node_store(struct player *player, struct node *node, size_t index, struct cell cell);

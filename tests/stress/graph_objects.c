@@ -192,10 +192,50 @@ struct cell cell_random(struct player *player, char role, int owner)
     return place < 8 ? cell_immediate(player, role) : (struct cell){0, NULL};
 }
 
+/* With --insertion the first store into a new object of the player's own is no more than that.
+ * Others than this player find shared ones, and before its next safepoint. */
 static void node_init(struct player *player, struct node *node, size_t index, struct cell cell)
 {
-    tri_init(player->mutator, node->address + index * 8, (tri_word)cell.word);
+    char *slot = node->address + index * 8;
+    if (player->stress->options.insertion && node->owner != OWNER_SHARED) {
+        *(tri_aliased_word *)(void *)slot = (tri_word)cell.word;
+    } else {
+        tri_init(player->mutator, slot, (tri_word)cell.word);
+    }
     node->cells[index] = cell;
+}
+
+void put_word(struct player *player, const void *container, void *slot, uint64_t word)
+{
+    if (player->stress->options.insertion) {
+        /* release: pairs with the dependent load of a marker */
+        store_release((tri_aliased_word *)slot, (tri_word)word);
+        tri_stored(player->mutator, container, (tri_word)word);
+    } else {
+        tri_store(player->mutator, slot, (tri_word)word);
+    }
+}
+
+bool put_word_if(struct player *player, const void *container, void *slot, tri_word *expected,
+                 uint64_t word)
+{
+    if (!player->stress->options.insertion) {
+        return tri_cas(player->mutator, slot, expected, (tri_word)word);
+    }
+    /* pairs with other players' exchanges */
+    bool done = cas_seq_cst((tri_aliased_word *)slot, expected, (tri_word)word);
+    if (done) {
+        tri_stored(player->mutator, container, (tri_word)word);
+    }
+    return done;
+}
+
+/* Whether stores into node are not reported one by one: only the player sees it, before its next
+ * safepoint, and this time tri_remember is to say it all. */
+static bool is_silent(const struct player *player, const struct node *node)
+{
+    return player->stress->options.insertion && node->owner != OWNER_SHARED &&
+           player->operations % 2 == 0;
 }
 
 void node_store(struct player *player, struct node *node, size_t index, struct cell cell)
@@ -207,7 +247,12 @@ void node_store(struct player *player, struct node *node, size_t index, struct c
         player->lose_stores--;
         return;
     }
-    tri_store(player->mutator, node->address + index * 8, (tri_word)cell.word);
+    char *slot = node->address + index * 8;
+    if (player->stress->options.insertion && node->kind->flags & TRI_TYPE_SAFEPOINT_ONLY) {
+        *(tri_aliased_word *)(void *)slot = (tri_word)cell.word; /* nobody wants to hear of it */
+    } else {
+        put_word(player, node->address, slot, cell.word);
+    }
 }
 
 bool pick_slot(struct player *player, const struct node *node, bool reference, size_t *index)
@@ -286,6 +331,24 @@ static struct region region_of(const struct node *node)
     return (struct region){1, kind->head_roles == 1 ? node->words - 1 : 0, 1, kind->head};
 }
 
+/* Move count words from source to word number at of node; they may overlap. */
+static void move_words(struct player *player, struct node *node, size_t at, const char *source,
+                       size_t count)
+{
+    char *target = node->address + at * 8;
+    if (!is_silent(player, node)) {
+        tri_store_range(player->mutator, target, source, count);
+        return;
+    }
+    bool up = target <= source;
+    for (size_t k = 0; k < count; k++) {
+        size_t i = up ? k : count - 1 - k;
+        store_release((tri_aliased_word *)(void *)(target + i * 8),
+                      load_relaxed((const tri_aliased_word *)(const void *)(source + i * 8)));
+    }
+    tri_remember(player->mutator, node->address);
+}
+
 void node_move_range(struct player *player, struct node *to, const struct node *from)
 {
     struct region target = region_of(to);
@@ -300,8 +363,7 @@ void node_move_range(struct player *player, struct node *to, const struct node *
     size_t of = source.first + below(player, source.count - count + 1) * source.words;
     note(player, "store range from", from, of, count);
     note(player, "store range to", to, at, count);
-    tri_store_range(player->mutator, to->address + at * 8, from->address + of * 8,
-                    count * target.words);
+    move_words(player, to, at, from->address + of * 8, count * target.words);
     memmove(&to->cells[at], &from->cells[of], count * target.words * sizeof(struct cell));
 }
 
@@ -318,8 +380,16 @@ void node_fill_range(struct player *player, struct node *node)
         cell = cell_random(player, region.roles[0], node->owner);
     }
     note(player, "fill range", node, at, cell.word);
-    tri_fill_range(player->mutator, node->address + at * 8, (tri_word)cell.word,
-                   count * region.words);
+    if (is_silent(player, node)) {
+        for (size_t i = 0; i < count * region.words; i++) {
+            store_relaxed((tri_aliased_word *)(void *)(node->address + (at + i) * 8),
+                          (tri_word)cell.word);
+        }
+        tri_remember(player->mutator, node->address);
+    } else {
+        tri_fill_range(player->mutator, node->address + at * 8, (tri_word)cell.word,
+                       count * region.words);
+    }
     for (size_t i = 0; i < count * region.words; i++) {
         node->cells[at + i] = cell;
     }
@@ -336,10 +406,10 @@ void node_cas(struct player *player, struct node *node)
     uint64_t held = node->cells[index].word;
     tri_word expected = (tri_word)held ^ 1;
     note(player, "compare and swap", node, index, cell.word);
-    if (tri_cas(player->mutator, slot, &expected, (tri_word)cell.word) || expected != held) {
+    if (put_word_if(player, node->address, slot, &expected, cell.word) || expected != held) {
         fail_at(player, node, index, held, expected, "tri_cas took a word that is not there");
     }
-    if (!tri_cas(player->mutator, slot, &expected, (tri_word)cell.word)) {
+    if (!put_word_if(player, node->address, slot, &expected, cell.word)) {
         fail_at(player, node, index, held, expected, "tri_cas did not take the word that is there");
     }
     node->cells[index] = cell;

@@ -280,7 +280,8 @@ static void op_cas(struct player *player)
     }
 }
 
-/* Stores that only tri_written announces. What is stored is on the stack meanwhile. */
+/* Stores that only tri_written announces, or tri_remember reports. What is stored is on the stack
+ * meanwhile. */
 static void op_written(struct player *player)
 {
     struct node *node = pick_node(player);
@@ -289,8 +290,11 @@ static void op_written(struct player *player)
     if (node == NULL || target == NULL) {
         return;
     }
+    bool insertion = player->stress->options.insertion;
     stack_push(player, target);
-    tri_written(player->mutator, node->address);
+    if (!insertion) {
+        tri_written(player->mutator, node->address);
+    }
     for (unsigned i = 0; i < 3; i++) {
         if (pick_slot(player, node, true, &index)) {
             struct cell cell = cell_reference(player, node_role(node, index), target);
@@ -299,6 +303,9 @@ static void op_written(struct player *player)
             store_release((uint64_t *)(void *)(node->address + index * 8), cell.word);
             node->cells[index] = cell;
         }
+    }
+    if (insertion) {
+        tri_remember(player->mutator, node->address);
     }
 }
 

@@ -42,7 +42,8 @@ void report_replay(const struct options *options)
     if (options->markers >= 0) {
         (void)fprintf(stderr, " --markers %d", options->markers);
     }
-    (void)fprintf(stderr, "%s%s\n", options->c_stack ? " --c-stack" : "", faults[options->fault]);
+    (void)fprintf(stderr, "%s%s%s\n", options->c_stack ? " --c-stack" : "",
+                  options->insertion ? " --insertion" : "", faults[options->fault]);
 }
 
 static void report_history(const struct player *player)

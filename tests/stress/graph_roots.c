@@ -71,7 +71,7 @@ static const struct cell no_cell = {0, NULL};
 static void global_set(struct player *player, struct global_range *range, size_t index,
                        struct cell cell)
 {
-    tri_store(player->mutator, &range->words[index], (tri_word)cell.word);
+    put_word(player, &range->words[index], &range->words[index], cell.word);
     range->cells[index] = cell;
 }
 

@@ -157,7 +157,7 @@ static struct node *exchange(struct player *player, size_t slot, struct node *gi
     tri_word expected = load_relaxed((const tri_aliased_word *)(const void *)place);
     gift->swap_slot = (int)slot;
     note(player, "exchange", gift, slot, word);
-    while (!tri_cas(player->mutator, place, &expected, (tri_word)word)) {
+    while (!put_word_if(player, player->stress->meeting.swap->address, place, &expected, word)) {
     }
     struct node *taken = gift_at(player, word_decode('v', (uint64_t)expected));
     if (taken->swap_slot != (int)slot) {
@@ -204,7 +204,7 @@ static void mail_set(struct player *player, uint64_t round, int giver, struct ce
     struct meeting *meeting = &player->stress->meeting;
     meeting->mails[round % 2][giver].cell = cell;
     if (round % 2 == 0) {
-        tri_store(player->mutator, &meeting->letter_words[giver], (tri_word)cell.word);
+        put_word(player, &meeting->letter_words[giver], &meeting->letter_words[giver], cell.word);
     } else {
         node_store(player, meeting->letters, 1 + (size_t)giver, cell);
     }

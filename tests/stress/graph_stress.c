@@ -153,6 +153,7 @@ static void create_heap(struct stress *stress)
     heap.background_sweep = (random >> 16) % 4 != 0;
     heap.heap_minimum = (size_t)64 * 1024 << (random >> 20) % 5;
     heap.stress = options->stress > 0 ? options->stress : heap.stress;
+    heap.barrier = options->insertion ? TRI_BARRIER_INSERTION : TRI_BARRIER_HYBRID;
     heap.log = log_line;
     heap.log_argument = stress;
     if (tri_heap_create(&stress->heap, &heap) != TRI_OK) {
@@ -160,11 +161,12 @@ static void create_heap(struct stress *stress)
         abort();
     }
     (void)printf("graph_stress: seed %" PRIu64 ": %d mutators, %" PRIu64
-                 " operations, GOGC %d, %d markers, gcstress %u, heap minimum %zu KiB%s%s\n",
+                 " operations, GOGC %d, %d markers, gcstress %u, heap minimum %zu KiB%s%s%s\n",
                  options->seed, options->players, options->operations, heap.gc_percent,
                  heap.markers, heap.stress, heap.heap_minimum / 1024,
                  heap.background_sweep ? "" : ", no background sweeping",
-                 options->c_stack ? ", C stack scanned" : "");
+                 options->c_stack ? ", C stack scanned" : "",
+                 options->insertion ? ", insertion barrier" : "");
     (void)fflush(stdout);
 }
 
@@ -172,6 +174,9 @@ static void define_kinds(struct stress *stress)
 {
     for (size_t i = 0; i < kind_table_length; i++) {
         stress->kinds[i] = kind_table[i];
+        if (stress->options.insertion && stress->options.players == 1 && i % 4 == 2) {
+            stress->kinds[i].flags |= TRI_TYPE_SAFEPOINT_ONLY;
+        }
         kind_define(stress->heap, &stress->kinds[i]);
         stress->weights += kind_table[i].weight;
     }
@@ -326,10 +331,12 @@ static const struct {
     int players;
     unsigned stress;
     bool c_stack;
+    bool insertion;
     unsigned share;
 } campaign[] = {
-    {1, 0, false, 20},  {2, 0, false, 20}, {4, 0, false, 20}, {16, 0, false, 20},
-    {3, 200, false, 8}, {1, 50, false, 4}, {4, 0, true, 8},
+    {1, 0, false, false, 15},  {2, 0, false, false, 15},  {4, 0, false, false, 15},
+    {16, 0, false, false, 15}, {3, 200, false, false, 8}, {1, 50, false, false, 4},
+    {4, 0, true, false, 8},    {1, 0, false, true, 10},   {3, 0, false, true, 10},
 };
 
 static int run_campaign(struct options options)
@@ -341,6 +348,7 @@ static int run_campaign(struct options options)
         options.players = campaign[i].players;
         options.stress = campaign[i].stress;
         options.c_stack = campaign[i].c_stack;
+        options.insertion = campaign[i].insertion;
         options.operations = total * campaign[i].share / 100;
         options.seconds = seconds * campaign[i].share / 100;
         operations += run(&options);
@@ -355,7 +363,7 @@ static int usage(const char *program)
 {
     (void)fprintf(stderr,
                   "usage: %s [--seed N] [--ops N] [--seconds S] [--mutators N] [--gcstress N]\n"
-                  "       [--gogc N] [--markers N] [--c-stack]\n"
+                  "       [--gogc N] [--markers N] [--c-stack] [--insertion]\n"
                   "       [--fault drop-root | keep-root | lose-store]\n"
                   "Without --mutators: several configurations, one after the other.\n"
                   "  --seed       of all random numbers; else TRI_SEED, or from the clock\n"
@@ -364,6 +372,7 @@ static int usage(const char *program)
                   "  --mutators   1 to %d\n"
                   "  --gcstress   a collection at every Nth slow path of an allocation\n"
                   "  --c-stack    the C stack is a root; then garbage may stay\n"
+                  "  --insertion  stores are reported after the fact, first ones not at all\n"
                   "  --fault      spoil something on purpose: the run must fail\n",
                   program, PLAYERS_MAX);
     return 2;
@@ -436,6 +445,8 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--c-stack") == 0) {
             options.c_stack = true;
+        } else if (strcmp(argv[i], "--insertion") == 0) {
+            options.insertion = true;
         } else if (i + 1 == argc || !parse_option(&options, argv[i], argv[i + 1])) {
             return usage(argv[0]);
         } else {

@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#include "gc/answer.h"
+#include "gc/assist.h"
+#include "gc/barrier.h"
 #include "gc/object.h"
 #include "gc/pacer.h"
 #include "gc/sweep.h"
@@ -16,6 +19,15 @@ static void default_begin(void)
 {
     fake_port_reset();
     fixture_begin(NULL, 2);
+}
+
+static void held_begin(void)
+{
+    tri_heap_options options;
+    fake_port_reset();
+    fixture_options(&options);
+    options.stop_the_world = true;
+    fixture_begin(&options, 2);
 }
 
 static void default_end(void)
@@ -250,7 +262,8 @@ static void make_types(void)
 }
 
 /* A heap with several mutators that collects often, because it is small. */
-static void begin_shadow(uint64_t seed, int32_t markers, size_t max_heap, uint32_t stress)
+static void begin_shadow(uint64_t seed, bool held, int32_t markers, size_t max_heap,
+                         uint32_t stress)
 {
     tri_heap_options options;
     fake_port_reset();
@@ -260,6 +273,8 @@ static void begin_shadow(uint64_t seed, int32_t markers, size_t max_heap, uint32
     options.max_heap = max_heap;
     options.stress = stress;
     options.clobber_free = seed % 2;
+    options.stop_the_world = held;
+    options.barrier = seed % 3 == 0 ? TRI_BARRIER_INSERTION : TRI_BARRIER_HYBRID;
     memset(&shadow, 0, sizeof shadow);
     shadow.random = seed;
     fixture_begin(&options, 1 + (unsigned)below(FIXTURE_MUTATORS_MAX));
@@ -287,11 +302,14 @@ static void run_shadow(unsigned steps)
     default_end();
 }
 
+/* The cycles of the tests up to the next heading run from begin to end while no mutator does
+ * anything: on the fly (0), and held (1). */
+
 START_TEST(random_heaps)
 {
     uint64_t seed = unit_seed();
     for (unsigned i = 0; i < (FIXTURE_SANITIZED ? 10 : 60); i++) {
-        begin_shadow(unit_random(&seed), 1, 256 * MIB, 0);
+        begin_shadow(unit_random(&seed), _i == 1, 1, 256 * MIB, 0);
         run_shadow(3000);
     }
 }
@@ -302,7 +320,7 @@ START_TEST(random_heaps_under_stress)
 {
     uint64_t seed = unit_seed();
     for (unsigned i = 0; i < 5; i++) {
-        begin_shadow(unit_random(&seed), 1, 256 * MIB, 2);
+        begin_shadow(unit_random(&seed), _i == 1, 1, 256 * MIB, 2);
         run_shadow(2000);
     }
 }
@@ -320,7 +338,7 @@ START_TEST(random_heaps_by_several_markers)
 {
     uint64_t seed = unit_seed();
     for (unsigned i = 0; i < (FIXTURE_SANITIZED ? 4 : 20); i++) {
-        begin_shadow(unit_random(&seed), 4, 256 * MIB, 0);
+        begin_shadow(unit_random(&seed), _i == 1, 4, 256 * MIB, 0);
         fake_port_hooks()->run_parallel = fixture_run_parallel;
         fake_port_hooks()->cycle_ended = pretend_large_heap;
         for (unsigned step = 0; step < 2000; step++) {
@@ -339,7 +357,7 @@ START_TEST(random_heaps_with_faults)
 {
     uint64_t seed = unit_seed();
     for (unsigned i = 0; i < 10; i++) {
-        begin_shadow(unit_random(&seed), 1, 16 * MIB, 0);
+        begin_shadow(unit_random(&seed), _i == 1, 1, 16 * MIB, 0);
         for (unsigned step = 0; step < 3000; step++) {
             if (step % 100 == 0) {
                 fake_port_fail_memory_once_after(below(4));
@@ -352,6 +370,495 @@ START_TEST(random_heaps_with_faults)
         fixture_feed();
         default_end();
     }
+}
+END_TEST
+
+/* ---- On the fly, between the steps ----------------------------------------------------------- */
+
+/* Several mutators change a graph while a cycle is taken on step by step, in any order. Each does
+ * only what a host may do: it reaches what its own stack and the global slots lead to, and stores
+ * with the barrier. */
+
+#define FLY_NODES   250
+#define FLY_GLOBALS 6
+#define FLY_STACK   8
+#define FLY_NOBODY  FLY_NODES
+
+struct fly_node {
+    char *object;  /* NULL: there is none */
+    size_t spread; /* words from edge to edge */
+    size_t edges[EDGES];
+    uint64_t born;
+    bool live;
+    bool doomed; /* it was dead when the cycle began */
+};
+
+static struct {
+    uint64_t random;
+    struct fly_node nodes[FLY_NODES];
+    size_t globals[FLY_GLOBALS];
+    size_t stacks[FIXTURE_MUTATORS_MAX][FLY_STACK];
+    uintptr_t words[FIXTURE_MUTATORS_MAX][FLY_STACK]; /* the same, as the collector reads them */
+    tri_type *types[6];
+    size_t spreads[6];
+    uint64_t births;
+    unsigned doomed; /* of which this many were found to be freed */
+    unsigned checked;
+    bool insertion;
+    unsigned most; /* mutators, at a time */
+} fly;
+
+static uint64_t fly_below(uint64_t limit)
+{
+    return unit_random_below(&fly.random, limit);
+}
+
+static uintptr_t *fly_slot(size_t node, size_t edge)
+{
+    return fixture_slot(fly.nodes[node].object, 1 + edge * fly.nodes[node].spread);
+}
+
+static void fly_visit(size_t start)
+{
+    size_t stack[FLY_NODES];
+    size_t depth = 0;
+    if (start != FLY_NOBODY && !fly.nodes[start].live) {
+        fly.nodes[start].live = true;
+        stack[depth++] = start;
+    }
+    while (depth > 0) {
+        const struct fly_node *node = &fly.nodes[stack[--depth]];
+        for (size_t i = 0; i < EDGES; i++) {
+            if (node->edges[i] != FLY_NOBODY && !fly.nodes[node->edges[i]].live) {
+                fly.nodes[node->edges[i]].live = true;
+                stack[depth++] = node->edges[i];
+            }
+        }
+    }
+}
+
+static void fly_find_live(void)
+{
+    for (size_t i = 0; i < FLY_NODES; i++) {
+        fly.nodes[i].live = false;
+    }
+    for (size_t i = 0; i < FLY_GLOBALS; i++) {
+        fly_visit(fly.globals[i]);
+    }
+    for (unsigned m = 0; m < fixture.mutator_count; m++) {
+        for (size_t i = 0; i < FLY_STACK; i++) {
+            fly_visit(fly.stacks[m][i]);
+        }
+    }
+}
+
+/* Everything that can be reached is there, and holds what was stored into it. */
+static void fly_check_live(void)
+{
+    fly_find_live();
+    for (size_t i = 0; i < FLY_NODES; i++) {
+        const struct fly_node *node = &fly.nodes[i];
+        if (!node->live) {
+            continue;
+        }
+        EXPECT(fixture_is_allocated(node->object));
+        EXPECT(*fixture_slot(node->object, 0) == i + 1);
+        for (size_t k = 0; k < EDGES; k++) {
+            size_t to = node->edges[k];
+            EXPECT(*fly_slot(i, k) == (to == FLY_NOBODY ? 0 : (uintptr_t)fly.nodes[to].object));
+        }
+    }
+}
+
+/* A cycle is about to begin. */
+static void fly_doom(void)
+{
+    fly_find_live();
+    for (size_t i = 0; i < FLY_NODES; i++) {
+        fly.nodes[i].doomed = fly.nodes[i].object != NULL && !fly.nodes[i].live;
+    }
+}
+
+/* Whether node's object is free, or one that is younger has its place. */
+static bool fly_is_gone(const struct fly_node *node)
+{
+    struct object_place place;
+    if (!object_find(fixture.heap, (uintptr_t)node->object, &place)) {
+        return true;
+    }
+    for (size_t i = 0; i < FLY_NODES; i++) {
+        if (fly.nodes[i].object == place.object && fly.nodes[i].born > node->born) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The cycle has ended, and no other has begun: what was dead when it began is free. */
+static void fly_check_doomed(void)
+{
+    EXPECT(cycle_phase(fixture.heap) == CYCLE_IDLE);
+    fixture_flush();
+    sweep_finish(fixture.heap);
+    for (size_t i = 0; i < FLY_NODES; i++) {
+        struct fly_node *node = &fly.nodes[i];
+        if (node->doomed) {
+            EXPECT(fly_is_gone(node));
+            fly.doomed++;
+        }
+    }
+    fly_find_live();
+    for (size_t i = 0; i < FLY_NODES; i++) {
+        struct fly_node *node = &fly.nodes[i];
+        /* Those that died since may have gone, or not. */
+        if (node->doomed || (node->object != NULL && !node->live && fly_is_gone(node))) {
+            node->object = NULL;
+        }
+        node->doomed = false;
+    }
+    fly.checked++;
+}
+
+/* Mutator m's stack gets another word. No barrier. */
+static void fly_push(unsigned m, size_t node)
+{
+    size_t at = fly_below(FLY_STACK);
+    fly.stacks[m][at] = node;
+    fly.words[m][at] = node == FLY_NOBODY ? 0 : (uintptr_t)fly.nodes[node].object;
+}
+
+/* What mutator m has at hand. */
+static size_t fly_pick(unsigned m)
+{
+    size_t start = fly_below(FLY_STACK);
+    for (size_t i = 0; i < FLY_STACK; i++) {
+        size_t node = fly.stacks[m][(start + i) % FLY_STACK];
+        if (node != FLY_NOBODY) {
+            return node;
+        }
+    }
+    return FLY_NOBODY;
+}
+
+static size_t fly_pick_or_nil(unsigned m)
+{
+    return fly_below(4) == 0 ? FLY_NOBODY : fly_pick(m);
+}
+
+static const void *fly_object(size_t node)
+{
+    return node == FLY_NOBODY ? NULL : fly.nodes[node].object;
+}
+
+static void fly_load(unsigned m)
+{
+    size_t from = fly_below(3) == 0 ? fly.globals[fly_below(FLY_GLOBALS)] : fly_pick(m);
+    if (from != FLY_NOBODY) {
+        size_t to = fly.nodes[from].edges[fly_below(EDGES)];
+        fly_push(m, to == FLY_NOBODY || fly_below(4) == 0 ? from : to);
+    }
+}
+
+static void fly_store(unsigned m)
+{
+    size_t from = fly_pick(m);
+    size_t to = fly_pick_or_nil(m);
+    size_t edge = fly_below(EDGES);
+    if (from != FLY_NOBODY) {
+        fixture_store(fixture.mutators[m], fly_slot(from, edge), fly_object(to));
+        fly.nodes[from].edges[edge] = to;
+    }
+}
+
+static void fly_store_global(unsigned m)
+{
+    size_t at = fly_below(FLY_GLOBALS);
+    size_t to = fly_pick_or_nil(m);
+    fixture_store(fixture.mutators[m], &fixture.roots[at], fly_object(to));
+    fly.globals[at] = to;
+}
+
+/* Stores that are announced, or reported after the fact, instead of passing the barrier each. */
+static void fly_store_plainly(unsigned m)
+{
+    struct tri_mutator *mutator = fixture.mutators[m];
+    size_t from = fly_pick(m);
+    if (from == FLY_NOBODY) {
+        return;
+    }
+    if (fly.insertion && fly.most > 1) {
+        return; /* others may find the object: each store must be reported */
+    }
+    if (!fly.insertion) {
+        barrier_written(mutator, fly.nodes[from].object);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        size_t to = fly_pick_or_nil(m);
+        size_t edge = fly_below(EDGES);
+        fixture_link(fly_slot(from, edge), 0, fly_object(to));
+        fly.nodes[from].edges[edge] = to;
+    }
+    if (fly.insertion) {
+        barrier_remember(mutator, fly.nodes[from].object);
+    }
+}
+
+/* All edges of one object to another's, where they lie side by side. Not in insertion mode, where a
+ * host has ways of its own. */
+static void fly_copy(unsigned m)
+{
+    size_t from = fly_pick(m);
+    size_t to = fly_pick(m);
+    if (from == FLY_NOBODY || fly.insertion || fly.nodes[from].spread != 1 ||
+        fly.nodes[to].spread != 1) {
+        return;
+    }
+    barrier_copy_words(fixture.mutators[m], fly_slot(to, 0), fly_slot(from, 0), EDGES);
+    memcpy(fly.nodes[to].edges, fly.nodes[from].edges, sizeof fly.nodes[to].edges);
+}
+
+static void fly_make(unsigned m)
+{
+    size_t at = fly_below(FLY_NODES);
+    struct fly_node *node = &fly.nodes[at];
+    if (node->object != NULL) {
+        return;
+    }
+    struct tri_mutator *mutator = fixture.mutators[m];
+    size_t kind = fly_below(ARRAY_LENGTH(fly.types));
+    kind = kind >= 4 && fly_below(4) != 0 ? 0 : kind;
+    node->object = tri_alloc(mutator, fly.types[kind]);
+    node->spread = fly.spreads[kind];
+    node->born = ++fly.births;
+    *fixture_slot(node->object, 0) = at + 1;
+    for (size_t i = 0; i < EDGES; i++) {
+        EXPECT(*fly_slot(at, i) == 0);
+        size_t to = fly_pick_or_nil(m);
+        node->edges[i] = to;
+        if (fly.insertion) {
+            fixture_link(fly_slot(at, i), 0, fly_object(to)); /* nobody reports it */
+        } else {
+            fixture_init(mutator, fly_slot(at, i), fly_object(to));
+        }
+    }
+    if (fly.insertion && fly.most > 1) {
+        barrier_written(mutator, node->object); /* [barrier.7]: others may find it soon */
+    }
+    fly_push(m, at);
+}
+
+static void fly_come_or_go(void)
+{
+    if (fixture.mutator_count > 1 && fly_below(2) == 0) {
+        fixture_detach();
+    } else if (fixture.mutator_count < fly.most) {
+        unsigned m = fixture.mutator_count;
+        (void)fixture_attach();
+        for (size_t i = 0; i < FLY_STACK; i++) {
+            fly.stacks[m][i] = FLY_NOBODY;
+            fly.words[m][i] = 0;
+        }
+        fixture.stacks[m] = (struct fixture_stack){fly.words[m], FLY_STACK};
+        fixture.late[m] = fly_below(2) == 0;
+    }
+}
+
+/* Take the cycle on, or begin one. */
+static void fly_advance(unsigned m)
+{
+    static const size_t budgets[] = {0, 1, 1, 200, 3000};
+    unsigned ended = fixture.ended;
+    if (cycle_phase(fixture.heap) == CYCLE_IDLE) {
+        if (fly_below(4) != 0) {
+            return;
+        }
+        fly_doom();
+        store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    }
+    (void)cycle_advance(fixture.mutators[m], budgets[fly_below(ARRAY_LENGTH(budgets))]);
+    if (fixture.ended != ended) {
+        fly_check_doomed();
+    }
+}
+
+static void fly_run_whole(unsigned m)
+{
+    fly_doom();
+    cycle_run(fixture.mutators[m], CYCLE_FORCED);
+    fly_check_doomed();
+}
+
+static void fly_assist(unsigned m)
+{
+    fixture.mutators[m]->assist_debt = (int64_t)fly_below(2000);
+    assist_pay(fixture.mutators[m]);
+}
+
+/* What is not about the graph. */
+static void fly_rare(unsigned m)
+{
+    switch (fly_below(7)) {
+    case 0:
+        fly_come_or_go();
+        break;
+    case 1:
+        fixture.late[m] = !fixture.late[m];
+        break;
+    case 2:
+        answer_flush_cache(fixture.mutators[m]); /* as one that parks */
+        break;
+    case 3:
+        (void)sweep_some(fixture.heap, fly_below(5));
+        break;
+    case 4:
+        if (fly_below(20) == 0) {
+            fly_run_whole(m);
+        }
+        break;
+    default:
+        fly_check_live();
+    }
+}
+
+static void fly_step(void)
+{
+    unsigned m = (unsigned)fly_below(fixture.mutator_count);
+    unsigned ended = fixture.ended;
+    switch (fly_below(21)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+        fly_load(m);
+        break;
+    case 5:
+    case 6:
+        fly_push(m, FLY_NOBODY);
+        break;
+    case 7:
+    case 8:
+    case 9:
+        fly_store(m);
+        break;
+    case 10:
+        fly_store_global(m);
+        break;
+    case 11:
+        fly_store_plainly(m);
+        break;
+    case 12:
+        fly_copy(m);
+        break;
+    case 13:
+    case 14:
+    case 15:
+        fly_make(m);
+        break;
+    case 16:
+        fixture_answer(m);
+        break;
+    case 17:
+        fly_rare(m);
+        break;
+    case 18:
+        fly_assist(m);
+        break;
+    default:
+        fly_advance(m);
+        return;
+    }
+    if (fixture.ended != ended && cycle_phase(fixture.heap) == CYCLE_IDLE) {
+        fly_check_doomed(); /* allocation has taken it on to its end */
+    }
+}
+
+static void fly_make_types(void)
+{
+    static const size_t sizes[] = {40, 48, 200, 600, 33000, 300000};
+    for (unsigned i = 0; i < ARRAY_LENGTH(fly.types); i++) {
+        tri_type_desc desc = TRI_TYPE_DESC("node", char);
+        desc.size = sizes[i];
+        desc.layout = TRI_LAYOUT(TRI_LAYOUT_ALL_WORDS);
+        fly.types[i] = fixture_define(&desc);
+        fly.spreads[i] = sizes[i] == 300000 ? sizes[i] / WORD_BYTES / EDGES - 1 : 1;
+        if (i % 2) {
+            fixture_promote(fly.types[i]);
+        }
+    }
+}
+
+static void fly_begin(uint64_t seed, tri_barrier barrier)
+{
+    tri_heap_options options;
+    fake_port_reset();
+    fixture_options(&options);
+    memset(&fly, 0, sizeof fly);
+    fly.random = seed;
+    fly.insertion = barrier == TRI_BARRIER_INSERTION;
+    options.gc_percent = TRI_GC_PERCENT_OFF;
+    options.markers = (int32_t)fly_below(2);
+    options.barrier = barrier;
+    options.clobber_free = true;
+    options.verify = fly_below(2);
+    fixture_begin(&options, 0);
+    fixture.collector = COLLECTOR_LATER; /* only what the test does takes a cycle on */
+    fly_make_types();
+    for (size_t i = 0; i < FLY_GLOBALS; i++) {
+        fixture_keep(NULL);
+        fly.globals[i] = FLY_NOBODY;
+    }
+    fly.most = 1 + (unsigned)fly_below(FIXTURE_MUTATORS_MAX);
+    while (fixture.mutator_count < size_min(2, fly.most)) {
+        fly_come_or_go();
+    }
+}
+
+static void fly_count(tri_ref object, tri_type *type, size_t bytes, void *count)
+{
+    (void)object;
+    (void)type;
+    (void)bytes;
+    ++*(size_t *)count;
+}
+
+/* When all has come to rest, two cycles leave what is live and nothing else: the first one may have
+ * been under way. */
+static void fly_end(void)
+{
+    fly_check_live();
+    fly_run_whole(0);
+    fly_run_whole(0);
+    fly_check_live();
+    size_t live = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < FLY_NODES; i++) {
+        live += fly.nodes[i].live;
+    }
+    fixture_verify();
+    verify_each_object(fixture.heap, fly_count, &count);
+    EXPECT(count == live);
+    EXPECT(fixture.heap->counters.live_bytes == fixture.heap->cycle.last.marked_bytes);
+    default_end();
+}
+
+/* _i: the barrier. */
+START_TEST(random_heaps_between_steps)
+{
+    uint64_t seed = unit_seed();
+    unsigned doomed = 0;
+    unsigned checked = 0;
+    for (unsigned i = 0; i < (FIXTURE_SANITIZED ? 10 : 100); i++) {
+        fly_begin(unit_random(&seed), (tri_barrier)_i);
+        for (unsigned step = 0; step < 4000; step++) {
+            fly_step();
+        }
+        fly_end();
+        doomed += fly.doomed;
+        checked += fly.checked;
+    }
+    ck_assert_uint_gt(checked, 10);
+    ck_assert_uint_gt(doomed, 100);
 }
 END_TEST
 
@@ -373,8 +880,7 @@ static void order_hold_begin(struct tri_heap *heap)
     usual.hold_begin(heap); /* expects the mutator blocked: [cycle.3] */
 }
 
-static void order_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
-                             size_t *global_bytes)
+static size_t order_scan_globals(struct tri_heap *heap, struct marker *marker)
 {
     EXPECT(order.step++ == 1);
     EXPECT(fixture.held);
@@ -384,7 +890,7 @@ static void order_scan_roots(struct tri_heap *heap, struct marker *marker, size_
         EXPECT(page_cache_is_empty(&fixture.mutators[i]->cache.pages));
         EXPECT(fixture.mutators[i]->cache.bytes == 0);
     }
-    usual.scan_roots(heap, marker, stack_bytes, global_bytes);
+    return usual.scan_globals(heap, marker);
 }
 
 static void order_hold_end(struct tri_heap *heap)
@@ -393,7 +899,7 @@ static void order_hold_end(struct tri_heap *heap)
     EXPECT(fixture.held);
     EXPECT(sweep_generation(heap) == order.generation + 1); /* [cycle.2] */
     EXPECT(heap->sweep.visitors == 0);
-    EXPECT(heap->sweep.unswept == heap->counters.spans);
+    EXPECT(fixture_unswept() == heap->counters.spans);
     EXPECT(heap->counters.live_bytes == heap->cycle.last.marked_bytes);
     usual.hold_end(heap);
 }
@@ -411,19 +917,11 @@ static void order_wake(struct tri_heap *heap)
 {
     EXPECT(order.step == 4);
     order.step = 0; /* of the next cycle */
-    EXPECT(fixture.blocked == 0);
     usual.wake_sweeper(heap);
 }
 
-START_TEST(steps_in_order)
+static void cycles_with_garbage(void)
 {
-    struct fake_port_hooks *hooks = fake_port_hooks();
-    usual = *hooks;
-    hooks->hold_begin = order_hold_begin;
-    hooks->scan_roots = order_scan_roots;
-    hooks->hold_end = order_hold_end;
-    hooks->cycle_ended = order_ended;
-    hooks->wake_sweeper = order_wake;
     tri_type *types[3] = {fixture_type(64, TRI_LAYOUT_LEAF), fixture_type(500, TRI_LAYOUT_LEAF),
                           fixture_type(50000, TRI_LAYOUT_LEAF)};
     for (unsigned i = 0; i < 10; i++) {
@@ -439,9 +937,220 @@ START_TEST(steps_in_order)
             fixture_drop_roots();
         }
     }
-    ck_assert_uint_ge(fixture.wakes, 15); /* some of them forced, some triggered */
-    ck_assert_uint_eq(fixture.wakes, fixture.ended);
+    ck_assert_uint_ge(fixture.ended, 15); /* some of them forced, some triggered */
     ck_assert_uint_eq(fixture.heap->cycle.forced_count, 10);
+}
+
+START_TEST(steps_in_order_held)
+{
+    struct fake_port_hooks *hooks = fake_port_hooks();
+    usual = *hooks;
+    hooks->hold_begin = order_hold_begin;
+    hooks->scan_globals = order_scan_globals;
+    hooks->hold_end = order_hold_end;
+    hooks->cycle_ended = order_ended;
+    hooks->wake_sweeper = order_wake;
+    cycles_with_garbage();
+    ck_assert_uint_eq(fixture.wakes, fixture.ended);
+    ck_assert_uint_eq(fixture.holds, fixture.ended);
+    ck_assert_uint_eq(fixture.handshakes, 0);
+}
+END_TEST
+
+/* ---- The order of the steps, on the fly ------------------------------------------------------ */
+
+/* One letter for each thing that happens. */
+static struct {
+    char seen[64];
+    size_t length;
+    uint32_t generation; /* when the cycle began */
+} flight;
+
+static void saw(char letter)
+{
+    EXPECT(flight.length + 1 < sizeof flight.seen);
+    flight.seen[flight.length++] = letter;
+    flight.seen[flight.length] = '\0';
+}
+
+/* What all mutators are when the next handshake begins, or the cycle goes on without one. */
+static void expect_all(enum barrier_mode barrier, bool black)
+{
+    for (unsigned i = 0; i < fixture.mutator_count; i++) {
+        EXPECT(barrier_mode_of(fixture.mutators[i]) == barrier);
+        EXPECT(fixture.mutators[i]->cache.black == black);
+    }
+}
+
+static void flight_handshake_begin(struct tri_heap *heap, enum handshake_kind kind)
+{
+    static const struct {
+        char letter;
+        enum cycle_phase phase;
+        enum barrier_mode barrier; /* before */
+        bool black;
+    } steps[] = {
+        [HANDSHAKE_ARM] = {'a', CYCLE_ARM, BARRIER_OFF, false},
+        [HANDSHAKE_SETTLE] = {'s', CYCLE_SETTLE, BARRIER_GREY, false},
+        [HANDSHAKE_ROOTS] = {'r', CYCLE_ROOTS, BARRIER_GREY, true},
+        [HANDSHAKE_FLUSH] = {'f', CYCLE_FLUSH, BARRIER_BLACK, true},
+        [HANDSHAKE_DISARM] = {'d', CYCLE_DISARM, BARRIER_BLACK, true},
+        [HANDSHAKE_RELEASE] = {'l', CYCLE_RELEASE, BARRIER_OFF, true},
+    };
+    saw(steps[kind].letter);
+    EXPECT(cycle_phase(heap) == steps[kind].phase);
+    expect_all(steps[kind].barrier, steps[kind].black);
+    if (kind == HANDSHAKE_ARM) {
+        EXPECT(sweep_is_done(heap)); /* [cycle.1] */
+        EXPECT(heap->sweep.visitors == SWEEP_CLOSED);
+        flight.generation = sweep_generation(heap);
+    }
+    /* [cycle.2] */
+    EXPECT(sweep_generation(heap) == flight.generation + (kind == HANDSHAKE_RELEASE));
+    usual.handshake_begin(heap, kind);
+}
+
+static size_t flight_scan_globals(struct tri_heap *heap, struct marker *marker)
+{
+    saw('g');
+    expect_all(BARRIER_BLACK, true);
+    return usual.scan_globals(heap, marker);
+}
+
+static size_t flight_scan_mutator(struct tri_mutator *mutator, struct marker *marker)
+{
+    saw('m');
+    EXPECT(barrier_mode_of(mutator) == BARRIER_GREY); /* black from the end of the scan on */
+    return usual.scan_mutator(mutator, marker);
+}
+
+static void flight_wake(struct tri_heap *heap)
+{
+    saw('w');
+    EXPECT(sweep_generation(heap) == flight.generation + 1);
+    EXPECT(heap->sweep.visitors == 0);
+    usual.wake_sweeper(heap);
+}
+
+static void flight_ended(struct tri_heap *heap)
+{
+    saw('e');
+    expect_all(BARRIER_OFF, false);
+    EXPECT(fixture.blocked == 1);
+    lock_assert_held(&heap->cycle.lock); /* nobody changes the figures while they are logged */
+    EXPECT(heap->cycle.last.number == heap->cycle.count);
+    EXPECT(heap->counters.live_bytes == heap->cycle.last.marked_bytes);
+    usual.cycle_ended(heap);
+    /* Nothing is grey after the scan of the roots, but what they lead to; two quiet rounds. */
+    ck_assert_str_eq(flight.seen, "asrmmgffdlwe");
+    flight.length = 0;
+}
+
+static void flight_wake_after(struct tri_heap *heap)
+{
+    if (flight.length > 0) {
+        flight_wake(heap);
+    } else {
+        usual.wake_sweeper(heap); /* all mutators have given back what they had: look again */
+        EXPECT(cycle_phase(heap) == CYCLE_IDLE);
+    }
+}
+
+START_TEST(steps_in_order)
+{
+    struct fake_port_hooks *hooks = fake_port_hooks();
+    usual = *hooks;
+    memset(&flight, 0, sizeof flight);
+    fixture.heap->options.verify = false;
+    hooks->handshake_begin = flight_handshake_begin;
+    hooks->scan_globals = flight_scan_globals;
+    hooks->scan_mutator = flight_scan_mutator;
+    hooks->cycle_ended = flight_ended;
+    hooks->wake_sweeper = flight_wake_after;
+    cycles_with_garbage();
+    ck_assert_uint_eq(fixture.wakes, 2 * fixture.ended);
+    ck_assert_uint_eq(fixture.holds, 0);
+    ck_assert_uint_eq(fixture.heap->cycle.last.rounds, 2);
+}
+END_TEST
+
+/* A mutator that answers late holds nobody up but the cycle. */
+START_TEST(late_answers)
+{
+    fixture.heap->options.verify = false;
+    fixture.late[1] = true;
+    cycle_run(fixture.mutators[0], CYCLE_FORCED);
+    ck_assert_uint_eq(fixture.waits, 7); /* each handshake waits for it, once */
+    ck_assert_uint_eq(fixture.handshakes, 7);
+    ck_assert_uint_eq(fixture.ended, 1);
+    /* Step by step: nothing goes on until it has answered. */
+    store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    static const enum cycle_phase phases[] = {CYCLE_ARM,   CYCLE_SETTLE, CYCLE_ROOTS,  CYCLE_FLUSH,
+                                              CYCLE_FLUSH, CYCLE_DISARM, CYCLE_RELEASE};
+    ck_assert(cycle_advance(fixture.mutators[0], 1000)); /* to look for what is unswept */
+    ck_assert_int_eq(cycle_phase(fixture.heap), CYCLE_SWEEP);
+    for (unsigned i = 0; i < ARRAY_LENGTH(phases); i++) {
+        for (unsigned k = 0; k < 3; k++) {
+            ck_assert(cycle_advance(fixture.mutators[0], 1000));
+            ck_assert_int_eq(cycle_phase(fixture.heap), phases[i]);
+        }
+        fixture_answer(1);
+    }
+    ck_assert(!cycle_advance(fixture.mutators[0], 1000));
+    ck_assert_uint_eq(fixture.ended, 2);
+    ck_assert_uint_eq(fixture.waits, 7); /* a step never waits */
+}
+END_TEST
+
+/* Who wants the cycle run: the mutator itself, or a thread of the heap's. */
+START_TEST(collectors)
+{
+    struct heap_counters *counters = &fixture.heap->counters;
+    struct tri_mutator *mutator = fixture.mutators[0];
+    fixture.collector = (enum fixture_collector)_i;
+    counters->live_bytes = counters->trigger_bytes - 1;
+    cycle_poll(mutator);
+    ck_assert_uint_eq(fixture.ended + fixture.wishes, 0);
+    counters->live_bytes = counters->trigger_bytes;
+    cycle_poll(mutator);
+    ck_assert_uint_eq(fixture.wishes, _i == COLLECTOR_LATER);
+    ck_assert_uint_eq(fixture.ended, _i != COLLECTOR_LATER);
+    ck_assert_uint_eq(fixture.heap->cycle.forced_count, 0);
+    /* One that is under way and driven by nobody is wished for as well. */
+    counters->live_bytes = counters->trigger_bytes;
+    fixture.late[1] = true;
+    (void)cycle_advance(mutator, 0);
+    unsigned ended = fixture.ended;
+    ck_assert_int_ne(cycle_phase(fixture.heap), CYCLE_IDLE);
+    cycle_poll(mutator);
+    ck_assert_uint_eq(fixture.wishes, _i == COLLECTOR_LATER ? 2 : 0);
+    ck_assert_uint_eq(fixture.ended, ended + (_i != COLLECTOR_LATER));
+}
+END_TEST
+
+/* A forced cycle is one that begins after the call. */
+START_TEST(forced_during_one)
+{
+    store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    fixture.late[1] = true;
+    ck_assert(cycle_advance(fixture.mutators[0], 1000));
+    cycle_run(fixture.mutators[0], CYCLE_FORCED);
+    ck_assert_uint_eq(fixture.ended, 2);
+    ck_assert_uint_eq(fixture.heap->cycle.forced_count, 1);
+    ck_assert_int_eq(cycle_phase(fixture.heap), CYCLE_IDLE);
+}
+END_TEST
+
+/* Whoever drives leaves; a cycle that nobody ends is no harm to the heap's end. */
+START_TEST(abandoned)
+{
+    store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    fixture.late[1] = true;
+    ck_assert(cycle_advance(fixture.mutators[0], 1000));
+    cycle_abandon(fixture.heap);
+    cycle_run(fixture.mutators[0], CYCLE_FORCED);
+    ck_assert_uint_eq(fixture.ended, 0);
+    ck_assert_uint_eq(fixture.waits, 0);
 }
 END_TEST
 
@@ -449,22 +1158,22 @@ END_TEST
 START_TEST(due_or_not)
 {
     struct heap_counters *counters = &fixture.heap->counters;
+    unsigned wakes = fixture.heap->options.stop_the_world ? 1 : 2; /* a cycle */
     counters->live_bytes = counters->trigger_bytes - 1;
     ck_assert(!cycle_is_due(fixture.heap));
     cycle_run(fixture.mutators[0], CYCLE_TRIGGERED);
-    ck_assert_uint_eq(fixture.holds, 0);
+    ck_assert_uint_eq(fixture.ended, 0);
     ck_assert_uint_eq(fixture.wakes, 0);
     ck_assert_uint_eq(fixture.blocked, 0);
     cycle_run(fixture.mutators[0], CYCLE_FORCED);
-    ck_assert_uint_eq(fixture.holds, 1);
+    ck_assert_uint_eq(fixture.ended, 1);
     counters->live_bytes = counters->trigger_bytes;
     ck_assert(cycle_is_due(fixture.heap));
     cycle_run(fixture.mutators[0], CYCLE_TRIGGERED);
-    ck_assert_uint_eq(fixture.holds, 2);
     ck_assert_uint_eq(fixture.ended, 2);
-    ck_assert_uint_eq(fixture.wakes, 2);
+    ck_assert_uint_eq(fixture.wakes, 2 * wakes);
     cycle_run(fixture.mutators[1], CYCLE_TRIGGERED); /* the first to come has done it */
-    ck_assert_uint_eq(fixture.holds, 2);
+    ck_assert_uint_eq(fixture.ended, 2);
     ck_assert_uint_eq(fixture.heap->cycle.count, 2);
     ck_assert_uint_eq(fixture.heap->cycle.forced_count, 1);
 }
@@ -482,11 +1191,10 @@ static void slow_hold_begin(struct tri_heap *heap)
     fake_port_advance_ns(5 * MS);
 }
 
-static void slow_scan_roots(struct tri_heap *heap, struct marker *marker, size_t *stack_bytes,
-                            size_t *global_bytes)
+static size_t slow_scan_globals(struct tri_heap *heap, struct marker *marker)
 {
-    usual.scan_roots(heap, marker, stack_bytes, global_bytes);
     fake_port_advance_ns(marking_ns);
+    return usual.scan_globals(heap, marker);
 }
 
 static void slow_hold_end(struct tri_heap *heap)
@@ -495,12 +1203,12 @@ static void slow_hold_end(struct tri_heap *heap)
     usual.hold_end(heap);
 }
 
-START_TEST(figures)
+START_TEST(figures_held)
 {
     struct fake_port_hooks *hooks = fake_port_hooks();
     usual = *hooks;
     hooks->hold_begin = slow_hold_begin;
-    hooks->scan_roots = slow_scan_roots;
+    hooks->scan_globals = slow_scan_globals;
     hooks->hold_end = slow_hold_end;
     const struct cycle_state *cycle = &fixture.heap->cycle;
     const struct cycle_figures *last = &cycle->last;
@@ -520,9 +1228,9 @@ START_TEST(figures)
     ck_assert_uint_eq(last->number, 1);
     ck_assert(last->forced);
     ck_assert_uint_eq(last->start_ns, 100 * MS);
-    ck_assert_uint_eq(last->to_hold_ns, 5 * MS);
+    ck_assert_uint_eq(last->begin_stall_ns, 5 * MS);
     ck_assert_uint_eq(last->mark_ns, 20 * MS);
-    ck_assert_uint_eq(last->to_release_ns, 3 * MS);
+    ck_assert_uint_eq(last->end_stall_ns, 3 * MS);
     ck_assert_uint_eq(last->mark_cpu_ns, 20 * MS);
     ck_assert_uint_eq(last->heap_before, 3 * MIB);
     ck_assert_uint_eq(last->heap_after, 3 * MIB);
@@ -553,6 +1261,64 @@ START_TEST(figures)
 }
 END_TEST
 
+static size_t slow_scan_mutator(struct tri_mutator *mutator, struct marker *marker)
+{
+    struct stall_times start = stall_begin();
+    size_t bytes = usual.scan_mutator(mutator, marker);
+    fake_port_advance_ns((mutator == fixture.mutators[1] ? 2 : 1) * MS);
+    answer_count_stall(mutator->heap, HANDSHAKE_ROOTS, start); /* as its own thread would */
+    return bytes;
+}
+
+START_TEST(figures)
+{
+    struct fake_port_hooks *hooks = fake_port_hooks();
+    usual = *hooks;
+    hooks->scan_globals = slow_scan_globals;
+    hooks->scan_mutator = slow_scan_mutator;
+    fixture.heap->options.verify = false;
+    const struct cycle_state *cycle = &fixture.heap->cycle;
+    const struct cycle_figures *last = &cycle->last;
+    tri_type *type = fixture_type(MIB, TRI_LAYOUT_ALL_WORDS);
+    for (unsigned i = 0; i < 3; i++) {
+        void *object = fixture_new(type);
+        if (i < 2) {
+            fixture_keep(object);
+        }
+    }
+    fixture.candidates = &type;
+    fixture.candidate_count = 1;
+    fake_port_advance_ns(100 * MS);
+    marking_ns = 20 * MS;
+    uint64_t goal = fixture.heap->counters.goal_bytes;
+    cycle_run(fixture.mutators[0], CYCLE_FORCED);
+    ck_assert_uint_eq(last->number, 1);
+    ck_assert(last->forced);
+    ck_assert_uint_eq(last->start_ns, 100 * MS);
+    ck_assert_uint_eq(last->begin_stall_ns, 2 * MS); /* the longest of one mutator */
+    ck_assert_uint_eq(last->mark_ns, 23 * MS);
+    ck_assert_uint_eq(last->end_stall_ns, 0);
+    ck_assert_uint_eq(last->mark_cpu_ns, 20 * MS);
+    ck_assert_uint_eq(last->assist_cpu_ns, 0);
+    ck_assert_uint_eq(last->heap_before, 3 * MIB);
+    ck_assert_uint_eq(last->heap_after, 3 * MIB);
+    ck_assert_uint_eq(last->marked_bytes, 2 * MIB);
+    ck_assert_uint_eq(last->marked_objects, 2);
+    ck_assert_uint_eq(last->scanned_bytes, 2 * MIB);
+    ck_assert_uint_eq(last->rounds, 2);
+    ck_assert_uint_eq(last->goal, goal);
+    ck_assert_uint_eq(last->stack_bytes, 8);
+    ck_assert_uint_eq(last->global_bytes, 16);
+    ck_assert_uint_eq(last->processors, 4);
+    ck_assert_double_eq_tol(last->utilization, 20.0 / (123.0 * 4), 1e-9);
+    ck_assert_uint_eq(cycle->cpu_ns, 20 * MS);
+    ck_assert_uint_eq(cycle->pause_total_ns, 2 * MS);
+    ck_assert_uint_eq(cycle->pause_max_ns, 2 * MS);
+    ck_assert_uint_eq(cycle->last_end_ns, 123 * MS);
+    ck_assert_uint_eq(stall_count(&fixture.heap->stalls.causes[STALL_ROOTS].wall), 2);
+}
+END_TEST
+
 /* ---- The goal -------------------------------------------------------------------------------- */
 
 static uint64_t goal_with(int32_t percent, int64_t limit)
@@ -560,8 +1326,12 @@ static uint64_t goal_with(int32_t percent, int64_t limit)
     fixture.heap->options.gc_percent = percent;
     fixture.heap->options.memory_limit = limit;
     cycle_commit_goal(fixture.heap);
-    ck_assert_uint_eq(fixture.heap->counters.goal_bytes, fixture.heap->counters.trigger_bytes);
-    return fixture.heap->counters.goal_bytes;
+    uint64_t goal = fixture.heap->counters.goal_bytes;
+    uint64_t marked = fixture.heap->cycle.last.marked_bytes;
+    uint64_t trigger = goal == UINT64_MAX ? goal : marked + (goal - marked) / 10 * 7;
+    ck_assert_uint_eq(fixture.heap->counters.trigger_bytes,
+                      fixture.heap->options.stop_the_world ? goal : trigger);
+    return goal;
 }
 
 START_TEST(goals)
@@ -608,11 +1378,11 @@ START_TEST(flush_of_a_mutator)
     }
     ck_assert_uint_eq(counters->live_bytes, 2 * PAGE_BYTES);
     ck_assert_uint_eq(counters->allocated_objects, 0);
-    cycle_flush_mutator(fixture.mutators[0]);
+    answer_flush_cache(fixture.mutators[0]);
     ck_assert_uint_eq(counters->live_bytes, PAGE_BYTES + 640);
     ck_assert_uint_eq(counters->allocated_objects, 10);
     ck_assert_uint_eq(counters->allocated_bytes, 640);
-    cycle_flush_mutator(fixture.mutators[0]);
+    answer_flush_cache(fixture.mutators[0]);
     ck_assert_uint_eq(counters->allocated_objects, 10);
     fixture_detach(); /* the other one */
     ck_assert_uint_eq(counters->live_bytes, 2 * 640);
@@ -628,7 +1398,7 @@ START_TEST(mutator_again)
     fixture_promote(type);
     for (unsigned i = 0; i < 5; i++) {
         ck_assert_ptr_nonnull(tri_alloc(fixture.mutators[1], type));
-        cycle_flush_mutator(fixture.mutators[1]);
+        answer_flush_cache(fixture.mutators[1]);
         fixture.mutators[1]->signature = MUTATOR_DETACHED;
         mutator_init(fixture.mutators[1], fixture.heap);
         ck_assert_uint_eq(fixture.mutators[1]->signature, MUTATOR_SIGNATURE);
@@ -717,17 +1487,30 @@ int main(void)
     TCase *cases = tcase_create("cycle");
     tcase_add_checked_fixture(cases, default_begin, default_end);
     tcase_add_test(cases, steps_in_order);
+    tcase_add_test(cases, late_answers);
+    tcase_add_loop_test(cases, collectors, COLLECTOR_NONE, COLLECTOR_LATER + 1);
+    tcase_add_test(cases, forced_during_one);
+    tcase_add_test(cases, abandoned);
     tcase_add_test(cases, due_or_not);
     tcase_add_test(cases, figures);
     tcase_add_test(cases, goals);
     tcase_add_test(cases, flush_of_a_mutator);
     tcase_add_test(cases, mutator_again);
     suite_add_tcase(suite, cases);
+    TCase *held = tcase_create("cycle, held");
+    tcase_add_checked_fixture(held, held_begin, default_end);
+    tcase_add_test(held, steps_in_order_held);
+    tcase_add_test(held, due_or_not);
+    tcase_add_test(held, figures_held);
+    tcase_add_test(held, goals);
+    suite_add_tcase(suite, held);
     TCase *others = tcase_create("cycle, other heaps");
-    tcase_add_test(others, random_heaps);
-    tcase_add_test(others, random_heaps_under_stress);
-    tcase_add_test(others, random_heaps_by_several_markers);
-    tcase_add_test(others, random_heaps_with_faults);
+    tcase_add_loop_test(others, random_heaps, 0, 2);
+    tcase_add_loop_test(others, random_heaps_under_stress, 0, 2);
+    tcase_add_loop_test(others, random_heaps_by_several_markers, 0, 2);
+    tcase_add_loop_test(others, random_heaps_with_faults, 0, 2);
+    tcase_add_loop_test(others, random_heaps_between_steps, TRI_BARRIER_HYBRID,
+                        TRI_BARRIER_INSERTION + 1);
     tcase_add_test(others, many_heaps);
     tcase_add_test(others, heap_without_memory);
 #if TRI_CHECKS >= 1

@@ -203,7 +203,7 @@ START_TEST(garbage_makes_room)
     size_t grown = page_heap_grown_bytes(&fixture.heap->page_heap);
     for (unsigned round = 0; round < 5; round++) {
         cycle_run(mutator, CYCLE_FORCED);
-        ck_assert_uint_gt(fixture.heap->sweep.unswept, 4);
+        ck_assert_uint_gt(fixture_unswept(), 4);
         for (unsigned i = 0; i < 4; i++) {
             ck_assert_ptr_nonnull(large_alloc(mutator, types[0], 3 * MIB));
             ck_assert(!sweep_is_done(fixture.heap));

@@ -6,10 +6,11 @@
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
-#define SEGMENT MARK_SEGMENT_ENTRIES
+#define SEGMENT  MARK_SEGMENT_ENTRIES
+#define SEGMENTS 1000 /* more than any test needs at a time */
 
 static struct meta_alloc meta;
-static struct fixed_pool pool;
+static struct segment_pool pool;
 static struct mark_stack stack;
 static struct mark_stack other;
 
@@ -17,7 +18,8 @@ static void create(void)
 {
     fake_port_reset();
     meta_alloc_init(&meta);
-    fixed_pool_init(&pool, &meta, sizeof(struct mark_segment));
+    segment_pool_init(&pool, &meta);
+    fixture_make_segments(&pool, SEGMENTS);
     mark_stack_init(&stack, &pool);
     mark_stack_init(&other, &pool);
 }
@@ -27,7 +29,7 @@ static void destroy(void)
 {
     mark_stack_destroy(&stack);
     mark_stack_destroy(&other);
-    ck_assert_uint_eq(pool.taken, 0);
+    ck_assert_uint_eq(fixture_spare_segments(&pool), SEGMENTS);
     meta_alloc_destroy(&meta);
     fake_port_finish();
 }
@@ -81,7 +83,7 @@ START_TEST(edge)
     for (unsigned i = 0; i < 1000; i++) {
         ck_assert(mark_stack_push(&stack, 1000));
         ck_assert(mark_stack_pop(&stack, &entry) && entry == 1000);
-        ck_assert_uint_le(pool.taken, 2);
+        ck_assert_uint_ge(fixture_spare_segments(&pool), SEGMENTS - 2);
     }
     ck_assert(mark_stack_pop(&stack, &entry) && entry == SEGMENT - 1);
     uint8_t seen[SEGMENT] = {0};
@@ -151,7 +153,7 @@ START_TEST(share_with_nobody)
     push_range(&stack, 0, 100);
     mark_stack_share(&stack);
     mark_stack_share(&stack);
-    ck_assert_uint_eq(stack.shared_count, 2);
+    ck_assert_uint_eq(fixture_spare_segments(&pool), SEGMENTS - 3); /* two halves are shared */
     ck_assert(!mark_stack_is_empty(&stack));
     ck_assert_uint_eq(pop_into(&stack, seen, 100), 100);
 }
@@ -173,31 +175,82 @@ START_TEST(steal)
 }
 END_TEST
 
+/* ---- Giving up ------------------------------------------------------------------------------- */
+
+static const size_t given[] = {0, 1, SEGMENT, SEGMENT + 1, 3 * SEGMENT + 7};
+
+/* All goes over to target, for anyone; target's own stays there. */
+START_TEST(publish)
+{
+    size_t count = given[_i % 5];
+    size_t own = given[_i / 5];
+    static uint8_t seen[8 * SEGMENT];
+    memset(seen, 0, sizeof seen);
+    push_range(&other, 0, own);
+    push_range(&stack, own, count);
+    mark_stack_publish(&stack, &other);
+    ck_assert(mark_stack_is_empty(&stack));
+    ck_assert(mark_stack_has_shared(&other) == (count > 0 || own > SEGMENT));
+    mark_stack_publish(&other, &other); /* its private part, too */
+    ck_assert(mark_stack_has_shared(&other) == (count + own > 0));
+    size_t popped = 0;
+    while (mark_stack_steal(&stack, &other)) {
+        popped += pop_into(&stack, seen, count + own);
+    }
+    ck_assert_uint_eq(popped, count + own);
+    ck_assert(mark_stack_is_empty(&other));
+}
+END_TEST
+
 /* ---- No memory ------------------------------------------------------------------------------- */
+
+/* Let the pool have no more than its first count segments, and nobody any memory. */
+static struct mark_segment *starve(size_t count)
+{
+    struct mark_segment *withheld = NULL;
+    for (size_t i = count; i < SEGMENTS; i++) {
+        struct mark_segment *segment = segment_pool_take(&pool);
+        segment->next = withheld;
+        withheld = segment;
+    }
+    fake_port_fail_memory_after(0);
+    while (meta_alloc_take(&meta, 16, 1) != NULL) {
+    }
+    return withheld;
+}
+
+static void feed(struct mark_segment *withheld)
+{
+    while (withheld != NULL) {
+        struct mark_segment *next = withheld->next;
+        segment_pool_give(&pool, withheld);
+        withheld = next;
+    }
+    fake_port_fail_memory_after(FAKE_PORT_NEVER);
+}
 
 /* Where no segment is to be had the entry is not on the stack, and nothing else has changed. */
 START_TEST(push_without_memory)
 {
-    fake_port_fail_memory_after(0);
-    ck_assert(!mark_stack_push(&stack, 0));
-    ck_assert(mark_stack_is_empty(&stack));
-    fake_port_fail_memory_after(2); /* a block of the collector's memory is reserved, committed */
     static uint8_t seen[100 * SEGMENT];
+    size_t count = (size_t)_i;
+    struct mark_segment *withheld = starve(count);
     size_t pushed = 0;
     while (mark_stack_push(&stack, pushed)) {
         pushed++;
     }
-    ck_assert_uint_gt(pushed, 0);
-    ck_assert_uint_eq(pushed % SEGMENT, 0);
+    ck_assert_uint_eq(pushed, count * SEGMENT);
     ck_assert(!mark_stack_push(&stack, pushed));
     mark_stack_share(&stack); /* does nothing */
-    ck_assert_uint_eq(stack.shared_count, pushed / SEGMENT - 1);
+    ck_assert(mark_stack_has_shared(&stack) == (count > 1));
+    memset(seen, 0, sizeof seen);
     ck_assert_uint_eq(pop_into(&stack, seen, pushed), pushed);
     /* The segments that were popped empty serve again. */
     push_range(&stack, 0, pushed);
     ck_assert(!mark_stack_push(&stack, pushed));
     memset(seen, 0, sizeof seen);
     ck_assert_uint_eq(pop_into(&stack, seen, pushed), pushed);
+    feed(withheld);
 }
 END_TEST
 
@@ -208,8 +261,9 @@ END_TEST
 
 static struct {
     struct mark_stack stacks[THREADS];
-    uint8_t seen[ENTRIES]; /* atomic */
-    uint32_t popped;       /* atomic */
+    struct mark_stack pool; /* what they give up; nobody's */
+    uint8_t seen[ENTRIES];  /* atomic */
+    uint32_t popped;        /* atomic */
 } shared;
 
 static void pop_some(struct mark_stack *from, uint64_t count)
@@ -221,7 +275,7 @@ static void pop_some(struct mark_stack *from, uint64_t count)
     }
 }
 
-/* Each pushes its part, pops, shares, and steals where it has nothing. */
+/* Each pushes its part, pops, shares, gives up, and steals where it has nothing. */
 static void work(void *seed, unsigned index)
 {
     uint64_t random = *(const uint64_t *)seed + index;
@@ -236,7 +290,10 @@ static void work(void *seed, unsigned index)
             mark_stack_share(own);
         }
         pop_some(own, unit_random_below(&random, 1200));
-        if (mark_stack_is_empty(own)) {
+        if (unit_random_below(&random, 8) == 0) {
+            mark_stack_publish(own, &shared.pool);
+        }
+        if (mark_stack_is_empty(own) && !mark_stack_steal(own, &shared.pool)) {
             (void)mark_stack_steal(own, &shared.stacks[unit_random_below(&random, THREADS)]);
         }
     }
@@ -246,6 +303,7 @@ START_TEST(threads)
 {
     uint64_t seed = unit_seed();
     memset(&shared, 0, sizeof shared);
+    mark_stack_init(&shared.pool, &pool);
     for (unsigned i = 0; i < THREADS; i++) {
         mark_stack_init(&shared.stacks[i], &pool);
     }
@@ -296,7 +354,8 @@ int main(void)
     tcase_add_test(cases, share);
     tcase_add_test(cases, share_with_nobody);
     tcase_add_test(cases, steal);
-    tcase_add_test(cases, push_without_memory);
+    tcase_add_loop_test(cases, publish, 0, 25);
+    tcase_add_loop_test(cases, push_without_memory, 0, 4);
     tcase_add_test(cases, threads);
 #if TRI_CHECKS >= 1
     tcase_add_test(cases, misuse);

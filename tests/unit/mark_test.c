@@ -10,7 +10,16 @@
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
-static struct mark_figures figures;
+/* What the last marking found. */
+static struct {
+    uint64_t objects;
+    uint64_t bytes;
+    uint64_t stack_bytes;
+    uint64_t global_bytes;
+    uint64_t cpu_ns;
+} figures;
+
+#define SEGMENTS 64
 
 static void begin(int32_t markers, size_t max_heap)
 {
@@ -21,6 +30,17 @@ static void begin(int32_t markers, size_t max_heap)
     options.markers = markers;
     options.max_heap = max_heap;
     fixture_begin(&options, 1);
+    fixture_make_segments(&fixture.heap->mark.segments, SEGMENTS);
+}
+
+static void take_figures(void)
+{
+    const struct mark_state *state = &fixture.heap->mark;
+    figures.objects = state->marked_objects;
+    figures.bytes = state->marked_bytes;
+    figures.stack_bytes = state->stack_bytes;
+    figures.global_bytes = fixture.heap->cycle.now.global_bytes;
+    figures.cpu_ns = state->cpu_ns;
 }
 
 static void create(void)
@@ -37,19 +57,11 @@ static void destroy(void)
 /* Mark as a cycle would, and check the result as gcverify=1 would. */
 static void mark(void)
 {
-    fixture_flush();
-    lock_acquire(&fixture.heap->cycle.lock);
-    mark_heap(fixture.heap, &figures);
-    if (fixture.heap->options.verify) {
-        verify_heap(fixture.heap, VERIFY_AFTER_MARK);
-        mark_check_complete(fixture.heap);
-    }
-    lock_release(&fixture.heap->cycle.lock);
-    size_t withheld = 0;
-    for (void **record = fixture.withheld; record != NULL; record = *record) {
-        withheld++;
-    }
-    ck_assert_uint_eq(fixture.heap->mark.segments.taken, withheld); /* every segment went back */
+    fixture_mark();
+    take_figures();
+    /* every segment went back */
+    size_t spare = fixture_spare_segments(&fixture.heap->mark.segments);
+    ck_assert_uint_ge(spare + fixture.withheld_count, SEGMENTS);
 }
 
 /* Let the next marking believe that so much is live, which is how it chooses the number of
@@ -412,7 +424,7 @@ END_TEST
 static void mark_it(void *unused)
 {
     (void)unused;
-    mark_heap(fixture.heap, &figures);
+    mark_held(fixture.heap);
 }
 
 /* A precise reference to what was freed is the host's mistake: gcverify=1 names it. */
@@ -424,6 +436,7 @@ START_TEST(dead_reference)
     fixture_keep(object);
     fixture_collect();
     fixture_link(object, 3, dead);
+    fixture.held = true;
     const char *message = fake_port_death_of(mark_it, NULL);
     ck_assert_ptr_nonnull(message);
     ck_assert_ptr_nonnull(strstr(message, "found while marking, points to memory that is not an"));
@@ -555,7 +568,7 @@ END_TEST
 static struct {
     void (*function)(void *argument, unsigned index);
     void *argument;
-    unsigned yields;
+    unsigned naps;
     unsigned traced_by[2];
     uint32_t idle_while_stolen; /* the largest seen */
 } nested;
@@ -577,7 +590,7 @@ static void trace_and_run_marker_1(tri_visitor *visitor, tri_ref object, size_t 
     (void)object;
     (void)bytes;
     nested.function(nested.argument, 1);
-    fetch_sub_seq_cst(&fixture.heap->mark.idle, 1U); /* what yield_of_marker_1 added */
+    fetch_sub_seq_cst(&fixture.heap->mark.idle, 1U); /* what nap_of_marker_1 added */
 }
 
 static void trace_and_look(tri_visitor *visitor, tri_ref object, size_t bytes)
@@ -593,9 +606,10 @@ static void trace_and_look(tri_visitor *visitor, tri_ref object, size_t bytes)
 }
 
 /* Marker 1 has looked for work in vain for a while. Now marker 0 counts as idle, too. */
-static void yield_of_marker_1(void)
+static void nap_of_marker_1(uint64_t ns)
 {
-    if (++nested.yields == 10) {
+    EXPECT(ns == MARK_IDLE_NAP_NS);
+    if (++nested.naps == 10) {
         fetch_add_seq_cst(&fixture.heap->mark.idle, 1U);
     }
 }
@@ -610,7 +624,7 @@ START_TEST(marker_beside_a_busy_one)
     begin(2, 256 * MIB);
     memset(&nested, 0, sizeof nested);
     fake_port_hooks()->run_parallel = run_marker_0;
-    fake_port_hooks()->yield = yield_of_marker_1;
+    fake_port_hooks()->nap = nap_of_marker_1;
     tri_type_desc desc = TRI_TYPE_DESC("looks", char);
     desc.size = 16;
     desc.layout = TRI_LAYOUT_TRACED_BY(trace_and_look);
@@ -625,7 +639,7 @@ START_TEST(marker_beside_a_busy_one)
     fixture.heap->options.verify = false; /* its second scan would run the marker again */
     mark();
     ck_assert_uint_eq(figures.objects, OBJECTS + 1);
-    ck_assert_uint_eq(nested.yields, 10); /* it stayed until all were idle, and no longer */
+    ck_assert_uint_eq(nested.naps, 10); /* it stayed until all were idle, and no longer */
     ck_assert_uint_ge(nested.traced_by[1], MARK_SEGMENT_ENTRIES);
     ck_assert_uint_ge(nested.traced_by[0], 1);
     ck_assert_uint_eq(nested.traced_by[0] + nested.traced_by[1], OBJECTS);
@@ -653,15 +667,16 @@ static const struct {
     uint64_t live;
     unsigned want;
 } numbers[] = {
-    {0, 4, 0, 1},
-    {0, 4, MARKER_WORTH_BYTES - 1, 1},
-    {0, 4, MARKER_WORTH_BYTES, 2},
-    {0, 4, 100 * MARKER_WORTH_BYTES, 4},
-    {0, 1, 100 * MARKER_WORTH_BYTES, 1},
+    {TRI_MARKERS_AUTO, 4, 0, 1},
+    {TRI_MARKERS_AUTO, 4, MARKER_WORTH_BYTES - 1, 1},
+    {TRI_MARKERS_AUTO, 4, MARKER_WORTH_BYTES, 2},
+    {TRI_MARKERS_AUTO, 4, 100 * MARKER_WORTH_BYTES, 4},
+    {TRI_MARKERS_AUTO, 1, 100 * MARKER_WORTH_BYTES, 1},
+    {0, 4, 100 * MARKER_WORTH_BYTES, 1}, /* no thread of the library's */
     {1, 8, 100 * MARKER_WORTH_BYTES, 1},
     {3, 2, 100 * MARKER_WORTH_BYTES, 3}, /* the host knows */
     {3, 8, 0, 1},
-    {0, 1000, 1000 * MARKER_WORTH_BYTES, MARKERS_MAX},
+    {TRI_MARKERS_AUTO, 1000, 1000 * MARKER_WORTH_BYTES, MARKERS_MAX},
     {INT32_MAX, 2, UINT64_MAX, MARKERS_MAX},
 };
 

@@ -240,7 +240,7 @@ START_TEST(generations)
         }
         open_sweep();
         ck_assert_uint_eq(sweep_generation(fixture.heap), generation);
-        ck_assert_uint_eq(fixture.heap->sweep.unswept, 5);
+        ck_assert_uint_eq(fixture_unswept(), 5);
         for (unsigned i = 0; i < 5; i++) {
             ck_assert(!sweep_is_done(fixture.heap));
             ck_assert(sweep_one(fixture.heap));
@@ -283,7 +283,7 @@ START_TEST(every_list)
     tri_type *late = fixture_type(100, TRI_LAYOUT_LEAF);
     fixture_promote(late);
     (void)fixture_new(late); /* a new span, swept by birth */
-    ck_assert_uint_eq(fixture.heap->sweep.unswept, spans - 1);
+    ck_assert_uint_eq(fixture_unswept(), spans - 1);
     for (uint64_t i = 1; i < spans; i++) {
         ck_assert(sweep_one(fixture.heap));
     }
@@ -327,8 +327,8 @@ static void visitor_leaves(void)
 {
     yields++;
     ck_assert_uint_eq(fixture.heap->sweep.visitors & SWEEP_CLOSED, SWEEP_CLOSED);
-    ck_assert(!sweep_some(fixture.heap, 1));           /* nobody comes in meanwhile, ... */
-    ck_assert_uint_eq(fixture.heap->sweep.unswept, 1); /* ... although there would be work */
+    ck_assert(!sweep_some(fixture.heap, 1)); /* nobody comes in meanwhile, ... */
+    ck_assert_uint_eq(fixture_unswept(), 1); /* ... although there would be work */
     fetch_sub_acq_rel(&fixture.heap->sweep.visitors, 1U);
 }
 
@@ -410,11 +410,11 @@ START_TEST(some_at_a_time)
     prepare_marking();
     open_sweep();
     ck_assert(sweep_some(fixture.heap, 0));
-    ck_assert_uint_eq(fixture.heap->sweep.unswept, SPANS);
+    ck_assert_uint_eq(fixture_unswept(), SPANS);
     ck_assert(sweep_some(fixture.heap, 4));
-    ck_assert_uint_eq(fixture.heap->sweep.unswept, SPANS - 4);
+    ck_assert_uint_eq(fixture_unswept(), SPANS - 4);
     ck_assert(sweep_some(fixture.heap, 6));
-    ck_assert_uint_eq(fixture.heap->sweep.unswept, 0);
+    ck_assert_uint_eq(fixture_unswept(), 0);
     ck_assert(!sweep_some(fixture.heap, 1));
 }
 END_TEST
@@ -435,7 +435,7 @@ START_TEST(reclaim)
     }
     open_sweep();
     sweep_reclaim(fixture.heap, 0);
-    ck_assert_uint_eq(fixture.heap->sweep.unswept, SPANS);
+    ck_assert_uint_eq(fixture_unswept(), SPANS);
     static const struct {
         size_t pages;
         unsigned want_spans;
@@ -534,7 +534,8 @@ START_TEST(misuse)
     ck_assert_ptr_nonnull(fake_port_death_of(begin_sweep, NULL)); /* CYCLE is not held */
     lock_acquire(&fixture.heap->cycle.lock);
     ck_assert_ptr_nonnull(fake_port_death_of(begin_sweep, NULL)); /* visitors may come */
-    fixture.heap->sweep.unswept = 0;                              /* it had got that far */
+    fixture.heap->sweep.spans[(sweep_generation(fixture.heap) & 1) ^ 1] =
+        0; /* it had got that far */
     sweep_close(fixture.heap);
     ck_assert_ptr_null(fake_port_death_of(begin_sweep, NULL));
     ck_assert_ptr_nonnull(fake_port_death_of(begin_sweep, NULL)); /* a span is not swept */

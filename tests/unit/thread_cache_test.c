@@ -124,7 +124,9 @@ static struct span *exhaust(struct span *span, bool zero, uint8_t want)
     }
     EXPECT(thread_cache_take(cache, table, list, zero) == NULL);
     struct span *dropped = thread_cache_drop_span(cache, list);
-    EXPECT(dropped == span && span->search == span->slots);
+    uint32_t first;
+    uint32_t count;
+    EXPECT(dropped == span && !span_find_run(span, &first, &count));
     EXPECT(cache->objects == taken && cache->bytes == (uint64_t)taken * span->slot_bytes);
     cache->objects = 0;
     cache->bytes = 0;

@@ -220,7 +220,7 @@ static const struct {
     {{.desc_size = 0, .name = "old"}, TRI_E_INVALID, "desc_size is not sizeof(tri_type_desc)"},
     {{.desc_size = sizeof(tri_type_desc)}, TRI_E_INVALID, "a type needs a name"},
     {{.desc_size = sizeof(tri_type_desc), .name = ""}, TRI_E_INVALID, "a type needs a name"},
-    {{DESC, .flags = 4}, TRI_E_INVALID, "none of TRI_TYPE_"},
+    {{DESC, .flags = 1U << 31}, TRI_E_INVALID, "none of TRI_TYPE_"},
     {{DESC, .size = 8, .trailing_size = 8, .trailing_layout = {.kind = TRI_LAYOUT_TRACE}},
      TRI_E_INVALID,
      "a traced layout needs a trace function"},

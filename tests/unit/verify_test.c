@@ -54,9 +54,8 @@ static struct span_table *table(void)
 START_TEST(in_order)
 {
     verify_heap(fixture.heap, VERIFY_BEFORE_MARK);
-    struct mark_figures figures;
-    mark_heap(fixture.heap, &figures);
-    ck_assert_uint_eq(figures.objects, KEPT + 1);
+    fixture_mark();
+    ck_assert_uint_eq(fixture.heap->mark.marked_objects, KEPT + 1);
     verify_heap(fixture.heap, VERIFY_AFTER_MARK);
     fixture_unmark();
     verify_heap(fixture.heap, VERIFY_BEFORE_MARK);

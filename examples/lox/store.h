@@ -1,0 +1,64 @@
+/* store.h -- the four ways in which this machine stores into the heap. Roots (the machine's stack,
+ * frames, struct vm) are written by `=`.
+ *
+ * The same sources are built twice. As `lox`, every store goes through Trillium's barrier, which
+ * sees the old value of a slot before it is replaced. As `lox-insertion`, with LOX_INSERTION set,
+ * it is a virtual machine as most are that exist already: it stores first and says so afterwards,
+ * and says nothing of the stores by which it initialises a new object. Its heap is told that by
+ * HEAP_BARRIER. See docs/embedding.md.
+ */
+#ifndef LOX_STORE_H
+#define LOX_STORE_H
+
+#include <trillium/trillium.h>
+
+#ifdef LOX_INSERTION
+
+#define HEAP_BARRIER TRI_BARRIER_INSERTION
+
+/* Into a field of any object. A marker may be reading it: one store, and what the word refers to is
+ * seen by whoever sees the word. The slot's own address names the object well enough. */
+static inline void store_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    TRI_STORE_RELEASE((tri_aliased_word *)slot, word);
+    tri_stored(mutator, slot, word);
+}
+
+/* Into a field of an object that was allocated since the last safepoint: no machine but this one
+ * can find it, and no marker looks at it before that. */
+static inline void init_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    (void)mutator;
+    *(tri_aliased_word *)slot = word;
+}
+
+#else
+
+#define HEAP_BARRIER TRI_BARRIER_HYBRID
+
+/* Into a field of any object. */
+static inline void store_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    tri_store(mutator, slot, word);
+}
+
+/* Into a field, for the first time, of an object that nobody else knows yet. */
+static inline void init_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    tri_init(mutator, slot, word);
+}
+
+#endif
+
+/* The same for plain addresses. */
+static inline void store_reference(tri_mutator *mutator, void *slot, const void *reference)
+{
+    store_value(mutator, slot, (tri_word)reference);
+}
+
+static inline void init_reference(tri_mutator *mutator, void *slot, const void *reference)
+{
+    init_value(mutator, slot, (tri_word)reference);
+}
+
+#endif

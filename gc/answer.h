@@ -1,0 +1,25 @@
+/* answer.h -- a mutator's part in a cycle: what it does when the collector asks. */
+#ifndef GC_ANSWER_H
+#define GC_ANSWER_H
+
+#include "gc/heap_state.h"
+#include "gc/port.h"
+
+/* Answer a handshake. By the mutator's thread at a safepoint, or by the collector for one that is
+ * blocked. */
+void answer_handshake(struct tri_mutator *mutator, enum handshake_kind kind);
+
+/* The mutator attaches; kind is the last handshake that was begun. With whatever keeps the next one
+ * from beginning. */
+void answer_attach(struct tri_mutator *mutator, enum handshake_kind kind);
+
+/* The mutator is about to detach: give up all that it has. Owner only. */
+void answer_detach(struct tri_mutator *mutator);
+
+/* Give the mutator's cache back and account for it. Owner, or whoever acts for it. */
+void answer_flush_cache(struct tri_mutator *mutator);
+
+/* The mutator's own thread has answered a handshake of kind, for which it stopped at start. */
+void answer_count_stall(struct tri_heap *heap, enum handshake_kind kind, struct stall_times start);
+
+#endif

@@ -1,0 +1,209 @@
+/* fork.c -- a child of a process with many threads goes on with its heaps.
+ *
+ * Owns:       the list of heaps that are to outlive a fork.
+ * Idea:       the child has one thread, and a copy of all memory as it was when some other thread
+ *             may have been in the middle of anything. So fork() is made at a moment when nobody
+ *             is: all mutators are held, between two steps of a cycle, no span is being swept, no
+ *             lock is taken. The child drops the mutators of threads that it does not have, and
+ *             goes on with the cycle that was under way, on threads of its own when they are
+ *             needed. A child that only calls exec needs none of this: TRI_FORK_EXEC, or
+ *             posix_spawn.
+ * Invariants:
+ *   [fork.1] A thread MUST have its own mutators blocked before it waits for the list; otherwise
+ *            two threads that fork at a time wait for each other for ever.
+ *   [fork.2] All of a heap's locks MUST be held by the forking thread; otherwise the child finds
+ *            one taken for ever, and what it guards half changed.
+ *   [fork.3] No thread MUST be sweeping; otherwise the child lacks the span that it had in hand.
+ *   [fork.4] What was known about threads MUST be forgotten in the child; otherwise it waits for
+ *            one that is not there.
+ * Locks:      its own, and under it all of each heap; outside the order of LOCK_RANKS, since the
+ *             locks of all heaps are taken.
+ * Callers:    the system, in fork(); creation and destruction of heaps.
+ *
+ * The list is the one thing beside the key of thread.c that belongs to the process and not to a
+ * heap: fork() tells nobody which heaps there are.
+ */
+#include "runtime/fork.h"
+
+#include <pthread.h>
+
+#include "gc/assert.h"
+#include "gc/cycle.h"
+#include "gc/port.h"
+#include "gc/sweep.h"
+#include "runtime/mutator.h"
+#include "runtime/workers.h"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static bool handlers_are_there; /* written once */
+
+/* Guarded by its lock. */
+static struct {
+    pthread_mutex_t lock;
+    struct process_heap *first;
+} heaps = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- One heap -------------------------------------------------------------------------------- */
+
+/* All locks of the heap but CYCLE, in the order of LOCK_RANKS. */
+#define HEAP_LOCKS 9
+
+static void list_locks(struct process_heap *heap, struct lock *locks[HEAP_LOCKS])
+{
+    struct lock *all[HEAP_LOCKS] = {
+        &heap->handshake.lock,
+        &heap->roots.lock,
+        &heap->heap.types.lock,
+        &heap->workers.lock,
+        &heap->workers.sweep_lock,
+        &heap->heap.cycle.goal_lock,
+        &heap->heap.page_heap.pages.lock,
+        &heap->heap.meta.lock,
+        &heap->log_lock,
+    };
+    for (size_t i = 0; i < HEAP_LOCKS; i++) {
+        locks[i] = all[i];
+    }
+}
+
+static void freeze(struct process_heap *heap)
+{
+    struct lock *locks[HEAP_LOCKS];
+    list_locks(heap, locks);
+    cycle_pause(&heap->heap);
+    heap->sweep_was_open = sweep_pause(&heap->heap); /* [fork.3] */
+    port_hold_begin(&heap->heap);
+    for (size_t i = 0; i < HEAP_LOCKS; i++) {
+        port_mutex_lock(&locks[i]->mutex); /* [fork.2] */
+    }
+}
+
+static void unlock(struct process_heap *heap)
+{
+    struct lock *locks[HEAP_LOCKS];
+    list_locks(heap, locks);
+    for (size_t i = HEAP_LOCKS; i-- > 0;) {
+        port_mutex_unlock(&locks[i]->mutex);
+    }
+}
+
+static void thaw(struct process_heap *heap)
+{
+    port_hold_end(&heap->heap);
+    if (heap->sweep_was_open) {
+        sweep_resume(&heap->heap);
+    }
+    cycle_resume(&heap->heap);
+}
+
+/* Drop the mutators whose threads the child does not have; those that are parked have none and
+ * stay. */
+static void drop_strangers(struct process_heap *heap)
+{
+    struct process_mutator *next;
+    for (struct process_mutator *m = heap->handshake.mutators; m != NULL; m = next) {
+        uintptr_t thread = load_relaxed(&m->thread);
+        next = m->next;
+        if (thread != 0 && thread != port_thread_id()) {
+            mutator_forget(m);
+        }
+    }
+}
+
+/* [fork.4] */
+static void forget_threads(struct process_heap *heap)
+{
+    condition_init(&heap->handshake.changed);
+    heap->handshake.attaching = 0;
+    workers_forget(&heap->workers);
+    cycle_forget_threads(&heap->heap);
+}
+
+/* ---- The process ----------------------------------------------------------------------------- */
+
+/* Call function for each of the calling thread's mutators. */
+static void each_own_mutator(void (*function)(struct process_mutator *mutator))
+{
+    for (struct thread_binding *b = thread_binding_first(); b != NULL; b = b->next) {
+        function(CONTAINER_OF(b, struct process_mutator, binding));
+    }
+}
+
+static void block_own(struct process_mutator *mutator)
+{
+    mutator->forking = handshake_is_running(mutator);
+    if (mutator->forking) {
+        port_blocking_begin(&mutator->mutator);
+    }
+}
+
+static void unblock_own(struct process_mutator *mutator)
+{
+    if (mutator->forking) {
+        mutator->forking = false;
+        port_blocking_end(&mutator->mutator);
+    }
+}
+
+static void before_fork(void)
+{
+    each_own_mutator(block_own); /* [fork.1] */
+    (void)pthread_mutex_lock(&heaps.lock);
+    for (struct process_heap *h = heaps.first; h != NULL; h = h->next_heap) {
+        freeze(h);
+    }
+}
+
+static void after_fork_in_parent(void)
+{
+    for (struct process_heap *h = heaps.first; h != NULL; h = h->next_heap) {
+        unlock(h);
+        thaw(h);
+        port_wake_sweeper(&h->heap);
+    }
+    (void)pthread_mutex_unlock(&heaps.lock);
+    each_own_mutator(unblock_own);
+}
+
+static void after_fork_in_child(void)
+{
+    for (struct process_heap *h = heaps.first; h != NULL; h = h->next_heap) {
+        unlock(h);
+        forget_threads(h);
+        drop_strangers(h);
+        thaw(h);
+    }
+    (void)pthread_mutex_unlock(&heaps.lock);
+    each_own_mutator(unblock_own);
+}
+
+static void install_handlers(void)
+{
+    handlers_are_there =
+        pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+}
+
+bool fork_register(struct process_heap *heap)
+{
+    if (pthread_once(&once, install_handlers) != 0 || !handlers_are_there) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&heaps.lock);
+    heap->next_heap = heaps.first;
+    heaps.first = heap;
+    (void)pthread_mutex_unlock(&heaps.lock);
+    return true;
+}
+
+void fork_unregister(struct process_heap *heap)
+{
+    (void)pthread_mutex_lock(&heaps.lock);
+    struct process_heap **link = &heaps.first;
+    while (*link != NULL && *link != heap) {
+        link = &(*link)->next_heap;
+    }
+    if (*link != NULL) {
+        *link = heap->next_heap;
+    }
+    (void)pthread_mutex_unlock(&heaps.lock);
+}

@@ -1,0 +1,93 @@
+/* stall_log.c -- stalls for people.
+ *
+ * Owns:       the form of these lines; docs/reading-the-log.md describes it.
+ * Invariants:
+ *   [stall_log.1] Each line MUST begin with "stalls " or "trillium: "; otherwise tools that read
+ *                 the lines of GCTRACE=1 take it for one of theirs.
+ * Locks:      LOG inside port_log.
+ * Callers:    gctrace at the end of a cycle, the end of the heap, handshake.
+ */
+#include "runtime/stall_log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gc/port.h"
+#include "runtime/stats.h"
+
+#define ROWS_MAX (STALL_CAUSE_COUNT + 1)
+
+static double microseconds(uint64_t ns)
+{
+    return (double)ns / 1000.0;
+}
+
+void stall_log_line(struct tri_heap *heap)
+{
+    tri_stall stalls[ROWS_MAX];
+    char line[1024];
+    size_t rows = stats_stalls(heap, stalls, ROWS_MAX);
+    int used =
+        snprintf(line, sizeof line, "stalls gc %ju (count p50/p99.9/max us):", /* [stall_log.1] */
+                 (uintmax_t)heap->cycle.last.number);
+    for (size_t i = 0; i < rows && used > 0 && (size_t)used < sizeof line; i++) {
+        if (stalls[i].count > 0) {
+            used += snprintf(line + used, sizeof line - (size_t)used, " %s %ju %.1f/%.1f/%.1f",
+                             stalls[i].cause, (uintmax_t)stalls[i].count,
+                             microseconds(stalls[i].p50_ns), microseconds(stalls[i].p999_ns),
+                             microseconds(stalls[i].max_ns));
+        }
+    }
+    port_log(heap, line);
+}
+
+static void log_row(struct tri_heap *heap, const tri_stall *stall)
+{
+    char line[256];
+    (void)snprintf(line, sizeof line,
+                   "stalls %-12s %10ju %12.1f %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f", stall->cause,
+                   (uintmax_t)stall->count, microseconds(stall->total_ns),
+                   microseconds(stall->p50_ns), microseconds(stall->p99_ns),
+                   microseconds(stall->p999_ns), microseconds(stall->max_ns),
+                   microseconds(stall->cpu_p999_ns), microseconds(stall->cpu_max_ns));
+    port_log(heap, line);
+}
+
+void stall_log_table(struct tri_heap *heap)
+{
+    tri_stall stalls[ROWS_MAX];
+    size_t rows = stats_stalls(heap, stalls, ROWS_MAX);
+    char line[256];
+    (void)snprintf(line, sizeof line, "stalls %-12s %10s %12s %9s %9s %9s %9s %9s %9s", "cause, us",
+                   "count", "total", "p50", "p99", "p99.9", "max", "cpu p99.9", "cpu max");
+    port_log(heap, line);
+    for (size_t i = 0; i < rows; i++) {
+        if (stalls[i].count > 0) {
+            log_row(heap, &stalls[i]);
+        }
+    }
+}
+
+static const char *kind_name(enum handshake_kind kind)
+{
+    return stall_cause_name((enum stall_cause)(STALL_ARM + (kind - HANDSHAKE_ARM)));
+}
+
+void stall_log_safepoint(struct tri_heap *heap, enum handshake_kind kind, uint64_t ns)
+{
+    uint64_t limit_us = heap->options.slow_safepoint_us;
+    if (heap->options.trace < 2 || limit_us == 0 || ns / 1000 < limit_us) {
+        return;
+    }
+    char name[32] = "?";
+    (void)pthread_getname_np(pthread_self(), name, sizeof name);
+    char line[256];
+    (void)snprintf(
+        line, sizeof line,
+        "trillium: thread '%s' came to a safepoint only after %.1f ms (handshake %s): call "
+        "tri_safepoint in its loops, put what may sleep between tri_blocking_begin and "
+        "tri_blocking_end",
+        name, (double)ns / 1e6, kind_name(kind));
+    port_log(heap, line);
+}
