@@ -8,8 +8,8 @@ or not modelled.
 from collections import namedtuple
 
 # name: as in docs/correctness.md; defines: for Spin; sound: whether the properties hold;
-# full: only run by --full; compact: states are told apart by a hash of 64 bits; deep: so many states
-# are visited that it pays to let the compiler optimise the checker.
+# full: only run by --full; compact: states are told apart by a hash of 64 bits; deep: so many
+# states are visited that it pays to let the compiler optimise the checker.
 Configuration = namedtuple("Configuration", "name defines sound full compact deep")
 
 TWO = ("OBJECTS=2",)
