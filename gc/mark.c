@@ -20,6 +20,10 @@
  *            MUST be traced, together with the scan of the mutator's own stack; otherwise an object
  *            that moves between two of them, or between one and the stack, without a barrier, is in
  *            none of them when it is looked at.
+ *   [mark.7] All that was handed over before a verdict MUST be shaded for it; otherwise an address
+ *            stays below what is handed over meanwhile, marking ends, and the object that only a
+ *            black stack still holds is lost. So the whole list is taken at once, not so many as
+ *            were counted.
  * Locks:      none; CYCLE is held by the caller of what only one thread may do.
  * Callers:    cycle; mutators that assist, and that give up what they have made grey.
  *
@@ -196,23 +200,26 @@ static bool find_work(struct mark_state *mark, struct marker *marker)
     return false;
 }
 
-/* Shade one segment of what mutators have handed over. False where there is none. */
-static bool shade_segment(struct mark_state *mark, struct marker *marker)
+/* Shade what is in a segment that mutators have handed over, and give the segment back. */
+static void shade_segment(struct mark_state *mark, struct marker *marker,
+                          struct mark_segment *segment)
 {
-    struct mark_stack taken;
-    uintptr_t address;
-    mark_stack_init(&taken, &mark->segments);
-    if (!mark_stack_steal(&taken, &mark->recorded)) {
-        return false;
-    }
-    fetch_sub_relaxed(&mark->recorded_count, 1);
     marker->conservative = true;
-    while (mark_stack_pop(&taken, &address)) {
-        shade(marker, address);
+    for (size_t i = 0; i < segment->count; i++) {
+        shade(marker, segment->entries[i]);
     }
     marker->conservative = false;
-    mark_stack_destroy(&taken);
-    return true;
+    fetch_sub_relaxed(&mark->recorded_count, 1);
+    segment_pool_give(&mark->segments, segment);
+}
+
+/* Shade one segment of those, if there is any. */
+static void shade_some(struct mark_state *mark, struct marker *marker)
+{
+    struct mark_segment *segment = mark_stack_take(&mark->recorded);
+    if (segment != NULL) {
+        shade_segment(mark, marker, segment);
+    }
 }
 
 /* Drain, with looks around between. False where markers shall stop. */
@@ -220,7 +227,7 @@ static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsig
 {
     while (!mark_stack_is_empty(&marker->stack)) {
         drain(marker, MARK_LOOK_BYTES);
-        (void)shade_segment(mark, marker);
+        shade_some(mark, marker);
         fetch_add_relaxed(&mark->credit, (int64_t)marker->scanned_bytes);
         add_counts(mark, marker);
         if (others_are_hungry(marker) || load_relaxed(&mark->hungry) != 0) {
@@ -351,9 +358,12 @@ bool mark_shade_handed_over(struct tri_heap *heap)
     struct mark_state *mark = &heap->mark;
     struct marker *marker = &mark->markers[0];
     mark_refresh(heap, marker);
-    /* No more than there are now: mutators may go on handing over. */
-    for (int32_t count = load_relaxed(&mark->recorded_count); count > 0; count--) {
-        (void)shade_segment(mark, marker);
+    /* [mark.7]: those that come meanwhile stay, and mutators cannot keep this going. */
+    struct mark_segment *segment = mark_stack_take_all(&mark->recorded);
+    while (segment != NULL) {
+        struct mark_segment *next = mark_segment_next(segment);
+        shade_segment(mark, marker, segment);
+        segment = next;
     }
     return mark_publish(heap, marker);
 }

@@ -197,6 +197,22 @@ void mark_stack_publish(struct mark_stack *stack, struct mark_stack *target)
     }
 }
 
+struct mark_segment *mark_stack_take(struct mark_stack *victim)
+{
+    return stack_take(&victim->shared);
+}
+
+struct mark_segment *mark_stack_take_all(struct mark_stack *victim)
+{
+    struct segment_stack *shared = &victim->shared;
+    uint64_t head = load_relaxed(&shared->head);
+    /* acquire half: pairs with the release halves of all the changes in stack_put that lead to this
+     * head */
+    while (!cas_weak_acq_rel(&shared->head, &head, make_head(NULL, head))) {
+    }
+    return head_segment(head);
+}
+
 bool mark_stack_steal(struct mark_stack *stack, struct mark_stack *victim)
 {
     struct mark_segment *segment = stack_take(&victim->shared);

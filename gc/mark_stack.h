@@ -73,6 +73,18 @@ void mark_stack_publish(struct mark_stack *stack, struct mark_stack *target);
  * has none. */
 bool mark_stack_steal(struct mark_stack *stack, struct mark_stack *victim);
 
+/* Take one shared segment of victim, the caller's from now on; NULL if there is none. */
+struct mark_segment *mark_stack_take(struct mark_stack *victim);
+
+/* Take all shared segments of victim at once, the caller's from now on, linked by
+ * mark_segment_next; NULL if there are none. */
+struct mark_segment *mark_stack_take_all(struct mark_stack *victim);
+
+static inline struct mark_segment *mark_segment_next(const struct mark_segment *segment)
+{
+    return load_relaxed(&segment->next);
+}
+
 bool mark_stack_has_shared(const struct mark_stack *stack);
 
 /* Whether the owner has nothing at all. Owner only. */

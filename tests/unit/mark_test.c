@@ -720,6 +720,32 @@ START_TEST(what_is_reported)
 }
 END_TEST
 
+/* What a mutator hands over while the collector shades lies above what is there already; all of
+ * that is shaded, whatever the count says. */
+START_TEST(handed_over_below_others)
+{
+    struct mark_state *mark = &fixture.heap->mark;
+    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    const void *objects[3];
+    struct mark_stack recorded;
+    mark_begin(fixture.heap, false);
+    mark_stack_init(&recorded, &mark->segments);
+    for (size_t i = 0; i < ARRAY_LENGTH(objects); i++) {
+        objects[i] = fixture_new(type);
+        ck_assert(mark_stack_push(&recorded, (uintptr_t)objects[i]));
+        mark_hand_over(fixture.heap, &recorded);
+    }
+    mark->recorded_count = 1;
+    ck_assert(mark_shade_handed_over(fixture.heap));
+    for (size_t i = 0; i < ARRAY_LENGTH(objects); i++) {
+        ck_assert(fixture_is_marked(objects[i]));
+    }
+    mark_stack_destroy(&recorded);
+    mark_end(fixture.heap);
+    fixture_unmark();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mark");
@@ -732,6 +758,7 @@ int main(void)
     tcase_add_test(cases, dead_reference);
     tcase_add_test(cases, missing_mark);
     tcase_add_test(cases, what_is_reported);
+    tcase_add_test(cases, handed_over_below_others);
     suite_add_tcase(suite, cases);
     TCase *others = tcase_create("mark, other heaps");
     tcase_add_test(others, long_chain);
