@@ -20,7 +20,7 @@
  *            MUST be traced, together with the scan of the mutator's own stack; otherwise an object
  *            that moves between two of them, or between one and the stack, without a barrier, is in
  *            none of them when it is looked at.
- *   [mark.7] All that was handed over before a verdict MUST be shaded for it; otherwise an address
+ *   [mark.9] All that was handed over before a verdict MUST be shaded for it; otherwise an address
  *            stays below what is handed over meanwhile, marking ends, and the object that only a
  *            black stack still holds is lost. So the whole list is taken at once, not so many as
  *            were counted.
@@ -358,7 +358,7 @@ bool mark_shade_handed_over(struct tri_heap *heap)
     struct mark_state *mark = &heap->mark;
     struct marker *marker = &mark->markers[0];
     mark_refresh(heap, marker);
-    /* [mark.7]: those that come meanwhile stay, and mutators cannot keep this going. */
+    /* [mark.9]: those that come meanwhile stay, and mutators cannot keep this going. */
     struct mark_segment *segment = mark_stack_take_all(&mark->recorded);
     while (segment != NULL) {
         struct mark_segment *next = mark_segment_next(segment);

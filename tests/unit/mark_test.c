@@ -741,6 +741,7 @@ START_TEST(handed_over_below_others)
         ck_assert(fixture_is_marked(objects[i]));
     }
     mark_stack_destroy(&recorded);
+    ck_assert(mark_drain(fixture.heap));
     mark_end(fixture.heap);
     fixture_unmark();
 }
