@@ -140,18 +140,23 @@ static void *marker_thread(void *argument)
     return NULL;
 }
 
-/* Have count - 1 threads if the system lets us; they are numbered from 1. */
+/* Have count - 1 threads if the system lets us; they are numbered from 1. Only whoever runs jobs
+ * changes their number; others read it with MARK held. */
 static void start_threads(struct process_heap *heap, unsigned count)
 {
     struct workers_state *workers = &heap->workers;
     while (workers->thread_count + 1 < count) {
-        struct worker_start *start = &workers->starts[workers->thread_count];
-        *start = (struct worker_start){heap, workers->thread_count + 1};
-        if (!thread_start(&workers->threads[workers->thread_count], marker_thread, start,
-                          "trillium mark")) {
+        unsigned number = workers->thread_count;
+        struct worker_start *start = &workers->starts[number];
+        *start = (struct worker_start){heap, number + 1};
+        pthread_t thread;
+        if (!thread_start(&thread, marker_thread, start, "trillium mark")) {
             return;
         }
-        workers->thread_count++;
+        lock_acquire(&workers->lock);
+        workers->threads[number] = thread;
+        workers->thread_count = number + 1;
+        lock_release(&workers->lock);
     }
 }
 
