@@ -230,12 +230,12 @@ static size_t scan_handles(struct roots_state *roots, struct marker *marker)
 
 size_t port_scan_globals(struct tri_heap *heap, struct marker *marker)
 {
-    struct roots_state *roots = &process_heap_of(heap)->roots;
-    lock_acquire(&roots->lock);
-    size_t bytes = scan_ranges(roots, marker);
-    bytes += scan_handles(roots, marker);
-    bytes += stack_report_parked(process_heap_of(heap), marker);
-    roots->scan_due = false;
-    lock_release(&roots->lock);
+    struct process_heap *process = process_heap_of(heap);
+    lock_acquire(&process->roots.lock);
+    size_t bytes = scan_ranges(&process->roots, marker);
+    bytes += scan_handles(&process->roots, marker);
+    bytes += stack_report_parked(process, marker);
+    process->roots.scan_due = false;
+    lock_release(&process->roots.lock);
     return bytes;
 }

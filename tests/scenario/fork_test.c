@@ -269,7 +269,9 @@ static void resume_in_child(void *argument)
 
 START_TEST(parked_stays)
 {
-    struct scene scene = {.host = host_new(NULL)};
+    tri_heap_options options = options_new();
+    options.markers = CHILD_MAY_START_THREADS ? TRI_MARKERS_AUTO : 0;
+    struct scene scene = {.host = host_new(&options)};
     tri_handle *handle;
     scene.list = list_new(scene.host.mutator, scene.host.link, LIST);
     MUST(tri_handle_create(scene.host.mutator, scene.list, &handle) == TRI_OK);

@@ -151,6 +151,7 @@ static struct host quiet_host(void)
     tri_heap_options options = options_new();
     options.stress = 0;
     options.gc_percent = TRI_GC_PERCENT_OFF;
+    options.stop_the_world = true; /* cycles begin at the goal, and end before the allocation */
     struct host host = host_new(&options);
     for (int i = 0; i < 100; i++) {
         (void)link_new(host.mutator, host.link, 0);
