@@ -47,6 +47,8 @@ void cycle_state_init(struct tri_heap *heap)
     lock_init(&heap->cycle.lock, LOCK_CYCLE);
     lock_init(&heap->cycle.goal_lock, LOCK_GOAL);
     heap->cycle.created_ns = port_now_ns();
+    pacer_init(&heap->cycle.pacer, heap->options.gc_percent, PACER_OFF,
+               heap->options.heap_minimum);
     cycle_commit_goal(heap);
 }
 
@@ -58,46 +60,41 @@ void cycle_state_destroy(struct tri_heap *heap)
 
 /* ---- The goal -------------------------------------------------------------------------------- */
 
-/* Memory that counts toward MEMLIMIT and is not objects: free slots and tails of spans, and
- * metadata. Objects that are not yet swept are none of it: at the end of a cycle they are most of
- * the heap, and their memory is about to be used again. */
-static uint64_t memory_overhead(struct tri_heap *heap)
+/* What counts toward MEMLIMIT. */
+static struct pacer_memory memory_state(struct tri_heap *heap)
 {
     const struct heap_counters *counters = &heap->counters;
-    uint64_t mapped =
-        page_heap_metadata_bytes(&heap->page_heap) + meta_alloc_mapped_bytes(&heap->meta);
+    struct page_heap_bytes pages = page_heap_bytes(&heap->page_heap);
+    uint64_t external = load_relaxed(&counters->external_bytes);
     uint64_t freed = load_relaxed(&counters->freed_bytes); /* first, see fill_objects in stats.c */
-    uint64_t objects = load_relaxed(&counters->allocated_bytes) - freed;
-    uint64_t in_use = load_relaxed(&counters->in_use_pages) * PAGE_BYTES;
-    return mapped + (in_use > objects ? in_use - objects : 0);
+    return (struct pacer_memory){
+        .mapped = pages.grown - pages.released + pages.metadata +
+                  meta_alloc_mapped_bytes(&heap->meta) + external,
+        .free = pages.free - pages.released,
+        .objects = load_relaxed(&counters->allocated_bytes) - freed + external,
+    };
 }
 
-/* What a cycle must begin at to be over at goal: it has three tenths of the way from what was live
- * to the goal (Go's minimum). Where mutators are held while marking, nothing is allocated
- * meanwhile. */
-static uint64_t trigger_for(const struct tri_heap *heap, uint64_t marked, uint64_t goal)
+/* Store trigger and goal for everybody to read. GOAL held. */
+static void publish_target(struct tri_heap *heap)
 {
-    if (heap->options.stop_the_world || goal == UINT64_MAX || goal <= marked) {
-        return goal;
-    }
-    return marked + (goal - marked) / 10 * 7;
+    struct pacer_memory memory = memory_state(heap);
+    struct pacer_target target = pacer_target(&heap->cycle.pacer, &memory);
+    /* Where mutators are held while marking, nothing is allocated meanwhile. */
+    uint64_t trigger = heap->options.stop_the_world ? target.goal : target.trigger;
+    store_relaxed(&heap->counters.goal_bytes, target.goal);
+    store_relaxed(&heap->counters.trigger_bytes, trigger);
 }
 
 void cycle_commit_goal(struct tri_heap *heap)
 {
-    const struct cycle_figures *last = &heap->cycle.last;
+    struct pacer *pacer = &heap->cycle.pacer;
+    int64_t limit = load_relaxed(&heap->options.memory_limit);
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
-    struct pacer_inputs inputs = {
-        .percent = load_relaxed(&heap->options.gc_percent),
-        .memory_limit = load_relaxed(&heap->options.memory_limit),
-        .heap_minimum = heap->options.heap_minimum,
-        .marked = load_relaxed(&last->marked_bytes),
-        .roots = load_relaxed(&last->stack_bytes) + load_relaxed(&last->global_bytes),
-    };
-    inputs.overhead = memory_overhead(heap);
-    uint64_t goal = pacer_goal(&inputs);
-    store_relaxed(&heap->counters.goal_bytes, goal);
-    store_relaxed(&heap->counters.trigger_bytes, trigger_for(heap, inputs.marked, goal));
+    pacer->percent = load_relaxed(&heap->options.gc_percent);
+    pacer->memory_limit = limit == TRI_MEMORY_LIMIT_OFF ? PACER_OFF : (uint64_t)limit;
+    pacer_commit(pacer, counters_live(&heap->counters), sweep_is_done(heap));
+    publish_target(heap);
     lock_release(&heap->cycle.goal_lock);
 }
 
@@ -445,8 +442,8 @@ static enum progress turn(struct tri_heap *heap)
     free_later_run(heap);
     cycle->now.mark_ns = port_now_ns() - cycle->phase_ns;
     publish_figures(cycle);
-    cycle_commit_goal(heap);
     sweep_begin(heap); /* [cycle.2] */
+    cycle_commit_goal(heap);
     (void)ask(heap, CYCLE_RELEASE, HANDSHAKE_RELEASE);
     port_wake_sweeper(heap);
     return STEP_MORE;

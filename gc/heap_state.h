@@ -4,7 +4,9 @@
 
 #include <trillium/heap.h>
 
+#include "gc/cpu_limit.h"
 #include "gc/mark_stack.h"
+#include "gc/pacer.h"
 #include "gc/page_heap.h"
 #include "gc/stall.h"
 #include "gc/thread_cache.h"
@@ -112,6 +114,7 @@ struct cycle_figures {
     uint64_t goal;
     uint64_t stack_bytes;
     uint64_t global_bytes;
+    uint64_t external_bytes; /* at the end of marking; in heap_before, heap_after and goal */
     uint32_t rounds; /* of handshake flush */
     uint32_t processors;
     double utilization; /* the collector's share of all processors' time since the heap was
@@ -135,7 +138,8 @@ enum cycle_phase {
 /* Guarded by CYCLE, but for what is marked atomic. */
 struct cycle_state {
     struct lock lock;      /* CYCLE: one thread at a time takes a step */
-    struct lock goal_lock; /* GOAL: one thread at a time computes the goal */
+    struct lock goal_lock; /* GOAL: one thread at a time computes the goal; guards pacer */
+    struct pacer pacer;
     struct cycle_figures last;
     struct cycle_figures now; /* of the cycle under way */
     uint32_t phase;           /* atomic; written with CYCLE held */
@@ -182,6 +186,8 @@ struct heap_counters {
                                  black_bytes */
     uint64_t black_bytes;     /* handed to runs by mutators that allocate black; added to live_bytes
                                  when all have answered release */
+    uint64_t external_bytes;  /* held outside of the heap by what is in it; see
+                                 tri_external_adjust. Part of what the pacer calls live */
     uint64_t trigger_bytes;   /* a cycle starts when live_bytes reaches it. Written under GOAL */
     uint64_t goal_bytes;      /* written under GOAL */
     uint64_t spans;           /* published and not retired */
@@ -193,10 +199,11 @@ struct heap_counters {
     uint64_t slow_paths; /* for gcstress */
 };
 
-/* Live by the last cycle, plus allocated since: what the pacer goes by. */
+/* Live by the last cycle, plus allocated since, plus external memory: what the pacer goes by. */
 static inline uint64_t counters_live(const struct heap_counters *counters)
 {
-    return load_relaxed(&counters->live_bytes) + load_relaxed(&counters->black_bytes);
+    return load_relaxed(&counters->live_bytes) + load_relaxed(&counters->black_bytes) +
+           load_relaxed(&counters->external_bytes);
 }
 
 struct tri_heap {

@@ -122,18 +122,15 @@ void page_heap_flush_cache(struct page_heap *heap, struct page_cache *cache)
     }
 }
 
-size_t page_heap_grown_bytes(struct page_heap *heap)
+struct page_heap_bytes page_heap_bytes(struct page_heap *heap)
 {
     lock_acquire(&heap->pages.lock);
-    size_t bytes = heap->space.grown;
-    lock_release(&heap->pages.lock);
-    return bytes;
-}
-
-size_t page_heap_metadata_bytes(struct page_heap *heap)
-{
-    lock_acquire(&heap->pages.lock);
-    size_t bytes = page_alloc_metadata_bytes(&heap->pages) + heap->spans.entries.committed_bytes;
+    struct page_heap_bytes bytes = {
+        .grown = heap->space.grown,
+        .free = page_alloc_free_pages(&heap->pages) * PAGE_BYTES,
+        .released = page_alloc_scavenged_pages(&heap->pages) * PAGE_BYTES,
+        .metadata = page_alloc_metadata_bytes(&heap->pages) + heap->spans.entries.committed_bytes,
+    };
     lock_release(&heap->pages.lock);
     return bytes;
 }

@@ -32,10 +32,15 @@ void page_heap_give(struct page_heap *heap, page_index first, size_t count);
 /* Give the pages of a mutator's cache back. Takes PAGES. */
 void page_heap_flush_cache(struct page_heap *heap, struct page_cache *cache);
 
-/* Bytes made accessible for objects so far. Takes PAGES. */
-size_t page_heap_grown_bytes(struct page_heap *heap);
+/* A reading of what the page heap consists of, in bytes. */
+struct page_heap_bytes {
+    size_t grown;    /* made accessible for objects so far */
+    size_t free;     /* of them, in no span: in page caches, too */
+    size_t released; /* of the free ones, what costs no memory: never touched, or given back */
+    size_t metadata; /* of page allocator and spans */
+};
 
-/* Bytes of metadata: page allocator and spans. Takes PAGES. */
-size_t page_heap_metadata_bytes(struct page_heap *heap);
+/* Takes PAGES. */
+struct page_heap_bytes page_heap_bytes(struct page_heap *heap);
 
 #endif

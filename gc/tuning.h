@@ -123,4 +123,34 @@
 /* The goal's minimum without GOGC's scaling, in bytes (Go's figure). */
 #define HEAP_MINIMUM_BYTES (4 * MIB)
 
+/* While sweeping goes on, no cycle begins before that many bytes more are allocated (Go's figure).
+ * Lower: allocation has to sweep faster. Higher: a small heap grows past its goal. */
+#define PACER_SWEEP_DISTANCE_BYTES MIB
+
+/* The least way from trigger to goal of a cycle that has begun late (Go's figure). */
+#define PACER_MIN_RUNWAY_BYTES (64 * KIB)
+
+/* The bounds of the trigger, in 64ths of the way from what is marked to the goal (Go's figures).
+ * Lower: cycles begin earlier, and more often. Higher: mutators assist more. */
+#define TRIGGER_LEAST_64THS 45
+#define TRIGGER_MOST_64THS  61
+
+/* Bytes that a cycle has still to scan at the least, however far it has come; and how far past a
+ * goal that was missed the next one lies (Go's figures). */
+#define PACER_LEAST_WORK 1000.0
+#define PACER_PAST_GOAL  1.1
+
+/* The share of the processors' time in which a cycle can have marked at the most: all but a
+ * hundredth, so that cons/mark stays finite. */
+#define PACER_MOST_MARKING 0.99
+
+/* The CPU limiter's bucket, for each processor: what collecting may take more than the program has
+ * before it is limited (Go's figure). Lower: a burst of collecting is limited. Higher: a program at
+ * its memory limit crawls for longer. */
+#define CPU_LIMIT_CAPACITY_NS UINT64_C(1000000000)
+
+/* What stays free below the memory limit for what the pacer cannot foresee (Go's figures). */
+#define LIMIT_HEADROOM_PERCENT   3
+#define LIMIT_HEADROOM_MIN_BYTES MIB
+
 #endif

@@ -34,9 +34,10 @@ static void fill_memory(struct process_heap *heap, tri_stats *stats)
     /* What is in use first: the heap has grown before its pages are used. The lock keeps the
      * order. */
     stats->heap_in_use = load_relaxed(&gc->counters.in_use_pages) * PAGE_BYTES;
-    stats->heap_sys = page_heap_grown_bytes(&gc->page_heap);
+    struct page_heap_bytes pages = page_heap_bytes(&gc->page_heap);
+    stats->heap_sys = pages.grown;
     stats->heap_idle = stats->heap_sys - stats->heap_in_use; /* [stats.1] */
-    stats->gc_sys = page_heap_metadata_bytes(&gc->page_heap) + meta_alloc_mapped_bytes(&gc->meta);
+    stats->gc_sys = pages.metadata + meta_alloc_mapped_bytes(&gc->meta);
     stats->sys = stats->heap_sys + stats->gc_sys;
 }
 

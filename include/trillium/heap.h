@@ -62,6 +62,40 @@ typedef enum tri_barrier {
     TRI_BARRIER_INSERTION = 1
 } tri_barrier;
 
+/** The form of GCTRACE's line. */
+typedef enum tri_trace_form {
+    TRI_TRACE_GO = 0,     /**< that of Go since 1.19. The default */
+    TRI_TRACE_GO_1_6 = 1, /**< that of Go 1.6 to 1.18, without stacks and globals, for older tools */
+    TRI_TRACE_JSON = 2    /**< a JSON object a line */
+} tri_trace_form;
+
+/** What a pressure function is told. */
+typedef enum tri_pressure_kind {
+    /** A cycle has found more live than the memory limit leaves room for. */
+    TRI_PRESSURE_LIMIT_REACHED = 0,
+    /** Collecting has taken more than half of the processor time for a while; the limiter lets the
+     * heap run past its limit instead of letting the program crawl. */
+    TRI_PRESSURE_LIMITER_ON = 1,
+    /** The limiter has been switched off again. */
+    TRI_PRESSURE_LIMITER_OFF = 2
+} tri_pressure_kind;
+
+/** The state of memory at such a moment. Sizes in bytes. */
+typedef struct tri_pressure_info {
+    tri_pressure_kind kind;
+    uint64_t heap_live;    /**< live by the last cycle, plus allocated since */
+    uint64_t memory;       /**< what counts toward the limit: heap, metadata, external memory */
+    int64_t memory_limit;  /**< the limit in force */
+    uint64_t limiter_ns;   /**< how long the limiter has been on without a break; 0: it is off */
+} tri_pressure_info;
+
+/**
+ * Told that memory is short, so that a host can drop caches or refuse work. It runs on an
+ * allocating thread, at a slow path of allocation, whose mutator it may use to drop references, not
+ * to allocate.
+ */
+typedef void tri_pressure_function(tri_heap *heap, const tri_pressure_info *info, void *argument);
+
 /** What a child of fork() may do with a heap. */
 typedef enum tri_fork {
     /** All that its parent could; mutators of threads that the child does not have are detached in
@@ -84,16 +118,33 @@ typedef struct tri_heap_options {
     int32_t gc_percent;   /**< GOGC: how much may be allocated before the next cycle, in percent of
                                what is live; 100 */
     int64_t memory_limit; /**< MEMLIMIT: bytes the heap should stay under; ::TRI_MEMORY_LIMIT_OFF */
+    int32_t memory_limit_percent; /**< MEMLIMIT=80% or auto, which is 90%: the limit is that part
+                                       of the container's, and follows it; 0: memory_limit is the
+                                       limit */
     size_t max_heap;      /**< address space for objects; 0: the smaller of 1 TiB and 8 times
                                physical memory */
     size_t heap_minimum;  /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB */
     int32_t markers;      /**< GCMARKERS: threads that mark; ::TRI_MARKERS_AUTO: as many as
                                processors; 0: the library starts no thread at all, and mutators take
                                the cycle on at their allocations and in tri_gc_step */
+    double processors;    /**< GCPROCS: processors that the host may use, such as 0.5 or 4; marking
+                               has a quarter of their time by right. 0: as many as the affinity
+                               mask and the container's quota allow */
     bool background_sweep;        /**< sweep on a thread of the library's own, beside allocation;
                                        true */
+    bool background_scavenge;     /**< give free memory back to the system on a thread of the
+                                       library's own; true */
+    uint32_t period_s;            /**< GCPERIOD: a cycle where there was none for so many seconds;
+                                       0: an idle process does not collect */
+    uint32_t give_up_s;           /**< GCGIVEUP: seconds on the limiter after which allocation goes
+                                       to oom_handler as if memory were exhausted; 0: never */
     int32_t trace;                /**< GCTRACE: 1 prints a line a cycle; 2 adds the stalls of
                                        mutators; 0 */
+    tri_trace_form trace_form;    /**< GCTRACE=json, GCDEBUG=gctraceold=1; ::TRI_TRACE_GO */
+    bool scavenge_trace;          /**< GCDEBUG=scavtrace=1: a line a cycle on memory given back */
+    bool pacer_trace;             /**< GCDEBUG=gcpacertrace=1: the pacer's figures for each cycle */
+    bool free_lazily;             /**< GCDEBUG=madvdontneed=0: let the system take given back memory
+                                       when it needs it (MADV_FREE), instead of at once; false */
     uint32_t slow_safepoint_us;   /**< GCDEBUG=slowsafepoint=N: with GCTRACE=2, a mutator that takes
                                        longer to come to its safepoint is named; 10000; 0: none
                                        is */
@@ -116,13 +167,15 @@ typedef struct tri_heap_options {
     tri_fork fork;                /**< ::TRI_FORK_FULL */
     tri_oom_handler *oom_handler; /**< NULL: print the sizes and abort */
     void *oom_argument;
+    tri_pressure_function *pressure; /**< NULL: nobody is told */
+    void *pressure_argument;
     tri_log_function *log; /**< NULL: stderr */
     void *log_argument;
 } tri_heap_options;
 
 /**
  * Fill @p options with the defaults, then with what the environment says (GOGC, MEMLIMIT or
- * GOMEMLIMIT, GCMARKERS, GCTRACE, GODEBUG, GCDEBUG). A value that cannot be understood is reported
+ * GOMEMLIMIT, GCMARKERS, GCPROCS, GCPERIOD, GCGIVEUP, GCTRACE, GODEBUG, GCDEBUG). A value that cannot be understood is reported
  * on stderr, with what was expected, and the default holds.
  *
  * Threads: any; reads the environment, so not beside setenv().
@@ -191,12 +244,33 @@ TRI_API int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent);
 
 /**
  * Set MEMLIMIT while running, in bytes. ::TRI_MEMORY_LIMIT_OFF for none; a negative number changes
- * nothing.
+ * nothing. A limit that followed the container's does so no longer.
  *
  * @return the old value.
  * Threads: any. Takes effect at once.
  */
 TRI_API int64_t tri_set_memory_limit(tri_heap *heap, int64_t bytes);
+
+/**
+ * Say that @p delta bytes more, or fewer, are held outside of the heap by what is in it: buffers
+ * of malloc, mapped files, memory of another device. They count like bytes of objects that live as
+ * long as the host says: cycles come as often as if they were in the heap, and the memory limit
+ * includes them. The sum is never less than 0.
+ *
+ * @return the sum before.
+ * Threads: any. Cost: a few atomic operations.
+ */
+TRI_API uint64_t tri_external_adjust(tri_heap *heap, int64_t delta);
+
+/**
+ * Collect completely and give all memory that is free afterwards back to the system, at once, as
+ * Go's FreeOSMemory does.
+ *
+ * @param mutator  attached to the calling thread, running
+ *
+ * Threads, Safepoint, Cost: as ::tri_collect, and a system call for each run of free pages.
+ */
+TRI_API void tri_release_memory(tri_mutator *mutator);
 
 /**
  * Whether @p word lies in the address space that @p heap has reserved. A true result does not mean

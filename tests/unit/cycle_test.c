@@ -1348,7 +1348,7 @@ START_TEST(goals)
     ck_assert_uint_eq(goal_with(TRI_GC_PERCENT_OFF, TRI_MEMORY_LIMIT_OFF), UINT64_MAX);
     /* What is no object counts against the limit: metadata, and of the spans what they do not use,
      * nothing here. */
-    uint64_t overhead = page_heap_metadata_bytes(&fixture.heap->page_heap) +
+    uint64_t overhead = page_heap_bytes(&fixture.heap->page_heap).metadata +
                         meta_alloc_mapped_bytes(&fixture.heap->meta);
     ck_assert_uint_eq(goal_with(TRI_GC_PERCENT_OFF, 100 * MIB), 100 * MIB - overhead);
     ck_assert_uint_eq(goal_with(100, 30 * MIB), 30 * MIB - overhead);
@@ -1359,7 +1359,7 @@ START_TEST(goals)
     fixture_promote(small);
     fixture_keep(fixture_new(small));
     fixture_collect();
-    overhead = page_heap_metadata_bytes(&fixture.heap->page_heap) +
+    overhead = page_heap_bytes(&fixture.heap->page_heap).metadata +
                meta_alloc_mapped_bytes(&fixture.heap->meta) + PAGE_BYTES - 64;
     ck_assert_uint_eq(goal_with(TRI_GC_PERCENT_OFF, 100 * MIB), 100 * MIB - overhead);
 }

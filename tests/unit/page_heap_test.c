@@ -79,15 +79,15 @@ static void disown(page_index first, size_t count)
 START_TEST(first_page)
 {
     bool zero = false;
-    ck_assert_uint_eq(page_heap_grown_bytes(&heap), 0);
+    ck_assert_uint_eq(page_heap_bytes(&heap).grown, 0);
     page_index page = page_heap_take(&heap, NULL, 1, &zero);
     ck_assert_uint_eq(page, 0);
     ck_assert(zero);
     own(page, 1, zero, 1);
-    ck_assert_uint_eq(page_heap_grown_bytes(&heap), CHUNK_BYTES);
+    ck_assert_uint_eq(page_heap_bytes(&heap).grown, CHUNK_BYTES);
     ck_assert_uint_eq(heap.spans.pages, CHUNK_PAGES);
-    ck_assert_uint_ge(page_heap_metadata_bytes(&heap), CHUNK_PAGES * sizeof(struct span));
-    ck_assert_uint_eq(page_heap_metadata_bytes(&heap) + CHUNK_BYTES, fake_port_committed_bytes());
+    ck_assert_uint_ge(page_heap_bytes(&heap).metadata, CHUNK_PAGES * sizeof(struct span));
+    ck_assert_uint_eq(page_heap_bytes(&heap).metadata + CHUNK_BYTES, fake_port_committed_bytes());
     disown(page, 1);
     expect_sound();
 }
@@ -167,7 +167,7 @@ START_TEST(exhaust)
     page_heap_flush_cache(&heap, &cache);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, 61, &zero), 3);
     ck_assert_uint_eq(page_heap_take(&heap, &cache, 1, &zero), PAGE_NONE);
-    ck_assert_uint_eq(page_heap_grown_bytes(&heap), HEAP_BYTES);
+    ck_assert_uint_eq(page_heap_bytes(&heap).grown, HEAP_BYTES);
     page_heap_give(&heap, 100, 10);
     ck_assert_uint_eq(page_heap_take(&heap, &cache, 10, &zero), 100);
     expect_sound();
@@ -203,15 +203,15 @@ START_TEST(too_long)
         ck_assert_uint_eq(page_heap_take(&heap, NULL, 1, &zero), page);
     }
     page_heap_give(&heap, 0, taken);
-    size_t grown = page_heap_grown_bytes(&heap);
+    size_t grown = page_heap_bytes(&heap).grown;
     size_t rest = HEAP_PAGES - taken - 1;
     ck_assert_uint_lt(grown, HEAP_BYTES);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, rest + 1, &zero), PAGE_NONE);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, HEAP_PAGES, &zero), PAGE_NONE);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, SIZE_MAX, &zero), PAGE_NONE);
-    ck_assert_uint_eq(page_heap_grown_bytes(&heap), grown);
+    ck_assert_uint_eq(page_heap_bytes(&heap).grown, grown);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, rest, &zero), taken + 1);
-    ck_assert_uint_eq(page_heap_grown_bytes(&heap), HEAP_BYTES);
+    ck_assert_uint_eq(page_heap_bytes(&heap).grown, HEAP_BYTES);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, taken + 1, &zero), PAGE_NONE);
     page_heap_give(&heap, taken, HEAP_PAGES - taken);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, HEAP_PAGES, &zero), 0);
@@ -247,7 +247,7 @@ START_TEST(growth_in_vain)
     page_heap_give(&heap, growths[_i].from, growths[_i].to - growths[_i].from);
     ck_assert_uint_eq(page_heap_take(&heap, NULL, growths[_i].count, &zero), growths[_i].want);
     if (growths[_i].want == PAGE_NONE) {
-        ck_assert_uint_eq(page_heap_grown_bytes(&heap), CHUNK_BYTES);
+        ck_assert_uint_eq(page_heap_bytes(&heap).grown, CHUNK_BYTES);
     }
     expect_sound();
 }
