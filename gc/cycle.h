@@ -56,6 +56,11 @@ void cycle_forget_threads(struct tri_heap *heap);
  * for a moment. Any thread. */
 void cycle_commit_goal(struct tri_heap *heap);
 
+/* Where there is a memory limit: tell the CPU limiter what processor time has been used, and
+ * compute trigger and goal from the memory that is mapped by now. At allocation's slow path; does
+ * nothing where another thread is at it. */
+void cycle_watch_memory(struct tri_heap *heap);
+
 static inline bool cycle_is_due(const struct tri_heap *heap)
 {
     return counters_live(&heap->counters) >= load_relaxed(&heap->counters.trigger_bytes);

@@ -49,6 +49,9 @@ uint64_t port_now_ns(void);
 /* Processor time used by the calling thread. */
 uint64_t port_thread_cpu_ns(void);
 
+/* Processor time used by all threads of the process. */
+uint64_t port_process_cpu_ns(void);
+
 /* Processors this process may run on, at least 1. */
 unsigned port_cpu_count(void);
 

@@ -45,6 +45,10 @@
  * kept from mutators for longer; 16 KiB take 10 to 30 microseconds. */
 #define MARK_LOOK_BYTES ((size_t)16 * 1024)
 
+/* Looks around between two readings of a marker's processor time. Fewer: a system call more often.
+ * More: the CPU limiter learns of it later; 8 looks are some 200 microseconds. */
+#define MARK_CLOCK_LOOKS 8
+
 /* Looks at the others' stacks before an idle marker sleeps between looks, and how long. */
 #define MARK_IDLE_SPINS  256
 #define MARK_IDLE_NAP_NS UINT64_C(50000)
@@ -63,21 +67,37 @@
  * answer. */
 #define REMEMBERED_SCAN_OBJECTS 512
 
-/* Bytes that one assist scans: a quarter of the debt between these; the rest of the debt is paid at
- * the next slow paths. Lower: more slow paths pay, and the heap runs further past its goal. Higher:
- * a longer stall; 4 KiB of 64-byte objects in random order take some 10 microseconds. */
-#define ASSIST_STEP_MIN ((int64_t)4 * 1024)
-#define ASSIST_STEP_MAX ((int64_t)64 * 1024)
+/* Bytes that one assist scans, and what a cache hands out meanwhile is so little that this pays for
+ * it. Where more is owed, a part of the debt up to the maximum and the size of what is being
+ * allocated. Lower: more slow paths. Higher: a longer stall; 4 KiB of 64-byte objects in random
+ * order take some 10 microseconds. */
+#define ASSIST_QUANTUM_BYTES  ((size_t)4 * 1024)
+#define ASSIST_STEP_PART      ((size_t)8)
+#define ASSIST_STEP_MAX_BYTES ((size_t)64 * 1024)
+
+/* The most scanning that a KiB of allocation can owe: a thousand times as much. */
+#define ASSIST_RATE_MAX (UINT64_C(1024) * 1024)
+
+/* A mutator's allocations are charged to the heap when they come to a 256th of its goal, at least
+ * 256 bytes and at most 8 KiB. Lower: more atomic operations on one line. Higher: the pacer of a
+ * small heap learns of growth in jumps. */
+#define CHARGE_GOAL_PART UINT64_C(256)
+#define CHARGE_BYTES_MIN UINT64_C(256)
+#define CHARGE_BYTES_MAX UINT64_C(8192)
 
 /* The longest that a mutator sleeps at a slow path because the heap is past its goal; it does so
- * when that is by half of the goal, less before. From a quarter on its runs are cut to a few
- * objects, so that slow paths come often. Lower: the heap runs further. Higher: a longer stall. */
+ * when that is by half of the goal, less before. Lower: the heap runs further. Higher: a longer
+ * stall. */
 #define BRAKE_MAX_NS     UINT64_C(700000)
 #define BRAKE_FULL_64THS UINT64_C(32)
-#define BRAKE_RUN_SLOTS  8
 
 /* Bytes of one large allocation for which it sleeps once more. */
 #define BRAKE_BYTES (32 * KIB)
+
+/* Spans that a mutator sweeps at the most where it takes one, so that sweeping ends before the next
+ * cycle is due. Lower: it may not end in time, and the cycle's begin has to sweep the rest. Higher:
+ * a longer stall; a span of small objects takes some 100 ns. */
+#define SWEEP_KEEP_UP_SPANS UINT64_C(16)
 
 /* Spans that an incremental step sweeps before it looks at its budget again. */
 #define STEP_SWEEP_SPANS 16
@@ -148,6 +168,12 @@
  * before it is limited (Go's figure). Lower: a burst of collecting is limited. Higher: a program at
  * its memory limit crawls for longer. */
 #define CPU_LIMIT_CAPACITY_NS UINT64_C(1000000000)
+
+/* Time between two updates of the limiter (Go's figure). */
+#define CPU_LIMIT_UPDATE_NS UINT64_C(10000000)
+
+/* How far past its memory limit a heap whose host would rather give up goes on: a 50th. */
+#define LIMIT_OVERSHOOT_PART UINT64_C(50)
 
 /* What stays free below the memory limit for what the pacer cannot foresee (Go's figures). */
 #define LIMIT_HEADROOM_PERCENT   3
