@@ -165,15 +165,13 @@ static size_t step_bytes(int64_t debt, size_t bytes)
     return size_min(size_min(step, owed), ASSIST_STEP_MAX_BYTES + bytes);
 }
 
-/* Scan for the mutator's debt. */
-static void scan_for(struct tri_mutator *mutator, size_t bytes)
+bool assist_scan(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
     struct stall_times start = stall_begin();
     mark_refresh(heap, &mutator->marker);
-    size_t done = mark_assist(heap, &mutator->marker, step_bytes(mutator->assist_debt, bytes));
+    size_t done = mark_assist(heap, &mutator->marker, bytes);
     if (done == 0) {
-        mutator->assist_debt = 0; /* [assist.1] */
         store_relaxed(&heap->mark.hungry, 1U);
     } else {
         mutator->assist_debt -= (int64_t)done;
@@ -182,6 +180,7 @@ static void scan_for(struct tri_mutator *mutator, size_t bytes)
     struct stall_times length = stall_end(&heap->stalls, STALL_ASSIST, start);
     fetch_add_relaxed(&heap->mark.assist_cpu_ns, length.cpu_ns);
     fetch_add_relaxed(&heap->cycle.gc_cpu_ns, length.cpu_ns);
+    return done > 0;
 }
 
 /* What the cache may hand out until the next slow path: while marking, what a small step pays for,
@@ -211,8 +210,9 @@ void assist_pay(struct tri_mutator *mutator, size_t bytes)
             mutator->assist_debt = 0; /* [assist.4] */
         } else if (assist_is_marking(heap)) {
             mutator->assist_debt -= take_credit(&heap->mark, mutator->assist_debt);
-            if (mutator->assist_debt > 0) {
-                scan_for(mutator, bytes);
+            if (mutator->assist_debt > 0 &&
+                !assist_scan(mutator, step_bytes(mutator->assist_debt, bytes))) {
+                mutator->assist_debt = 0; /* [assist.1] */
             }
         }
     }

@@ -23,6 +23,10 @@ void assist_close(struct tri_mutator *mutator, size_t unused);
  * path. */
 void assist_pay(struct tri_mutator *mutator, size_t bytes);
 
+/* Scan about so many bytes, whatever is owed; what is scanned counts as paid ahead. False where
+ * there is nothing to take. Owner only, while assist_is_marking and its barrier is on. */
+bool assist_scan(struct tri_mutator *mutator, size_t bytes);
+
 /* Compute the rate anew from how far the cycle has come. Any thread; does nothing where another one
  * is at it. */
 void assist_revise(struct tri_heap *heap);

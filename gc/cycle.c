@@ -112,13 +112,17 @@ void cycle_commit_goal(struct tri_heap *heap)
 
 /* ---- The CPU limiter ------------------------------------------------------------------------- */
 
-static void set_limited(struct tri_heap *heap, bool limited)
+/* Let everybody know the limiter's state. GOAL held. */
+static void publish_limit(struct tri_heap *heap)
 {
     struct cycle_state *cycle = &heap->cycle;
-    if (limited != (load_relaxed(&cycle->limited) != 0)) {
-        enum tri_pressure_kind kind = limited ? TRI_PRESSURE_LIMITER_ON : TRI_PRESSURE_LIMITER_OFF;
-        store_relaxed(&cycle->limited, (uint32_t)limited);
-        store_relaxed(&cycle->limited_since_ns, limited ? cycle->cpu_limit.since_ns : 0);
+    const struct cpu_limit *limit = &cycle->cpu_limit;
+    uint64_t since_ns = limit->is_short ? limit->since_ns : 0;
+    store_relaxed(&cycle->limited, (uint32_t)limit->on);
+    if ((since_ns != 0) != (load_relaxed(&cycle->limited_since_ns) != 0)) {
+        enum tri_pressure_kind kind =
+            since_ns != 0 ? TRI_PRESSURE_LIMITER_ON : TRI_PRESSURE_LIMITER_OFF;
+        store_relaxed(&cycle->limited_since_ns, since_ns);
         fetch_or_relaxed(&cycle->pressure, UINT32_C(1) << kind);
     }
 }
@@ -135,8 +139,8 @@ static void update_limit(struct tri_heap *heap, uint64_t now_ns)
     gc_used_ns = size_min(gc_used_ns, used_ns);
     cycle->limit_cpu_ns = cpu_ns;
     cycle->limit_gc_ns += gc_used_ns;
-    set_limited(heap,
-                cpu_limit_update(&cycle->cpu_limit, now_ns, gc_used_ns, used_ns - gc_used_ns));
+    (void)cpu_limit_update(&cycle->cpu_limit, now_ns, gc_used_ns, used_ns - gc_used_ns);
+    publish_limit(heap);
 }
 
 void cycle_watch_memory(struct tri_heap *heap)
@@ -191,6 +195,7 @@ static void end_pacing(struct tri_heap *heap, uint64_t marked)
     };
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
     pacer_end(pacer, &effort);
+    cpu_limit_resize(&heap->cycle.cpu_limit, effort.processors, now->mark_cpu_ns);
     pacer_reset(pacer, marked, &effort.done);
     store_relaxed(&heap->counters.scannable_bytes, effort.done.heap);
     lock_release(&heap->cycle.goal_lock);
@@ -792,6 +797,35 @@ static void sleep_a_moment(struct tri_mutator *mutator, uint64_t excess_64ths)
     (void)stall_end(&mutator->heap->stalls, STALL_BRAKE, start);
 }
 
+/* Help a cycle on a little, or sleep where there is nothing to do for a mutator. A safepoint. */
+static void help_a_little(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    if (!assist_is_marking(heap) || !assist_scan(mutator, LIMIT_WAIT_SCAN_BYTES)) {
+        port_hurry_markers(heap);
+        port_blocking_begin(mutator);
+        port_nap(LIMIT_WAIT_NAP_NS);
+        port_blocking_end(mutator);
+    }
+    port_safepoint(mutator);
+}
+
+/* The heap is at its memory limit: wait for the end of a cycle, which may make room, and help it;
+ * but no longer than the CPU limiter allows. A safepoint. */
+static void wait_for_memory(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    uint64_t count = load_relaxed(&heap->cycle.count);
+    struct stall_times start = stall_begin();
+    while (excess(heap) != 0 && load_relaxed(&heap->cycle.limited) == 0 &&
+           load_relaxed(&heap->cycle.count) == count) {
+        cycle_poll(mutator);
+        help_a_little(mutator);
+        cycle_watch_memory(heap);
+    }
+    (void)stall_end(&heap->stalls, STALL_BRAKE, start);
+}
+
 void cycle_brake(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
@@ -801,9 +835,7 @@ void cycle_brake(struct tri_mutator *mutator, size_t bytes)
         return;
     }
     if (load_relaxed(&heap->counters.goal_by_limit) != 0) {
-        struct stall_times start = stall_begin();
-        cycle_run(mutator, CYCLE_TRIGGERED);
-        (void)stall_end(&heap->stalls, STALL_BRAKE, start);
+        wait_for_memory(mutator);
         return;
     }
     for (size_t paid = 0; by != 0 && paid <= bytes; paid += BRAKE_BYTES) {

@@ -16,6 +16,13 @@
 #define MUTATOR_SIGNATURE UINT32_C(0x4d555441) /* "MUTA" */
 #define MUTATOR_DETACHED  UINT32_C(0x64656164) /* "dead" */
 
+/* References that a marker has met and not looked at yet, while the processor fetches what it takes
+ * to do so. A ring: a new one takes the oldest one's place. */
+struct pending_references {
+    size_t offsets[MARK_PREFETCH_REFERENCES]; /* from the heap's base; SIZE_MAX: none */
+    uint32_t next;                            /* the oldest */
+};
+
 /* What one thread marks with, a marker thread or a mutator. Also what the host knows as a
  * tri_visitor. */
 struct marker {
@@ -36,6 +43,7 @@ struct marker {
      * shall stay clear. */
     bool (*refuses)(const struct marker *marker, const uint64_t *word, uint64_t mask);
 
+    struct pending_references *pending; /* NULL: each reference is looked at when it is met */
     struct mark_stack stack;
     struct mark_stack later; /* grey objects of safepoint-only types that it has met */
 
@@ -168,7 +176,8 @@ struct cycle_state {
     uint64_t limit_gc_ns;       /* and gc_cpu_ns */
     uint64_t limit_now_ns;      /* atomic: when that was; written under GOAL */
     uint32_t limited;           /* atomic: the limiter is on; written under GOAL */
-    uint64_t limited_since_ns;  /* atomic: since when; 0: it is off. Written under GOAL */
+    uint64_t limited_since_ns;  /* atomic: since when processor time is short; 0: it is not; see
+                                   cpu_limit.h. Written under GOAL */
     uint32_t pressure;          /* atomic: bits of tri_pressure_kind that the host is to be told */
     uint64_t gc_cpu_ns;         /* atomic: processor time of markers and assists, ever */
     uint64_t begin_stall_ns;    /* atomic: see cycle_figures */

@@ -138,20 +138,50 @@ static void read_clock(struct tri_heap *heap, struct marker *marker)
     fetch_add_relaxed(&heap->cycle.gc_cpu_ns, cpu_ns);
 }
 
+static void begin_pending(struct pending_references *pending, struct marker *marker)
+{
+    for (size_t i = 0; i < MARK_PREFETCH_REFERENCES; i++) {
+        pending->offsets[i] = SIZE_MAX;
+    }
+    pending->next = 0;
+    marker->pending = pending;
+}
+
+/* Look at all that is pending. False where nothing is. */
+static bool look_at_pending(struct marker *marker)
+{
+    struct pending_references *pending = marker->pending;
+    bool any = false;
+    for (size_t i = 0; i < MARK_PREFETCH_REFERENCES; i++) {
+        size_t offset = pending->offsets[i];
+        if (offset != SIZE_MAX) {
+            pending->offsets[i] = SIZE_MAX;
+            shade_offset(marker, offset);
+            any = true;
+        }
+    }
+    return any;
+}
+
 /* Scan the marker's objects until there are none [mark.3], or budget bytes are scanned. What is
  * left is on its stack. */
 static void drain(struct marker *marker, size_t budget)
 {
     struct prefetch_ring ring = {.head = 0};
+    struct pending_references pending;
     size_t limit = marker->scanned_bytes + budget;
+    begin_pending(&pending, marker);
     while (marker->scanned_bytes < limit) {
         fill_ring(&ring, &marker->stack);
-        if (ring.head == ring.tail) {
-            return;
+        if (ring.head != ring.tail) {
+            marker->scanned_bytes +=
+                scan_entry(marker, ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS]);
+        } else if (!look_at_pending(marker)) {
+            break;
         }
-        marker->scanned_bytes +=
-            scan_entry(marker, ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS]);
     }
+    (void)look_at_pending(marker);
+    marker->pending = NULL;
     empty_ring(&ring, marker);
 }
 

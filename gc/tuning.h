@@ -36,6 +36,11 @@
  * of docs/benchmarks.md. A power of two. */
 #define MARK_PREFETCH_OBJECTS 16
 
+/* References between their object's scan and the test of their mark, while the head and the bits of
+ * their span are prefetched. Fewer: the test waits for memory, which is most of what marking a
+ * random graph takes. More: the lines leave the cache again. */
+#define MARK_PREFETCH_REFERENCES 16
+
 /* Entries of one segment of a mark stack; a segment is also what is stolen. 510 make a segment a
  * page of 4 KiB. */
 #define MARK_SEGMENT_ENTRIES 510
@@ -90,6 +95,11 @@
  * stall. */
 #define BRAKE_MAX_NS     UINT64_C(700000)
 #define BRAKE_FULL_64THS UINT64_C(32)
+
+/* What a mutator that is past the memory limit scans, or sleeps where there is nothing to scan,
+ * between two looks at whether it still is. */
+#define LIMIT_WAIT_SCAN_BYTES ((size_t)64 * 1024)
+#define LIMIT_WAIT_NAP_NS     UINT64_C(100000)
 
 /* Bytes of one large allocation for which it sleeps once more. */
 #define BRAKE_BYTES (32 * KIB)
@@ -164,13 +174,22 @@
  * hundredth, so that cons/mark stays finite. */
 #define PACER_MOST_MARKING 0.99
 
-/* The CPU limiter's bucket, for each processor: what collecting may take more than the program has
- * before it is limited (Go's figure). Lower: a burst of collecting is limited. Higher: a program at
- * its memory limit crawls for longer. */
-#define CPU_LIMIT_CAPACITY_NS UINT64_C(1000000000)
+/* The CPU limiter's bucket: what collecting may take more than the program has before it is limited.
+ * Two cycles' worth, for each processor at least a tenth of a second, and at most one (Go's only
+ * figure). Lower: a program that could stay below its limit with a burst of collecting passes it.
+ * Higher: a program at its limit crawls for longer before it is known that this is of no use. */
+#define CPU_LIMIT_CAPACITY_MIN_NS UINT64_C(100000000)
+#define CPU_LIMIT_CAPACITY_MAX_NS UINT64_C(1000000000)
+#define CPU_LIMIT_CAPACITY_CYCLES 2
 
-/* Time between two updates of the limiter (Go's figure). */
-#define CPU_LIMIT_UPDATE_NS UINT64_C(10000000)
+/* What flows over is kept up to that part of the bucket. Lower: where collecting takes long at a
+ * time, it takes more than half. Higher: a program that has been over its limit for a while runs
+ * without a limit for longer afterwards. */
+#define CPU_LIMIT_KEPT_PART UINT64_C(4)
+
+/* Time between two updates of the limiter. Lower: a system call more often, at slow paths of heaps
+ * with a memory limit. Higher: a mutator that waits for memory waits for longer than it should. */
+#define CPU_LIMIT_UPDATE_NS UINT64_C(2000000)
 
 /* How far past its memory limit a heap whose host would rather give up goes on: a 50th. */
 #define LIMIT_OVERSHOOT_PART UINT64_C(50)
