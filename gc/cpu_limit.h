@@ -4,9 +4,9 @@
  * A bucket that collecting fills and the program's own work empties, each by its processor time.
  * While it is full the program has had less than half of the time for a while, and collecting must
  * not slow it down further: no assists, no waiting, and a memory limit may be passed. (Go:
- * gcCPULimiter. Its bucket has one size; ours keeps what flows over, up to a part of its capacity, since collecting comes in
- * large portions where it waits for a whole cycle: what is forgotten would come on top of the
- * half.)
+ * gcCPULimiter. Its bucket has one size; ours keeps what flows over, up to a part of its capacity,
+ * since collecting comes in large portions where it waits for a whole cycle: what is forgotten
+ * would come on top of the half.)
  */
 #ifndef GC_CPU_LIMIT_H
 #define GC_CPU_LIMIT_H
@@ -16,8 +16,8 @@
 struct cpu_limit {
     uint64_t capacity_ns; /* of the bucket */
     uint64_t fill_ns;
-    uint64_t since_ns;    /* when it was full for the first time since it was last half empty, on the
-                             caller's clock; valid while is_short */
+    uint64_t since_ns;    /* when it was full for the first time since it was last half empty, on
+                             the caller's clock; valid while is_short */
     uint64_t overflow_ns; /* time that was forgotten, ever */
     bool on;              /* it is full */
     bool is_short;        /* it was full, and has not been half empty since */

@@ -174,10 +174,11 @@
  * hundredth, so that cons/mark stays finite. */
 #define PACER_MOST_MARKING 0.99
 
-/* The CPU limiter's bucket: what collecting may take more than the program has before it is limited.
- * Two cycles' worth, for each processor at least a tenth of a second, and at most one (Go's only
- * figure). Lower: a program that could stay below its limit with a burst of collecting passes it.
- * Higher: a program at its limit crawls for longer before it is known that this is of no use. */
+/* The CPU limiter's bucket: what collecting may take more than the program has before it is
+ * limited. Two cycles' worth, for each processor at least a tenth of a second, and at most one
+ * (Go's only figure). Lower: a program that could stay below its limit with a burst of collecting
+ * passes it. Higher: a program at its limit crawls for longer before it is known that this is of no
+ * use. */
 #define CPU_LIMIT_CAPACITY_MIN_NS UINT64_C(100000000)
 #define CPU_LIMIT_CAPACITY_MAX_NS UINT64_C(1000000000)
 #define CPU_LIMIT_CAPACITY_CYCLES 2
