@@ -116,7 +116,7 @@ struct cycle_figures {
     uint64_t stack_bytes;
     uint64_t global_bytes;
     uint64_t external_bytes; /* at the end of marking; in heap_before, heap_after and goal */
-    uint32_t rounds; /* of handshake flush */
+    uint32_t rounds;         /* of handshake flush */
     uint32_t processors;
     double utilization; /* the collector's share of all processors' time since the heap was
                            created */

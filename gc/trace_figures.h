@@ -10,7 +10,8 @@
  * be given back. */
 struct scavenge_figures {
     uint64_t background_bytes;   /* given back by the scavenger's thread since the last line */
-    uint64_t eager_bytes;        /* given back by mutators, near the limit or on demand, since then */
+    uint64_t eager_bytes;        /* given back by mutators, near the limit or on demand, since
+                                    then */
     uint64_t released_now_bytes; /* of the heap, that the system has at this moment */
     uint64_t in_use;             /* in spans */
     uint64_t retained;           /* in use, or free and not given back */

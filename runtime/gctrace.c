@@ -7,8 +7,6 @@
  * Invariants:
  *   [gctrace.1] Nothing MUST be added before " P"; otherwise parsers of Go's log do not recognise
  *               the line.
- *   [gctrace.2] No other line of the log MUST begin with "gc "; otherwise they take it for one of a
- *               cycle.
  * Locks:      none; called with CYCLE held, which guards the figures.
  * Callers:    cycle through port.h.
  */
@@ -139,10 +137,10 @@ static void format_go(const struct gctrace_values *values, bool has_roots,
 
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
-#define GCTRACE_PRINT_COUNT_ json_count
-#define GCTRACE_PRINT_LIMIT_ json_limit
-#define GCTRACE_PRINT_FLAG_  json_flag
-#define GCTRACE_PRINT_REAL_  json_real
+#define GCTRACE_PRINT_COUNT_       json_count
+#define GCTRACE_PRINT_LIMIT_       json_limit
+#define GCTRACE_PRINT_FLAG_        json_flag
+#define GCTRACE_PRINT_REAL_        json_real
 #define GCTRACE_PRINT_(kind, name) GCTRACE_PRINT_##kind##_(&object, #name, values->name);
 
 static void format_json(const struct gctrace_values *values, char line[GCTRACE_LINE_BYTES])

@@ -35,10 +35,10 @@
     X(COUNT, flush_rounds)                                                                         \
     X(COUNT, processors)
 
-#define GCTRACE_TYPE_COUNT_ uint64_t
-#define GCTRACE_TYPE_LIMIT_ uint64_t
-#define GCTRACE_TYPE_FLAG_  bool
-#define GCTRACE_TYPE_REAL_  double
+#define GCTRACE_TYPE_COUNT_         uint64_t
+#define GCTRACE_TYPE_LIMIT_         uint64_t
+#define GCTRACE_TYPE_FLAG_          bool
+#define GCTRACE_TYPE_REAL_          double
 #define GCTRACE_MEMBER_(kind, name) GCTRACE_TYPE_##kind##_ name;
 struct gctrace_values {
     GCTRACE_VALUES(GCTRACE_MEMBER_)
