@@ -88,7 +88,7 @@ static bool options_are_valid(const tri_heap_options *options)
            options->markers >= TRI_MARKERS_AUTO &&
            (options->barrier == TRI_BARRIER_HYBRID || options->barrier == TRI_BARRIER_INSERTION) &&
            (options->fork == TRI_FORK_FULL || options->fork == TRI_FORK_EXEC) &&
-           options->trace_form >= TRI_TRACE_GO && options->trace_form <= TRI_TRACE_JSON &&
+           (unsigned)options->trace_form <= (unsigned)TRI_TRACE_JSON &&
            encoding_is_valid(&options->value_encoding);
 }
 

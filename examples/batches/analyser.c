@@ -79,10 +79,12 @@ static unsigned next(struct analyser *analyser, unsigned limit)
     return (unsigned)(analyser->random >> 33) % limit;
 }
 
-/* As a server writes it: who has asked, for what, and how it went. */
+/* As a server writes it: who has asked, for what, how it went, and with which browser. */
 static struct text *read_line(struct analyser *analyser)
 {
     static const char *const pages[] = {"articles", "basket", "images", "search", "users"};
+    static const char *const browsers[] = {"Chrome/139.0 (Windows NT 10)",
+                                           "Firefox/141.0 (X11 Linux)", "Safari/18.5 (Macintosh)"};
     char line[128];
     unsigned page = next(analyser, 5);
     unsigned client = next(analyser, 250);
@@ -90,8 +92,9 @@ static struct text *read_line(struct analyser *analyser)
     unsigned status = next(analyser, 50) == 0 ? 500 : 200;
     unsigned bytes = next(analyser, 50000);
     unsigned milliseconds = 1 + next(analyser, 20 * (page + 1));
-    int length = snprintf(line, sizeof line, "203.0.113.%u /shop/%s/%u %u %u %u", client,
-                          pages[page], number, status, bytes, milliseconds);
+    int length =
+        snprintf(line, sizeof line, "203.0.113.%u /shop/%s/%u %u %u %u %s", client, pages[page],
+                 number, status, bytes, milliseconds, browsers[next(analyser, 3)]);
     return text_new(analyser, line, (size_t)length);
 }
 
@@ -115,7 +118,7 @@ enum field {
     STATUS,
     BYTES,
     MILLISECONDS,
-    FIELDS
+    FIELDS /* the browser interests nobody here */
 };
 
 /* A list of the texts between blanks, as the split() of a scripting language makes one. The caller
