@@ -19,9 +19,27 @@
 
 #define ROWS_MAX (STALL_CAUSE_COUNT + 1)
 
-static double microseconds(uint64_t ns)
+/* A time with one decimal, cut off; by integers, since the library's point is the locale's. */
+struct time_text {
+    char text[32];
+};
+
+static struct time_text with_tenth(uint64_t tenths)
 {
-    return (double)ns / 1000.0;
+    struct time_text time;
+    (void)snprintf(time.text, sizeof time.text, "%ju.%ju", (uintmax_t)(tenths / 10),
+                   (uintmax_t)(tenths % 10));
+    return time;
+}
+
+static struct time_text microseconds(uint64_t ns)
+{
+    return with_tenth(ns / 100);
+}
+
+static struct time_text milliseconds(uint64_t ns)
+{
+    return with_tenth(ns / 100000);
 }
 
 static bool is_json(const struct tri_heap *heap)
@@ -39,10 +57,10 @@ static void log_line(struct tri_heap *heap, const tri_stall *stalls, size_t rows
                  (uintmax_t)heap->cycle.last.number);
     for (size_t i = 0; i < rows && used > 0 && (size_t)used < sizeof line; i++) {
         if (stalls[i].count > 0) {
-            used += snprintf(line + used, sizeof line - (size_t)used, " %s %ju %.1f/%.1f/%.1f",
-                             stalls[i].cause, (uintmax_t)stalls[i].count,
-                             microseconds(stalls[i].p50_ns), microseconds(stalls[i].p999_ns),
-                             microseconds(stalls[i].max_ns));
+            used += snprintf(
+                line + used, sizeof line - (size_t)used, " %s %ju %s/%s/%s", stalls[i].cause,
+                (uintmax_t)stalls[i].count, microseconds(stalls[i].p50_ns).text,
+                microseconds(stalls[i].p999_ns).text, microseconds(stalls[i].max_ns).text);
         }
     }
     port_log(heap, line);
@@ -51,12 +69,11 @@ static void log_line(struct tri_heap *heap, const tri_stall *stalls, size_t rows
 static void log_row(struct tri_heap *heap, const tri_stall *stall)
 {
     char line[256];
-    (void)snprintf(line, sizeof line,
-                   "stalls %-12s %10ju %12.1f %9.1f %9.1f %9.1f %9.1f %9.1f %9.1f", stall->cause,
-                   (uintmax_t)stall->count, microseconds(stall->total_ns),
-                   microseconds(stall->p50_ns), microseconds(stall->p99_ns),
-                   microseconds(stall->p999_ns), microseconds(stall->max_ns),
-                   microseconds(stall->cpu_p999_ns), microseconds(stall->cpu_max_ns));
+    (void)snprintf(line, sizeof line, "stalls %-12s %10ju %12s %9s %9s %9s %9s %9s %9s",
+                   stall->cause, (uintmax_t)stall->count, microseconds(stall->total_ns).text,
+                   microseconds(stall->p50_ns).text, microseconds(stall->p99_ns).text,
+                   microseconds(stall->p999_ns).text, microseconds(stall->max_ns).text,
+                   microseconds(stall->cpu_p999_ns).text, microseconds(stall->cpu_max_ns).text);
     port_log(heap, line);
 }
 
@@ -144,10 +161,10 @@ static void log_slow(struct tri_heap *heap, enum handshake_kind kind, const char
     char line[256];
     (void)snprintf(
         line, sizeof line,
-        "trillium: thread '%s' came to a safepoint only after %.1f ms (handshake %s): call "
+        "trillium: thread '%s' came to a safepoint only after %s ms (handshake %s): call "
         "tri_safepoint in its loops, put what may sleep between tri_blocking_begin and "
         "tri_blocking_end",
-        thread, (double)ns / 1e6, kind_name(kind));
+        thread, milliseconds(ns).text, kind_name(kind));
     port_log(heap, line);
 }
 

@@ -58,6 +58,13 @@ EXACT = (rf"gc [1-9]\d* @\d+\.\d{{3}}s \d{{1,3}}%: {TIME}\+{TIME}\+{TIME} ms clo
 GO_1_6 = re.compile(EXACT.replace("<roots>", ""))
 GO_1_27 = re.compile(EXACT.replace("<roots>", r"\d+ MB stacks, \d+ MB globals, "))
 
+# Our own lines of GCTRACE=2: after each cycle, and the table at the end of the heap.
+STALLS = re.compile(
+    r"stalls gc \d+ \(count p50/p99\.9/max us\):( [a-z-]+ \d+ \d+\.\d/\d+\.\d/\d+\.\d)+"
+    r"|stalls cause, us +count +total +p50 +p99 +p99\.9 +max +cpu p99\.9 +cpu max"
+    r"|stalls [a-z-]+ +\d+( +\d+\.\d){7}")
+SLOW = re.compile(r"trillium: thread '.*' came to a safepoint only after \d+\.\d ms \(.*")
+
 SUMMARY = re.compile(r"(\d+) cycles, (\d+) forced, (\d+) bytes live at the last\n")
 
 
@@ -158,8 +165,8 @@ def check_stalls_beside(stdout, lines):
     others = [line for line in lines if not line.startswith("gc ")]
     expect(len(others) > len(traces), f"no stalls: {others}")
     for line in others:
-        expect(re.match(r"stalls |trillium: ", line) and not tools_that_read(line),
-               f"neither a cycle nor stalls: {line}")
+        expect(STALLS.fullmatch(line) or SLOW.fullmatch(line), f"neither cycle nor stalls: {line}")
+        expect(not tools_that_read(line), f"a tool for Go's log reads it: {line}")
     return check_trace(stdout, traces)
 
 
@@ -231,7 +238,8 @@ def check_json_forms(command, samples, tables):
     debug = os.environ.get("GCDEBUG", "") + ",slowsafepoint=1"
     objects = check_json(*run(load, GCTRACE="2", GCDEBUG=debug), tables)
     stalls = [values for values in objects if values["type"] == "stall"]
-    expect({"arm", "roots", "to-safepoint"} <= {values["cause"] for values in stalls}, "causes")
+    # Which handshakes it answered itself depends on when it was blocked; it always took pages.
+    expect("grow" in {values["cause"] for values in stalls}, "causes")
     expect({values["at_end"] for values in stalls} == {False, True}, "stalls at the end")
     stdout, _ = run([*command[:-1], samples])
     others = check_members(stdout.splitlines(), tables)
