@@ -124,7 +124,7 @@ struct cycle_figures {
                                 of marking to the release */
     uint64_t mark_cpu_ns;    /* processor time of all markers */
     uint64_t assist_cpu_ns;  /* of which in assists */
-    uint64_t idle_cpu_ns;    /* of which on processors that would have idled */
+    uint64_t idle_cpu_ns;    /* of which on processors that would have been idle */
     uint64_t heap_before;    /* heap_live at the start */
     uint64_t heap_after;     /* heap_live at the end of marking */
     uint64_t marked_bytes;   /* what was allocated while marking included */

@@ -88,6 +88,7 @@ static bool options_are_valid(const tri_heap_options *options)
            options->markers >= TRI_MARKERS_AUTO &&
            (options->barrier == TRI_BARRIER_HYBRID || options->barrier == TRI_BARRIER_INSERTION) &&
            (options->fork == TRI_FORK_FULL || options->fork == TRI_FORK_EXEC) &&
+           (unsigned)options->trace_form <= (unsigned)TRI_TRACE_JSON &&
            encoding_is_valid(&options->value_encoding);
 }
 
@@ -157,7 +158,7 @@ void tri_heap_destroy(tri_heap *heap)
     fork_unregister(process);
     workers_stop(process);
     if (heap->options.trace > 1) {
-        stall_log_table(heap);
+        stall_log_end(heap);
     }
     heap_destroy(heap);
     mutator_release_all(process);

@@ -4,11 +4,12 @@
 
 #include "runtime/process.h"
 
-/* One line: each cause that has occurred since the heap was created. */
-void stall_log_line(struct tri_heap *heap);
+/* After a cycle: each cause that has occurred since the heap was created, in a line; as JSON in a
+ * line for each. CYCLE held. */
+void stall_log_cycle(struct tri_heap *heap);
 
-/* A table of the same, at the end of the heap. */
-void stall_log_table(struct tri_heap *heap);
+/* The same as a table, at the end of the heap. */
+void stall_log_end(struct tri_heap *heap);
 
 /* The calling thread's mutator has come to its safepoint ns after it was asked by a handshake of
  * kind: say so where that was too long. */

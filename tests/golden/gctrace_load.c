@@ -1,9 +1,10 @@
 /* gctrace_load.c -- a host with cycles of all kinds, for gctrace_check.py. Prints on stdout what
- * the trace lines on stderr must agree with.
+ * the trace lines on stderr must agree with. Its argument, if any, is the form of the lines.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <trillium/trillium.h>
 
 struct link {
@@ -34,14 +35,32 @@ static struct link *make_list(tri_mutator *mutator, tri_type *type, uint64_t cou
     return TRI_LOCAL(0);
 }
 
-int main(void)
+static tri_trace_form form_by_name(const char *name)
 {
+    static const char *const names[] = {
+        [TRI_TRACE_GO] = "go", [TRI_TRACE_GO_1_6] = "go-1.6", [TRI_TRACE_JSON] = "json"};
+    for (int form = TRI_TRACE_GO; form <= TRI_TRACE_JSON; form++) {
+        if (strcmp(names[form], name) == 0) {
+            return (tri_trace_form)form;
+        }
+    }
+    fprintf(stderr, "gctrace_load: no such form: %s\n", name);
+    exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    tri_heap_options options;
+    tri_heap_options_init(&options);
+    if (argc > 1) {
+        options.trace_form = form_by_name(argv[1]);
+    }
     tri_heap *heap;
     tri_mutator *mutator;
     tri_type *type;
     tri_type_desc desc = TRI_TYPE_DESC("link", struct link);
     desc.layout = TRI_LAYOUT_OF(link_fields);
-    check(tri_heap_create(&heap, NULL));
+    check(tri_heap_create(&heap, &options));
     check(tri_type_define(heap, &desc, &type));
     check(tri_mutator_attach(heap, &mutator));
     {

@@ -630,6 +630,9 @@ START_TEST(options_outside_their_range)
     options.memory_limit = -1;
     ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
     options = options_new();
+    options.trace_form = (tri_trace_form)(TRI_TRACE_JSON + 1);
+    ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
+    options = options_new();
     options.value_encoding.pattern = 1;
     ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
     options = options_new();
