@@ -170,6 +170,21 @@ static void note_limit(struct tri_heap *heap)
 
 /* ---- The pacer's view of a cycle ------------------------------------------------------------- */
 
+static void trace_begin(struct tri_heap *heap)
+{
+    double due = MARKER_SHARE * port_cpu_count();
+    uint32_t whole = (uint32_t)due;
+    struct pacer_begin_figures figures = {
+        .rate.work_per_byte = (double)load_relaxed(&heap->mark.work_per_kib) / (double)KIB,
+        .heap_scan = load_relaxed(&heap->counters.scannable_bytes),
+        .live = counters_live(&heap->counters),
+        .goal = load_relaxed(&heap->counters.goal_bytes),
+        .markers = whole,
+        .fractional_share = (due - whole) / port_cpu_count(),
+    };
+    port_pacer_begun(heap, &figures);
+}
+
 /* Marking is about to begin. */
 static void begin_pacing(struct tri_heap *heap)
 {
@@ -177,6 +192,26 @@ static void begin_pacing(struct tri_heap *heap)
     pacer_begin(&heap->cycle.pacer, counters_live(&heap->counters));
     lock_release(&heap->cycle.goal_lock);
     assist_revise(heap);
+    if (heap->options.pacer_trace) {
+        trace_begin(heap);
+    }
+}
+
+/* GOAL held. */
+static void trace_end(struct tri_heap *heap, const struct pacer_effort *effort)
+{
+    const struct pacer *pacer = &heap->cycle.pacer;
+    double time = (double)effort->elapsed_ns * effort->processors;
+    struct pacer_end_figures figures = {
+        .utilization = (double)(effort->background_ns + effort->assist_ns) / (time > 0 ? time : 1),
+        .done = effort->done,
+        .expected = pacer->last,
+        .triggered = pacer->triggered,
+        .live = effort->live,
+        .goal = heap->cycle.now.goal,
+        .cons_mark = pacer->cons_mark,
+    };
+    port_pacer_ended(heap, &figures);
 }
 
 /* Marking is over: learn from it. marked bytes are live, external ones included. */
@@ -194,6 +229,9 @@ static void end_pacing(struct tri_heap *heap, uint64_t marked)
         .done = {now->scanned_bytes, now->stack_bytes, now->global_bytes},
     };
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
+    if (heap->options.pacer_trace) {
+        trace_end(heap, &effort);
+    }
     pacer_end(pacer, &effort);
     cpu_limit_resize(&heap->cycle.cpu_limit, effort.processors, now->mark_cpu_ns);
     pacer_reset(pacer, marked, &effort.done);

@@ -178,6 +178,13 @@ void port_safepoint(struct tri_mutator *mutator);
 /* A cycle has ended: its figures are in heap->cycle.last. For the log. */
 void port_cycle_ended(struct tri_heap *heap);
 
+struct pacer_begin_figures;
+struct pacer_end_figures;
+
+/* A cycle begins to mark, has marked. For the log, where options.pacer_trace asks for it. */
+void port_pacer_begun(struct tri_heap *heap, const struct pacer_begin_figures *figures);
+void port_pacer_ended(struct tri_heap *heap, const struct pacer_end_figures *figures);
+
 /* ---- Words to people ------------------------------------------------------------------------- */
 
 /* One line without a line end, to where the heap's log goes. */

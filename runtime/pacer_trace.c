@@ -154,13 +154,11 @@ void pacer_trace_sweep_format(const struct pacer_sweep_figures *figures, tri_tra
 
 /* ---- Logging --------------------------------------------------------------------------------- */
 
-void pacer_trace_begin_log(struct tri_heap *heap, const struct pacer_begin_figures *figures)
+void port_pacer_begun(struct tri_heap *heap, const struct pacer_begin_figures *figures)
 {
-    if (heap->options.pacer_trace) {
-        char line[PACER_TRACE_LINE_BYTES];
-        pacer_trace_begin_format(figures, heap->options.trace_form, line);
-        port_log(heap, line);
-    }
+    char line[PACER_TRACE_LINE_BYTES];
+    pacer_trace_begin_format(figures, heap->options.trace_form, line);
+    port_log(heap, line);
 }
 
 void pacer_trace_end_log(struct tri_heap *heap, const struct pacer_end_figures *figures)
