@@ -14,8 +14,8 @@ struct bound {
     double least;     /* seen */
     double most;      /* seen */
     unsigned looks;
-    unsigned broken;  /* looks at which it was outside */
-    unsigned first;   /* cycle in which it was so for the first time */
+    unsigned broken; /* looks at which it was outside */
+    unsigned first;  /* cycle in which it was so for the first time */
 };
 
 struct judge {

@@ -1,13 +1,475 @@
-/* scenarios_own.c -- the scenarios that Go's leave open. */
+/* scenarios_own.c -- the scenarios that Go's leave open, with bounds that follow from what the
+ * pacer promises; the reason stands at each.
+ */
 #include "tests/pacer/scenario_tables.h"
 
-#include "gc/base.h"
+#include "gc/tuning.h"
 
-static const struct scenario_entry own_scenarios[1];
+#include <math.h>
+
+#define SETTLED 25
+#define EXACT   1e-6 /* of a ratio of whole bytes, some of which are rounded */
+
+static double ratio(double part, double whole)
+{
+    return part / whole;
+}
+
+/* The goal that GOGC alone asks for. */
+static double goal_by_percent(const struct cycle_record *record)
+{
+    double live = (double)record->live;
+    return live + (live + (double)record->roots) * record->percent / 100.0;
+}
+
+static double end_of_headroom(const struct cycle_record *record)
+{
+    return (double)limit_less_headroom(record->memory_limit);
+}
+
+/* Whether n, counted from 1, is one of the `cycles` cycles from a change of settings on. */
+static bool is_after_change(unsigned n, const unsigned *changes, unsigned count, unsigned cycles)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (n > changes[i] && n <= changes[i] + cycles) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- Large and small ------------------------------------------------------------------------- */
+
+static void set_many_processors(struct scenario *scenario)
+{
+    scenario->processors = 64;
+}
+
+/* From 1 GiB to 512 GiB live in 14 cycles. */
+static void set_large_machine(struct scenario *scenario)
+{
+    scenario->processors = 64;
+    scenario->first_live = GIB;
+    scenario->growth = stream_constant(1.616);
+    stream_add_ramp(&scenario->growth, -0.616, 1, 13);
+    scenario->globals = 256 * MIB;
+    scenario->stacks = stream_constant((double)(64 * MIB));
+    scenario->cycles = 30;
+}
+
+static void check_large_machine(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    check_steady(judge, records, n);
+    if (n >= SETTLED) {
+        judge_within(judge, "peak, bytes", (double)records[n - 1].peak, (double)TIB,
+                     1.1 * (double)TIB);
+    }
+}
+
+/* A program of 200 KiB on two processors, which asks for small goals. */
+static void set_small_heap(struct scenario *scenario)
+{
+    scenario->processors = 2;
+    scenario->heap_minimum = 64 * KIB;
+    scenario->first_live = 200 * KIB;
+    scenario->growth = stream_constant(1.0);
+    scenario->globals = 4 * KIB;
+    scenario->stacks = stream_constant(4096.0);
+}
+
+/* The distances that Go fixes for a least heap of 4 MiB are a 64th of that here: 16 KiB at the
+ * most, so that none of them decides. */
+static void check_small_heap(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n > 2) {
+        judge_within(judge, "goal / GOGC's goal", ratio((double)last->goal, goal_by_percent(last)),
+                     1.0 - EXACT, 1.0 + EXACT);
+        judge_within(judge, "goal, bytes", (double)last->goal, 400.0 * (double)KIB,
+                     512.0 * (double)KIB);
+        judge_within(judge, "peak - goal, bytes", (double)last->peak - (double)last->goal,
+                     -(double)last->goal, 16.0 * (double)KIB);
+    }
+    check_steady(judge, records, n);
+}
+
+/* ---- Memory limits --------------------------------------------------------------------------- */
+
+/* What the process maps stays below the limit: the headroom is there for what grows with the heap
+ * while a cycle marks. */
+static void check_mapped(struct judge *judge, const struct cycle_record *record)
+{
+    judge_within(judge, "mapped / limit",
+                 ratio((double)record->mapped, (double)record->memory_limit), 0.0, 1.0);
+}
+
+/* From 64 MiB to 85 % of a limit of 512 MiB, by two percent a cycle. */
+static void set_limit_slowly(struct scenario *scenario)
+{
+    scenario->cycles = 120;
+    scenario->memory_limit = 512 * MIB;
+    scenario->maps = true;
+    scenario->first_live = 64 * MIB;
+    scenario->growth = stream_constant(1.02);
+    stream_add_ramp(&scenario->growth, -0.02, 1, 96);
+}
+
+/* A quarter of the processors, and what it takes to make up for the part of the runway that is lost
+ * to fragments and metadata while it is used. */
+static double share_with_losses(void)
+{
+    const double kept = 1.0 - 1.0 / FRAGMENT_PART - 1.0 / METADATA_PART;
+    return 1.0 / (1.0 + kept * (1.0 - MARKER_SHARE) / MARKER_SHARE);
+}
+
+/* What collecting costs if the cycle begins at the earliest place that the pacer may choose, 45
+ * 64ths of the way to the goal as it was then, and ends at the goal as it is now. */
+static double share_at_earliest_trigger(const struct cycle_record *record, double alloc,
+                                        double scan)
+{
+    double live = (double)record->live;
+    double trigger = live + ((double)record->first_goal - live) * TRIGGER_LEAST_64THS / 64.0;
+    double work_per_byte = (double)record->work / ((double)record->goal - trigger);
+    return work_per_byte * alloc / (work_per_byte * alloc + scan);
+}
+
+/* It costs no more than either. */
+static double share_under_limit(const struct cycle_record *record)
+{
+    double earliest = share_at_earliest_trigger(record, 33.0, 1024.0);
+    return earliest > share_with_losses() ? earliest : share_with_losses();
+}
+
+static void check_limit_slowly(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    check_mapped(judge, last);
+    if (n >= SETTLED) {
+        check_goal_ratio(judge, records, n, 0.95, 1.05);
+        judge_within(judge, "utilization - what the limit may cost",
+                     last->utilization - share_under_limit(last), -1.0, 0.005);
+        judge_within(judge, "cycle by limit, then not",
+                     records[n - 2].by_limit && !last->by_limit ? 1.0 : 0.0, 0.0, 0.0);
+    }
+    if (n >= 100) { /* the way there is over: the limit decides */
+        judge_within(judge, "by limit at the end", last->by_limit ? 1.0 : 0.0, 1.0, 1.0);
+        judge_within(judge, "live / limit", ratio((double)last->live, (double)last->memory_limit),
+                     0.8, 0.95);
+    }
+}
+
+/* 120 MiB live under a limit of 64 MiB. */
+static void set_limit_below_live(struct scenario *scenario)
+{
+    scenario->cycles = 60;
+    scenario->memory_limit = 64 * MIB;
+    scenario->maps = true;
+    scenario->cpu_limit = true;
+    scenario->scan = stream_constant(128.0);
+    scenario->first_live = 16 * MIB;
+    scenario->growth = stream_constant(1.5);
+    stream_add_ramp(&scenario->growth, -0.5, 1, 6);
+}
+
+static void set_limit_below_live_off(struct scenario *scenario)
+{
+    set_limit_below_live(scenario);
+    scenario->percent = -1;
+}
+
+/* Collecting's part of the processors' time in the cycles after `from` up to n, above a half; what
+ * the limiter's bucket lets pass is taken off. */
+static double share_above_half(const struct cycle_record *records, unsigned from, unsigned n)
+{
+    double gc = 0.0;
+    double all = 0.0;
+    for (unsigned i = from; i < n; i++) {
+        gc += records[i].gc_ns;
+        all += records[i].all_ns;
+    }
+    return gc / all - 0.5;
+}
+
+static void check_limit_below_live(struct judge *judge, const struct cycle_record *records,
+                                   unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n < 40) {
+        return; /* the bucket fills */
+    }
+    /* It is full at cycle 30, and assists enter their time at once: in any ten cycles collecting
+     * has half of the time, but for a step that was too short to be cut. */
+    judge_within(judge, "share of 10 cycles - 0.5", share_above_half(records, n - 10, n), -0.005,
+                 0.0005);
+    judge_within(judge, "goal - live, bytes", (double)last->goal - (double)last->live, 0.0, 0.0);
+    /* The heap runs past its goal, but no further than the program allocates in the half that it
+     * has, while what is live is scanned in the other. */
+    double allocated = ((double)last->live + (double)last->roots) * 33.0 / 128.0;
+    judge_within(judge, "(peak - trigger) / what half of the time allocates",
+                 ratio((double)last->peak - (double)last->trigger, allocated), 0.5, 1.05);
+}
+
+/* ---- External memory ------------------------------------------------------------------------- */
+
+static void set_external(struct scenario *scenario)
+{
+    scenario->cycles = 80;
+    stream_add_ramp(&scenario->external, (double)(64 * MIB), 40, 20);
+}
+
+/* It counts as live, so the goal grows by GOGC percent of it too. */
+static void check_external(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n >= SETTLED) {
+        judge_within(judge, "goal / GOGC's goal", ratio((double)last->goal, goal_by_percent(last)),
+                     1.0 - EXACT, 1.0 + EXACT);
+    }
+    if (n >= 61) {
+        judge_within(judge, "external / live", ratio((double)last->external, (double)last->live),
+                     0.5, 1.0);
+    }
+    check_steady(judge, records, n);
+}
+
+static void set_external_limit(struct scenario *scenario)
+{
+    set_external(scenario);
+    scenario->external = (struct stream){0};
+    stream_add_ramp(&scenario->external, (double)(176 * MIB), 40, 20);
+    scenario->memory_limit = 256 * MIB;
+    scenario->maps = true;
+}
+
+/* What external memory takes, the heap does not get. */
+static void check_external_limit(struct judge *judge, const struct cycle_record *records,
+                                 unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    check_mapped(judge, last);
+    if (n > 62) {
+        judge_within(judge, "by limit at the end", last->by_limit ? 1.0 : 0.0, 1.0, 1.0);
+    }
+    check_steady(judge, records, n);
+}
+
+/* ---- Changes of settings --------------------------------------------------------------------- */
+
+static const unsigned change_cycles[] = {30, 50, 70};
+
+#define CHANGES ((unsigned)ARRAY_LENGTH(change_cycles))
+
+static void set_changes(struct scenario *scenario, bool marking, const int32_t *percents,
+                        const uint64_t *limits)
+{
+    scenario->cycles = 90;
+    scenario->alloc = stream_constant(48.0);
+    for (unsigned i = 0; i < CHANGES; i++) {
+        scenario->changes[i] = (struct scenario_change){
+            .cycle = change_cycles[i],
+            .marking = marking,
+            .percent = percents[i],
+            .memory_limit = limits[i],
+        };
+    }
+}
+
+static void set_gogc_changes(struct scenario *scenario, bool marking)
+{
+    static const int32_t percents[CHANGES] = {50, 400, -1};
+    static const uint64_t limits[CHANGES] = {PACER_OFF, PACER_OFF, 256 * MIB};
+    set_changes(scenario, marking, percents, limits);
+}
+
+static void set_gogc_between(struct scenario *scenario)
+{
+    set_gogc_changes(scenario, false);
+}
+
+static void set_gogc_marking(struct scenario *scenario)
+{
+    set_gogc_changes(scenario, true);
+}
+
+/* Three cycles after a change at the latest, things are as if it had always been so. */
+static void check_settled_changes(struct judge *judge, const struct cycle_record *records,
+                                  unsigned n)
+{
+    if (n >= SETTLED && !is_after_change(n, change_cycles, CHANGES, 3)) {
+        judge_within(judge, "utilization", records[n - 1].utilization, 0.245, share_with_losses());
+        check_goal_ratio(judge, records, n, 0.95, 1.05);
+    }
+    /* A goal that comes down while the heap is already past it makes mutators stop where they are;
+     * it never lets the heap grow past the goal that it had. */
+    if (n >= SETTLED && is_after_change(n, change_cycles, CHANGES, 1)) {
+        double goal = (double)records[n - 1].goal;
+        double first = (double)records[n - 1].first_goal;
+        judge_within(judge, "peak / the larger goal of a cycle with a change",
+                     ratio((double)records[n - 1].peak, goal > first ? goal : first), 0.0, 1.05);
+    }
+}
+
+static void check_gogc_changes(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    bool changed = is_after_change(n, change_cycles, CHANGES, 1);
+    if (n >= SETTLED && last->percent >= 0 && !changed) {
+        judge_within(judge, "goal / GOGC's goal", ratio((double)last->goal, goal_by_percent(last)),
+                     1.0 - EXACT, 1.0 + EXACT);
+    }
+    if (last->percent < 0) {
+        judge_within(judge, "goal / (limit - headroom)",
+                     ratio((double)last->goal, end_of_headroom(last)), 1.0 - EXACT, 1.0 + EXACT);
+    }
+    check_settled_changes(judge, records, n);
+}
+
+static void set_limit_changes(struct scenario *scenario, bool marking)
+{
+    static const int32_t percents[CHANGES] = {100, 100, 100};
+    static const uint64_t limits[CHANGES] = {PACER_OFF - 1, 36 * MIB, 512 * MIB};
+    set_changes(scenario, marking, percents, limits);
+    scenario->maps = true;
+}
+
+static void set_limit_between(struct scenario *scenario)
+{
+    set_limit_changes(scenario, false);
+}
+
+static void set_limit_marking(struct scenario *scenario)
+{
+    set_limit_changes(scenario, true);
+}
+
+/* Under the tight limit the goal is below GOGC's; from the cycle after the change on the process is
+ * below the limit, and in that cycle it grows by nothing that can be avoided. */
+static void check_limit_changes(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (last->memory_limit != PACER_OFF && !is_after_change(n, change_cycles, CHANGES, 1)) {
+        check_mapped(judge, last);
+    }
+    if (n >= SETTLED) {
+        bool tight = n > 50 && n <= 70;
+        judge_within(judge, tight ? "by limit while it is tight" : "by limit otherwise",
+                     last->by_limit ? 1.0 : 0.0, tight ? 1.0 : 0.0, tight ? 1.0 : 0.0);
+    }
+    check_settled_changes(judge, records, n);
+}
+
+/* ---- Surprises ------------------------------------------------------------------------------- */
+
+/* Nothing but leaves, and in one cycle everything has to be scanned, of a program that allocates
+ * faster than a quarter of the processors scans. */
+static void set_surprise(struct scenario *scenario)
+{
+    scenario->alloc = stream_constant(1320.0);
+    scenario->scannable = stream_constant(0.05);
+    stream_add_unit(&scenario->scannable, 0.95, 30);
+    stream_add_unit(&scenario->growth, 0.9, 30);
+}
+
+/* The hard goal: GOGC percent above the goal. */
+static double hard_goal(const struct cycle_record *record)
+{
+    return (double)record->goal * (1.0 + record->percent / 100.0);
+}
+
+/* The goal is extended, as far as the hard goal; in one step without an answer the program passes
+ * it by that step's bytes at the most. */
+static void check_surprise(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n == 31) {
+        judge_within(judge, "peak / goal, in the cycle",
+                     ratio((double)last->peak, (double)last->goal), 1.2, 100.0);
+        judge_within(judge, "peak / (hard goal + a step), in the cycle",
+                     ratio((double)last->peak, hard_goal(last) + (double)last->step_bytes), 0.0,
+                     1.0);
+    }
+}
+
+/* The live heap doubles, and half way through a burst comes that ends below the hard goal. */
+static void set_burst(struct scenario *scenario)
+{
+    scenario->alloc = stream_constant(330.0);
+    stream_add_unit(&scenario->growth, 0.9, 30);
+    stream_add_unit(&scenario->burst, (double)(24 * MIB), 30);
+}
+
+/* One that ends past the hard goal. */
+static void set_large_burst(struct scenario *scenario)
+{
+    scenario->alloc = stream_constant(330.0);
+    stream_add_unit(&scenario->growth, 0.9, 30);
+    stream_add_unit(&scenario->burst, (double)(64 * MIB), 30);
+}
+
+static void check_burst(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n == 31) {
+        judge_within(judge, "after the burst / goal",
+                     ratio((double)last->after_burst, (double)last->goal), 1.05, 2.0);
+        judge_within(judge, "peak / (hard goal + a step), in the cycle",
+                     ratio((double)last->peak, hard_goal(last) + (double)last->step_bytes), 0.0,
+                     1.0);
+    }
+}
+
+/* Where the burst has already passed the hard goal, a tenth more is allowed at the most. */
+static void check_large_burst(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n == 31) {
+        double after = (double)last->after_burst;
+        judge_within(judge, "after the burst / hard goal", ratio(after, hard_goal(last)), 1.0,
+                     100.0);
+        double most = PACER_PAST_GOAL * hard_goal(last);
+        judge_within(
+            judge, "peak / the larger of burst's end and 1.1 hard goals, in the cycle",
+            ratio((double)last->peak, (after > most ? after : most) + (double)last->step_bytes),
+            0.0, 1.0);
+    }
+}
+
+/* ---- The list -------------------------------------------------------------------------------- */
+
+static const struct scenario_entry own_scenarios[] = {
+    {"ManyProcessors", "64 processors", set_many_processors, check_steady},
+    {"LargeMachine", "64 processors, 512 GiB live, 256 MiB of globals, 64 MiB of stacks",
+     set_large_machine, check_large_machine},
+    {"SmallHeap", "2 processors, 200 KiB live, heap_minimum 64 KiB", set_small_heap,
+     check_small_heap},
+    {"LimitReachedSlowly", "MEMLIMIT 512 MiB; live from 64 MiB by 2 % a cycle; memory is mapped",
+     set_limit_slowly, check_limit_slowly},
+    {"LimitBelowLive", "MEMLIMIT 64 MiB, 120 MiB live, scans slowly; memory is mapped; CPU limiter",
+     set_limit_below_live, check_limit_below_live},
+    {"LimitBelowLiveNoGCPercent", "likewise, GOGC off", set_limit_below_live_off,
+     check_limit_below_live},
+    {"ExternalMemory", "external memory grows to 64 MiB in cycles 22 to 61", set_external,
+     check_external},
+    {"ExternalMemoryLimit", "to 176 MiB, under MEMLIMIT 256 MiB; memory is mapped",
+     set_external_limit, check_external_limit},
+    {"GOGCBetweenCycles", "GOGC 100, 50, 400, off with MEMLIMIT 256 MiB, between cycles",
+     set_gogc_between, check_gogc_changes},
+    {"GOGCWhileMarking", "likewise, while a cycle marks", set_gogc_marking, check_gogc_changes},
+    {"LimitBetweenCycles", "MEMLIMIT off, 36 MiB, 512 MiB, between cycles; memory is mapped",
+     set_limit_between, check_limit_changes},
+    {"LimitWhileMarking", "likewise, while a cycle marks", set_limit_marking, check_limit_changes},
+    {"SurpriseScan",
+     "a twentieth has to be scanned, in cycle 31 all; allocates forty times as fast", set_surprise,
+     check_surprise},
+    {"BurstBelowHardGoal",
+     "allocates ten times as fast; live doubles in cycle 31, and 24 MiB come at once", set_burst,
+     check_burst},
+    {"BurstPastHardGoal", "likewise; 64 MiB come at once", set_large_burst, check_large_burst},
+};
 
 unsigned own_scenario_count(void)
 {
-    return 0;
+    return (unsigned)ARRAY_LENGTH(own_scenarios);
 }
 
 const struct scenario_entry *own_scenario_at(unsigned index)

@@ -7,8 +7,7 @@
 #define LEAST_STEP_MS  0.001 /* of a step that the CPU limiter cuts short */
 #define LEAST_RATE     0.0001
 #define STACK_QUANTUM  2048
-#define FRAGMENT_PART  32 /* of the bytes in use: one for so many is lost inside of spans */
-#define METADATA_PART  43 /* of the pages: one byte of metadata for so many */
+#define TRIGGER_LOOKS  8
 #define NS_IN_MS       1e6
 #define ONE_PERCENT(x) ((x) / 100)
 
@@ -133,6 +132,15 @@ static void change_settings(struct simulation *simulation, const struct scenario
 
 /* ---- The beginning --------------------------------------------------------------------------- */
 
+/* Allocate from a live size of `before` on until a cycle is due. The trigger is asked for anew as
+ * the heap grows, since with it grows what the process maps beside the heap. */
+static void allocate_to_trigger(struct simulation *simulation, uint64_t before)
+{
+    for (unsigned i = 0; i < TRIGGER_LOOKS; i++) {
+        simulation->live = size_max(target_now(simulation).trigger, before);
+    }
+}
+
 /* The program runs until a cycle is due. */
 static void run_to_trigger(struct simulation *simulation, struct marking *marking)
 {
@@ -146,7 +154,7 @@ static void run_to_trigger(struct simulation *simulation, struct marking *markin
         simulation->live += trigger > before ? (trigger - before) / 2 : 0;
         change_settings(simulation, change);
     }
-    simulation->live = size_max(target_now(simulation).trigger, simulation->live);
+    allocate_to_trigger(simulation, simulation->live);
     uint64_t allocated = simulation->live - before;
     simulation->heap_scan += (uint64_t)((double)allocated * rates->scannable);
     unsigned processors = simulation->scenario->processors;
@@ -185,9 +193,8 @@ static void start_cycle(struct simulation *simulation, struct marking *marking)
     marking->record.roots = pacer->last.stacks + pacer->last.globals;
     marking->record.scannable = (double)old * marking->rates.scannable;
     run_to_trigger(simulation, marking);
-    marking->next_marked = simulation->cycle == 0
-                               ? scenario->first_live
-                               : (uint64_t)((double)old * marking->rates.growth);
+    marking->next_marked = simulation->cycle == 0 ? scenario->first_live
+                                                  : (uint64_t)((double)old * marking->rates.growth);
     marking->left = (struct pacer_work){
         .globals = scenario->globals,
         .stacks = marking->rates.stacks,
@@ -316,9 +323,9 @@ static void complete_record(const struct simulation *simulation, struct marking 
     struct cycle_record *record = &marking->record;
     unsigned processors = simulation->scenario->processors;
     record->peak = simulation->live;
+    record->work = marking->all_work;
     record->external = simulation->external;
-    record->utilization =
-        marking->assist_ms / (marking->elapsed_ms * processors) + MARKER_SHARE;
+    record->utilization = marking->assist_ms / (marking->elapsed_ms * processors) + MARKER_SHARE;
     record->step_bytes = (uint64_t)(marking->rates.alloc * STEP_MS * (double)KIB * processors);
     record->fill_ns = simulation->limiter.fill_ns;
     record->overflow_ns = simulation->limiter.overflow_ns;

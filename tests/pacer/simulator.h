@@ -1,10 +1,11 @@
-/* simulator.h -- a program and its collector as rates, which gc/pacer.c steers: after the model that
- * the tests of Go's pacer use.
+/* simulator.h -- a program and its collector as rates, which gc/pacer.c steers: after the model
+ * that the tests of Go's pacer use.
  *
  * A program allocates so many bytes in each millisecond of a processor, markers scan so many; from
  * cycle to cycle the live heap grows by a factor. Only the decisions are real: trigger, goal and
  * rate are the pacer's, and where asked for, the CPU limiter's. Time passes in steps of 500 us;
- * assists are ideal, since in a step as many bytes are scanned for each allocated as the pacer asks.
+ * assists are ideal, since in a step as many bytes are scanned for each allocated as the pacer
+ * asks.
  */
 #ifndef TESTS_SIMULATOR_H
 #define TESTS_SIMULATOR_H
@@ -12,6 +13,11 @@
 #include "gc/cpu_limit.h"
 #include "gc/pacer.h"
 #include "tests/pacer/stream.h"
+
+/* What is mapped beside the heap's bytes in use, where that is modelled: for so many bytes in use
+ * one is lost in spans; for so many bytes of pages there is one of metadata. */
+#define FRAGMENT_PART 32
+#define METADATA_PART 43
 
 #define SCENARIO_CYCLES_MAX 160
 #define SCENARIO_CHANGES    4
@@ -49,16 +55,17 @@ struct scenario {
 
 /* What one cycle was like. Sizes in bytes, shares of all processors' time. */
 struct cycle_record {
-    uint64_t live;       /* marked by the cycle before */
-    uint64_t trigger;    /* live when it began */
-    uint64_t goal;       /* at its end */
-    uint64_t first_goal; /* at its beginning */
-    uint64_t peak;       /* live at its end */
+    uint64_t live;        /* marked by the cycle before */
+    uint64_t trigger;     /* live when it began */
+    uint64_t goal;        /* at its end */
+    uint64_t first_goal;  /* at its beginning */
+    uint64_t peak;        /* live at its end */
     uint64_t after_burst; /* live right after a burst; 0: there was none */
-    uint64_t step_bytes; /* the most that one step without assists allocates */
-    uint64_t mapped;     /* the most that the process has mapped; 0 where that is not modelled */
+    uint64_t work;        /* scanned */
+    uint64_t step_bytes;  /* the most that one step without assists allocates */
+    uint64_t mapped;      /* the most that the process has mapped; 0 where that is not modelled */
     uint64_t external;
-    uint64_t roots; /* of the cycle before, as far as they count for the goal */
+    uint64_t roots;       /* of the cycle before, as far as they count for the goal */
     uint64_t fill_ns;     /* of the limiter's bucket, at the end */
     uint64_t overflow_ns; /* likewise */
     double scannable;     /* of what is live, without what was allocated while marking */

@@ -33,8 +33,7 @@ void stream_add_ramp(struct stream *stream, double amount, unsigned length, unsi
 
 void stream_add_oscillation(struct stream *stream, double amount, unsigned period)
 {
-    add(stream,
-        (struct stream_term){.kind = STREAM_OSCILLATE, .amount = amount, .length = period});
+    add(stream, (struct stream_term){.kind = STREAM_OSCILLATE, .amount = amount, .length = period});
 }
 
 void stream_add_random(struct stream *stream, double amount, uint64_t seed)

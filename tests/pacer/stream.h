@@ -1,5 +1,5 @@
-/* stream.h -- how a quantity changes from cycle to cycle: a sum of terms, each of them a function of
- * the cycle's number alone, so that any cycle can be asked for, and each run is the same.
+/* stream.h -- how a quantity changes from cycle to cycle: a sum of terms, each of them a function
+ * of the cycle's number alone, so that any cycle can be asked for, and each run is the same.
  */
 #ifndef TESTS_STREAM_H
 #define TESTS_STREAM_H
