@@ -93,6 +93,39 @@ static void check_small_heap(struct judge *judge, const struct cycle_record *rec
     check_steady(judge, records, n);
 }
 
+/* 200 KiB on the usual machine: the least goal decides. */
+static void set_least_goal(struct scenario *scenario)
+{
+    scenario->first_live = 200 * KIB;
+    scenario->growth = stream_constant(1.0);
+}
+
+static void check_least_goal(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    judge_within(judge, "goal, bytes", (double)records[n - 1].goal, (double)HEAP_MINIMUM_BYTES,
+                 (double)HEAP_MINIMUM_BYTES);
+    check_steady(judge, records, n);
+}
+
+/* GOGC 0: a cycle begins when the last one's garbage is swept. */
+static void set_zero_percent(struct scenario *scenario)
+{
+    scenario->percent = 0;
+}
+
+/* Sweeping needs a MiB, and a cycle 64 KiB; nothing else is allowed. */
+static void check_zero_percent(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n == 1) {
+        return; /* nothing was to be swept */
+    }
+    judge_within(judge, "trigger - live, bytes", (double)last->trigger - (double)last->live,
+                 (double)MIB, (double)MIB);
+    judge_within(judge, "goal - trigger, bytes", (double)last->goal - (double)last->trigger,
+                 64.0 * (double)KIB, 64.0 * (double)KIB);
+}
+
 /* ---- Memory limits --------------------------------------------------------------------------- */
 
 /* What the process maps stays below the limit: the headroom is there for what grows with the heap
@@ -148,6 +181,9 @@ static void check_limit_slowly(struct judge *judge, const struct cycle_record *r
         check_goal_ratio(judge, records, n, 0.95, 1.05);
         judge_within(judge, "utilization - what the limit may cost",
                      last->utilization - share_under_limit(last), -1.0, 0.005);
+        double way = (double)last->first_goal - (double)last->live;
+        judge_within(judge, "trigger's part of the way",
+                     ratio((double)last->trigger - (double)last->live, way), 0.70, 1.0);
         judge_within(judge, "cycle by limit, then not",
                      records[n - 2].by_limit && !last->by_limit ? 1.0 : 0.0, 0.0, 0.0);
     }
@@ -158,7 +194,34 @@ static void check_limit_slowly(struct judge *judge, const struct cycle_record *r
     }
 }
 
-/* 120 MiB live under a limit of 64 MiB. */
+/* The limit comes down to 36 MiB in cycle 31, and the system gets nothing back: what is mapped
+ * above the limit has to be made up for by a smaller heap. */
+static void set_limit_kept_pages(struct scenario *scenario)
+{
+    scenario->maps = true;
+    scenario->keeps_pages = true;
+    scenario->cycles = 60;
+    scenario->changes[0] =
+        (struct scenario_change){.cycle = 30, .percent = 100, .memory_limit = 36 * MIB};
+}
+
+static void check_limit_kept_pages(struct judge *judge, const struct cycle_record *records,
+                                   unsigned n)
+{
+    const struct cycle_record *last = &records[n - 1];
+    if (n > 31) {
+        double over = (double)last->mapped - (double)last->memory_limit;
+        double peak = (double)last->peak;
+        double others = peak / FRAGMENT_PART + (double)last->mapped / (METADATA_PART + 1);
+        judge_within(judge, "mapped - limit, bytes", over, (double)MIB, (double)TIB);
+        judge_within(judge, "(peak, lost in spans, metadata, headroom, mapped - limit) / limit",
+                     ratio(peak + others + (double)LIMIT_HEADROOM_MIN_BYTES + over,
+                           (double)last->memory_limit),
+                     0.0, 1.001);
+    }
+}
+
+/* 182 MiB live under a limit of 64 MiB. */
 static void set_limit_below_live(struct scenario *scenario)
 {
     scenario->cycles = 60;
@@ -309,6 +372,17 @@ static void check_settled_changes(struct judge *judge, const struct cycle_record
     }
 }
 
+/* Past the goal, a tenth more is allowed, so that mutators slow down and do not stop: collecting
+ * costs no more than if all that there is were to be scanned while the rest of that tenth is
+ * allocated. */
+static double share_past_goal(const struct cycle_record *record, double alloc, double scan)
+{
+    double room = PACER_PAST_GOAL * (double)record->goal - (double)record->peak;
+    double owed = (double)record->peak / room * alloc;
+    double share = owed / (owed + scan);
+    return share > MARKER_SHARE ? share : MARKER_SHARE;
+}
+
 static void check_gogc_changes(struct judge *judge, const struct cycle_record *records, unsigned n)
 {
     const struct cycle_record *last = &records[n - 1];
@@ -322,6 +396,17 @@ static void check_gogc_changes(struct judge *judge, const struct cycle_record *r
                      ratio((double)last->goal, end_of_headroom(last)), 1.0 - EXACT, 1.0 + EXACT);
     }
     check_settled_changes(judge, records, n);
+}
+
+static void check_gogc_marking(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    if (is_after_change(n, change_cycles, CHANGES, 1)) {
+        judge_within(judge, "most utilization in a step - what a tenth past the goal costs",
+                     records[n - 1].most_utilization -
+                         share_past_goal(&records[n - 1], 48.0, 1024.0),
+                     -1.0, EXACT);
+    }
+    check_gogc_changes(judge, records, n);
 }
 
 static void set_limit_changes(struct scenario *scenario, bool marking)
@@ -442,9 +527,13 @@ static const struct scenario_entry own_scenarios[] = {
      set_large_machine, check_large_machine},
     {"SmallHeap", "2 processors, 200 KiB live, heap_minimum 64 KiB", set_small_heap,
      check_small_heap},
+    {"LeastGoal", "200 KiB live", set_least_goal, check_least_goal},
+    {"ZeroPercent", "GOGC 0", set_zero_percent, check_zero_percent},
     {"LimitReachedSlowly", "MEMLIMIT 512 MiB; live from 64 MiB by 2 % a cycle; memory is mapped",
      set_limit_slowly, check_limit_slowly},
-    {"LimitBelowLive", "MEMLIMIT 64 MiB, 120 MiB live, scans slowly; memory is mapped; CPU limiter",
+    {"LimitWithoutReturn", "MEMLIMIT 36 MiB from cycle 31 on; memory is mapped, and stays so",
+     set_limit_kept_pages, check_limit_kept_pages},
+    {"LimitBelowLive", "MEMLIMIT 64 MiB, 182 MiB live, scans slowly; memory is mapped; CPU limiter",
      set_limit_below_live, check_limit_below_live},
     {"LimitBelowLiveNoGCPercent", "likewise, GOGC off", set_limit_below_live_off,
      check_limit_below_live},
@@ -454,7 +543,7 @@ static const struct scenario_entry own_scenarios[] = {
      set_external_limit, check_external_limit},
     {"GOGCBetweenCycles", "GOGC 100, 50, 400, off with MEMLIMIT 256 MiB, between cycles",
      set_gogc_between, check_gogc_changes},
-    {"GOGCWhileMarking", "likewise, while a cycle marks", set_gogc_marking, check_gogc_changes},
+    {"GOGCWhileMarking", "likewise, while a cycle marks", set_gogc_marking, check_gogc_marking},
     {"LimitBetweenCycles", "MEMLIMIT off, 36 MiB, 512 MiB, between cycles; memory is mapped",
      set_limit_between, check_limit_changes},
     {"LimitWhileMarking", "likewise, while a cycle marks", set_limit_marking, check_limit_changes},

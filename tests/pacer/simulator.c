@@ -92,7 +92,8 @@ static struct pacer_memory memory_of(struct simulation *simulation)
     simulation->metadata = size_max(simulation->metadata, simulation->pages / METADATA_PART);
     uint64_t limit = simulation->pacer.memory_limit;
     uint64_t mapped = simulation->pages + simulation->metadata + simulation->external;
-    uint64_t excess = mapped > limit ? mapped - limit : 0;
+    bool returns = mapped > limit && !simulation->scenario->keeps_pages;
+    uint64_t excess = returns ? mapped - limit : 0;
     uint64_t given_back = size_min(excess, simulation->pages - in_use);
     simulation->pages -= given_back;
     return (struct pacer_memory){
@@ -261,6 +262,7 @@ static void pass_time(struct simulation *simulation, struct marking *marking, do
 {
     double ns = ms * NS_IN_MS;
     double all_ns = ns * simulation->scenario->processors;
+    marking->record.most_utilization = at_least(marking->record.most_utilization, share);
     marking->elapsed_ms += ms;
     marking->assist_ms += ms * simulation->scenario->processors * (share - MARKER_SHARE);
     marking->record.all_ns += all_ns;

@@ -48,8 +48,9 @@ struct scenario {
     struct stream burst;     /* bytes that the program allocates between two steps, when half of the
                                 cycle is marked, without that an assist could answer */
 
-    bool maps;      /* what the process maps is modelled; as in Go's, it is nothing otherwise */
-    bool cpu_limit; /* assists end where the CPU limiter says so */
+    bool maps;        /* what the process maps is modelled; as in Go's, it is nothing otherwise */
+    bool keeps_pages; /* and nothing of it goes back to the system */
+    bool cpu_limit;   /* assists end where the CPU limiter says so */
     struct scenario_change changes[SCENARIO_CHANGES];
 };
 
@@ -65,14 +66,15 @@ struct cycle_record {
     uint64_t step_bytes;  /* the most that one step without assists allocates */
     uint64_t mapped;      /* the most that the process has mapped; 0 where that is not modelled */
     uint64_t external;
-    uint64_t roots;       /* of the cycle before, as far as they count for the goal */
-    uint64_t fill_ns;     /* of the limiter's bucket, at the end */
-    uint64_t overflow_ns; /* likewise */
-    double scannable;     /* of what is live, without what was allocated while marking */
-    double utilization;   /* of the time in which it marked, for collecting */
-    double gc_ns;         /* processor time for collecting in this cycle */
-    double all_ns;        /* processor time since the end of the cycle before */
-    int32_t percent;      /* at the end */
+    uint64_t roots;          /* of the cycle before, as far as they count for the goal */
+    uint64_t fill_ns;        /* of the limiter's bucket, at the end */
+    uint64_t overflow_ns;    /* likewise */
+    double scannable;        /* of what is live, without what was allocated while marking */
+    double utilization;      /* of the time in which it marked, for collecting */
+    double most_utilization; /* of one step */
+    double gc_ns;            /* processor time for collecting in this cycle */
+    double all_ns;           /* processor time since the end of the cycle before */
+    int32_t percent;         /* at the end */
     uint64_t memory_limit;
     bool by_limit; /* the limit has decided the goal */
     bool limited;  /* the CPU limiter was on at some time */
