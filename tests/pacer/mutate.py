@@ -3,11 +3,11 @@
 
     mutate.py [--check] --compiler CC... --libraries ARCHIVE... README
 
-Each entry of MUTATIONS is a text of gc/pacer.c or gc/cpu_limit.c, and what stands there instead. The
-source that results is compiled, linked before the others with pacer_simulate, and run. A mutation
-that no scenario notices is a failure, and so is one whose text is not there any more. README gets
-the table between the comments `mutations: begin` and `mutations: end`; with --check it must have it
-already.
+Each entry of MUTATIONS is a text of gc/pacer.c or gc/cpu_limit.c, and what stands there instead.
+The source that results is compiled, linked with simulate.c before the libraries, and run. A
+mutation that no scenario notices is a failure, and so is one whose text is not there any more.
+README gets the table between the comments `mutations: begin` and `mutations: end`; with --check it
+must have it already.
 """
 
 import argparse

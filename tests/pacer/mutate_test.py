@@ -12,7 +12,7 @@ sys.path.insert(0, str(HERE))
 
 import mutate  # noqa: E402
 
-# Stands for the simulator: it says what the source, its first argument when it was "compiled", says.
+# Stands for the simulator; what it says is decided by a word in the source it was "compiled" from.
 SIMULATOR = """\
 #!/bin/sh
 if grep -q 'broken' "{source}"; then broken=1; else broken=0; fi

@@ -156,7 +156,8 @@ def step_of_ticks(most):
 def colors(which):
     """The rules for the colours of light (0) or dark (1) paper."""
     rules = [f"text{{fill:{TEXT_COLORS[which]}}}"]
-    rules += [f".{name}{{{attribute}:{both[which]}}}" for name, (attribute, *both) in COLORS.items()]
+    rules += [f".{name}{{{attribute}:{both[which]}}}"
+              for name, (attribute, *both) in COLORS.items()]
     return "".join(rules)
 
 

@@ -183,7 +183,8 @@ class PlotTest(unittest.TestCase):
         status, output = self.command(["cat", str(lines)])
         self.assertEqual(status, 0, output)
         self.assertTrue((self.root / "Some.svg").exists())
-        status, output = self.command(["sh", "-c", "exit 7"])
+        lines.write_text("exit 7\n", encoding="utf-8")
+        status, output = self.command(["sh", str(lines)])
         self.assertEqual(status, 1)
         self.assertIn("ended with 7", output)
 

@@ -88,7 +88,7 @@ static void check_small_heap(struct judge *judge, const struct cycle_record *rec
         judge_within(judge, "goal, bytes", (double)last->goal, 400.0 * (double)KIB,
                      512.0 * (double)KIB);
         judge_within(judge, "peak - goal, bytes", (double)last->peak - (double)last->goal,
-                     -(double)last->goal, 16.0 * (double)KIB);
+                     -INFINITY, 16.0 * (double)KIB);
     }
     check_steady(judge, records, n);
 }
@@ -180,11 +180,11 @@ static void check_limit_slowly(struct judge *judge, const struct cycle_record *r
     if (n >= SETTLED) {
         check_goal_ratio(judge, records, n, 0.95, 1.05);
         judge_within(judge, "utilization - what the limit may cost",
-                     last->utilization - share_under_limit(last), -1.0, 0.005);
+                     last->utilization - share_under_limit(last), -INFINITY, 0.005);
         double way = (double)last->first_goal - (double)last->live;
         judge_within(judge, "trigger's part of the way",
                      ratio((double)last->trigger - (double)last->live, way), 0.70, 1.0);
-        judge_within(judge, "cycle by limit, then not",
+        judge_within(judge, "by limit, then not",
                      records[n - 2].by_limit && !last->by_limit ? 1.0 : 0.0, 0.0, 0.0);
     }
     if (n >= 100) { /* the way there is over: the limit decides */
@@ -213,7 +213,7 @@ static void check_limit_kept_pages(struct judge *judge, const struct cycle_recor
         double over = (double)last->mapped - (double)last->memory_limit;
         double peak = (double)last->peak;
         double others = peak / FRAGMENT_PART + (double)last->mapped / (METADATA_PART + 1);
-        judge_within(judge, "mapped - limit, bytes", over, (double)MIB, (double)TIB);
+        judge_within(judge, "mapped - limit, bytes", over, (double)MIB, INFINITY);
         judge_within(judge, "(peak, lost in spans, metadata, headroom, mapped - limit) / limit",
                      ratio(peak + others + (double)LIMIT_HEADROOM_MIN_BYTES + over,
                            (double)last->memory_limit),
@@ -404,7 +404,7 @@ static void check_gogc_marking(struct judge *judge, const struct cycle_record *r
         judge_within(judge, "most utilization in a step - what a tenth past the goal costs",
                      records[n - 1].most_utilization -
                          share_past_goal(&records[n - 1], 48.0, 1024.0),
-                     -1.0, EXACT);
+                     -INFINITY, EXACT);
     }
     check_gogc_changes(judge, records, n);
 }
@@ -412,7 +412,7 @@ static void check_gogc_marking(struct judge *judge, const struct cycle_record *r
 static void set_limit_changes(struct scenario *scenario, bool marking)
 {
     static const int32_t percents[CHANGES] = {100, 100, 100};
-    static const uint64_t limits[CHANGES] = {PACER_OFF - 1, 36 * MIB, 512 * MIB};
+    static const uint64_t limits[CHANGES] = {36 * MIB, 512 * MIB, PACER_OFF};
     set_changes(scenario, marking, percents, limits);
     scenario->maps = true;
 }
@@ -427,8 +427,9 @@ static void set_limit_marking(struct scenario *scenario)
     set_limit_changes(scenario, true);
 }
 
-/* Under the tight limit the goal is below GOGC's; from the cycle after the change on the process is
- * below the limit, and in that cycle it grows by nothing that can be avoided. */
+/* Under the tight limit, and only there, the limit decides. The process stays below it: at once,
+ * where it comes down between cycles; where a cycle marks, from the next one on, since what this
+ * one has allocated cannot be undone. */
 static void check_limit_changes(struct judge *judge, const struct cycle_record *records, unsigned n)
 {
     const struct cycle_record *last = &records[n - 1];
@@ -436,11 +437,19 @@ static void check_limit_changes(struct judge *judge, const struct cycle_record *
         check_mapped(judge, last);
     }
     if (n >= SETTLED) {
-        bool tight = n > 50 && n <= 70;
+        bool tight = n > 30 && n <= 50;
         judge_within(judge, tight ? "by limit while it is tight" : "by limit otherwise",
                      last->by_limit ? 1.0 : 0.0, tight ? 1.0 : 0.0, tight ? 1.0 : 0.0);
     }
     check_settled_changes(judge, records, n);
+}
+
+static void check_limit_between(struct judge *judge, const struct cycle_record *records, unsigned n)
+{
+    if (is_after_change(n, change_cycles, 1, 1)) {
+        check_mapped(judge, &records[n - 1]);
+    }
+    check_limit_changes(judge, records, n);
 }
 
 /* ---- Surprises ------------------------------------------------------------------------------- */
@@ -468,7 +477,7 @@ static void check_surprise(struct judge *judge, const struct cycle_record *recor
     const struct cycle_record *last = &records[n - 1];
     if (n == 31) {
         judge_within(judge, "peak / goal, in the cycle",
-                     ratio((double)last->peak, (double)last->goal), 1.2, 100.0);
+                     ratio((double)last->peak, (double)last->goal), 1.2, INFINITY);
         judge_within(judge, "peak / (hard goal + a step), in the cycle",
                      ratio((double)last->peak, hard_goal(last) + (double)last->step_bytes), 0.0,
                      1.0);
@@ -510,7 +519,7 @@ static void check_large_burst(struct judge *judge, const struct cycle_record *re
     if (n == 31) {
         double after = (double)last->after_burst;
         judge_within(judge, "after the burst / hard goal", ratio(after, hard_goal(last)), 1.0,
-                     100.0);
+                     INFINITY);
         double most = PACER_PAST_GOAL * hard_goal(last);
         judge_within(
             judge, "peak / the larger of burst's end and 1.1 hard goals, in the cycle",
@@ -535,25 +544,32 @@ static const struct scenario_entry own_scenarios[] = {
      set_limit_kept_pages, check_limit_kept_pages},
     {"LimitBelowLive", "MEMLIMIT 64 MiB, 182 MiB live, scans slowly; memory is mapped; CPU limiter",
      set_limit_below_live, check_limit_below_live},
-    {"LimitBelowLiveNoGCPercent", "likewise, GOGC off", set_limit_below_live_off,
-     check_limit_below_live},
+    {"LimitBelowLiveNoGCPercent",
+     "MEMLIMIT 64 MiB, 182 MiB live, GOGC off; memory is mapped; CPU limiter",
+     set_limit_below_live_off, check_limit_below_live},
     {"ExternalMemory", "external memory grows to 64 MiB in cycles 22 to 61", set_external,
      check_external},
-    {"ExternalMemoryLimit", "to 176 MiB, under MEMLIMIT 256 MiB; memory is mapped",
+    {"ExternalMemoryLimit",
+     "external memory grows to 176 MiB, under MEMLIMIT 256 MiB; memory is mapped",
      set_external_limit, check_external_limit},
     {"GOGCBetweenCycles", "GOGC 100, 50, 400, off with MEMLIMIT 256 MiB, between cycles",
      set_gogc_between, check_gogc_changes},
-    {"GOGCWhileMarking", "likewise, while a cycle marks", set_gogc_marking, check_gogc_marking},
-    {"LimitBetweenCycles", "MEMLIMIT off, 36 MiB, 512 MiB, between cycles; memory is mapped",
-     set_limit_between, check_limit_changes},
-    {"LimitWhileMarking", "likewise, while a cycle marks", set_limit_marking, check_limit_changes},
+    {"GOGCWhileMarking", "GOGC 100, 50, 400, off with MEMLIMIT 256 MiB, while a cycle marks",
+     set_gogc_marking, check_gogc_marking},
+    {"LimitBetweenCycles", "MEMLIMIT off, 36 MiB, 512 MiB, off, between cycles; memory is mapped",
+     set_limit_between, check_limit_between},
+    {"LimitWhileMarking",
+     "MEMLIMIT off, 36 MiB, 512 MiB, off, while a cycle marks; memory is mapped", set_limit_marking,
+     check_limit_changes},
     {"SurpriseScan",
      "a twentieth has to be scanned, in cycle 31 all; allocates forty times as fast", set_surprise,
      check_surprise},
     {"BurstBelowHardGoal",
      "allocates ten times as fast; live doubles in cycle 31, and 24 MiB come at once", set_burst,
      check_burst},
-    {"BurstPastHardGoal", "likewise; 64 MiB come at once", set_large_burst, check_large_burst},
+    {"BurstPastHardGoal",
+     "allocates ten times as fast; live doubles in cycle 31, and 64 MiB come at once",
+     set_large_burst, check_large_burst},
 };
 
 unsigned own_scenario_count(void)

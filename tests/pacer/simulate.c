@@ -21,7 +21,7 @@ static void print_bytes(const char *key, uint64_t bytes)
 static void print_number(const char *key, double value)
 {
     if (isfinite(value)) {
-        printf(", \"%s\": %.6g", key, value);
+        printf(", \"%s\": %.12g", key, value);
     } else {
         printf(", \"%s\": null", key);
     }
