@@ -142,6 +142,7 @@ static void set_limit_slowly(struct scenario *scenario)
     scenario->cycles = 120;
     scenario->memory_limit = 512 * MIB;
     scenario->maps = true;
+    scenario->cpu_limit = true;
     scenario->first_live = 64 * MIB;
     scenario->growth = stream_constant(1.02);
     stream_add_ramp(&scenario->growth, -0.02, 1, 96);
@@ -177,6 +178,8 @@ static void check_limit_slowly(struct judge *judge, const struct cycle_record *r
 {
     const struct cycle_record *last = &records[n - 1];
     check_mapped(judge, last);
+    /* Far from a half of all time, as long as the limit leaves any room. */
+    judge_within(judge, "CPU limiter is on", last->limited ? 1.0 : 0.0, 0.0, 0.0);
     if (n >= SETTLED) {
         check_goal_ratio(judge, records, n, 0.95, 1.05);
         judge_within(judge, "utilization - what the limit may cost",
@@ -240,8 +243,7 @@ static void set_limit_below_live_off(struct scenario *scenario)
     scenario->percent = -1;
 }
 
-/* Collecting's part of the processors' time in the cycles after `from` up to n, above a half; what
- * the limiter's bucket lets pass is taken off. */
+/* Collecting's part of the processors' time in the cycles after `from` up to n, above a half. */
 static double share_above_half(const struct cycle_record *records, unsigned from, unsigned n)
 {
     double gc = 0.0;
@@ -262,6 +264,7 @@ static void check_limit_below_live(struct judge *judge, const struct cycle_recor
     }
     /* It is full at cycle 30, and assists enter their time at once: in any ten cycles collecting
      * has half of the time, but for a step that was too short to be cut. */
+    judge_within(judge, "CPU limiter is on", last->limited ? 1.0 : 0.0, 1.0, 1.0);
     judge_within(judge, "share of 10 cycles - 0.5", share_above_half(records, n - 10, n), -0.005,
                  0.0005);
     judge_within(judge, "goal - live, bytes", (double)last->goal - (double)last->live, 0.0, 0.0);
@@ -538,8 +541,9 @@ static const struct scenario_entry own_scenarios[] = {
      check_small_heap},
     {"LeastGoal", "200 KiB live", set_least_goal, check_least_goal},
     {"ZeroPercent", "GOGC 0", set_zero_percent, check_zero_percent},
-    {"LimitReachedSlowly", "MEMLIMIT 512 MiB; live from 64 MiB by 2 % a cycle; memory is mapped",
-     set_limit_slowly, check_limit_slowly},
+    {"LimitReachedSlowly",
+     "MEMLIMIT 512 MiB; live grows by 2 % a cycle; memory is mapped; CPU limiter", set_limit_slowly,
+     check_limit_slowly},
     {"LimitWithoutReturn", "MEMLIMIT 36 MiB from cycle 31 on; memory is mapped, and stays so",
      set_limit_kept_pages, check_limit_kept_pages},
     {"LimitBelowLive", "MEMLIMIT 64 MiB, 182 MiB live, scans slowly; memory is mapped; CPU limiter",

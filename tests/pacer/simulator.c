@@ -329,8 +329,6 @@ static void complete_record(const struct simulation *simulation, struct marking 
     record->external = simulation->external;
     record->utilization = marking->assist_ms / (marking->elapsed_ms * processors) + MARKER_SHARE;
     record->step_bytes = (uint64_t)(marking->rates.alloc * STEP_MS * (double)KIB * processors);
-    record->fill_ns = simulation->limiter.fill_ns;
-    record->overflow_ns = simulation->limiter.overflow_ns;
     record->percent = simulation->pacer.percent;
     record->memory_limit = simulation->pacer.memory_limit;
 }

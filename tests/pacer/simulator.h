@@ -67,8 +67,6 @@ struct cycle_record {
     uint64_t mapped;      /* the most that the process has mapped; 0 where that is not modelled */
     uint64_t external;
     uint64_t roots;          /* of the cycle before, as far as they count for the goal */
-    uint64_t fill_ns;        /* of the limiter's bucket, at the end */
-    uint64_t overflow_ns;    /* likewise */
     double scannable;        /* of what is live, without what was allocated while marking */
     double utilization;      /* of the time in which it marked, for collecting */
     double most_utilization; /* of one step */
