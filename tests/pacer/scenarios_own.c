@@ -262,7 +262,7 @@ static void check_limit_below_live(struct judge *judge, const struct cycle_recor
     if (n < 40) {
         return; /* the bucket fills */
     }
-    /* It is full at cycle 30, and assists enter their time at once: in any ten cycles collecting
+    /* It is full by then, and assists enter their time at once: in any ten cycles collecting
      * has half of the time, but for a step that was too short to be cut. */
     judge_within(judge, "CPU limiter is on", last->limited ? 1.0 : 0.0, 1.0, 1.0);
     judge_within(judge, "share of 10 cycles - 0.5", share_above_half(records, n - 10, n), -0.005,
@@ -487,20 +487,18 @@ static void check_surprise(struct judge *judge, const struct cycle_record *recor
     }
 }
 
-/* The live heap doubles, and half way through a burst comes that ends below the hard goal. */
+/* The same surprise, and when half is marked a burst that ends below the hard goal. */
 static void set_burst(struct scenario *scenario)
 {
-    scenario->alloc = stream_constant(330.0);
-    stream_add_unit(&scenario->growth, 0.9, 30);
-    stream_add_unit(&scenario->burst, (double)(24 * MIB), 30);
+    set_surprise(scenario);
+    stream_add_unit(&scenario->burst, (double)(16 * MIB), 30);
 }
 
-/* One that ends past the hard goal. */
+/* One that ends past it. */
 static void set_large_burst(struct scenario *scenario)
 {
-    scenario->alloc = stream_constant(330.0);
-    stream_add_unit(&scenario->growth, 0.9, 30);
-    stream_add_unit(&scenario->burst, (double)(64 * MIB), 30);
+    set_surprise(scenario);
+    stream_add_unit(&scenario->burst, (double)(48 * MIB), 30);
 }
 
 static void check_burst(struct judge *judge, const struct cycle_record *records, unsigned n)
@@ -568,11 +566,9 @@ static const struct scenario_entry own_scenarios[] = {
     {"SurpriseScan",
      "a twentieth has to be scanned, in cycle 31 all; allocates forty times as fast", set_surprise,
      check_surprise},
-    {"BurstBelowHardGoal",
-     "allocates ten times as fast; live doubles in cycle 31, and 24 MiB come at once", set_burst,
-     check_burst},
-    {"BurstPastHardGoal",
-     "allocates ten times as fast; live doubles in cycle 31, and 64 MiB come at once",
+    {"BurstBelowHardGoal", "as SurpriseScan, and half way through cycle 31 a burst of 16 MiB",
+     set_burst, check_burst},
+    {"BurstPastHardGoal", "as SurpriseScan, and half way through cycle 31 a burst of 48 MiB",
      set_large_burst, check_large_burst},
 };
 
