@@ -39,6 +39,7 @@
 #include "gc/mark.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
+#include "gc/trace_figures.h"
 #include "gc/verify.h"
 
 void cycle_state_init(struct tri_heap *heap)

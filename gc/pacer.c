@@ -175,7 +175,8 @@ struct pacer_rate pacer_rate(const struct pacer *pacer, uint64_t goal,
                              const struct pacer_progress *progress)
 {
     double work = (double)total(&progress->done);
-    double expected = (double)total(&pacer->last);
+    double expected =
+        (double)pacer->last.heap + (double)pacer->last.stacks + (double)progress->globals;
     double most =
         (double)progress->heap_scan + (double)progress->stack_scan + (double)progress->globals;
     double limit = (double)goal;

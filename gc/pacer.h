@@ -62,7 +62,7 @@ struct pacer_progress {
     struct pacer_work done;
     uint64_t heap_scan;  /* what of the heap would have to be scanned if all of it were live */
     uint64_t stack_scan; /* the same of stacks */
-    uint64_t globals;
+    uint64_t globals;    /* all that there are now: they are expected to be scanned */
 };
 
 /* The exchange rate between allocation and marking. Both 0: nothing is owed. */

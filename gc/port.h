@@ -180,10 +180,13 @@ void port_cycle_ended(struct tri_heap *heap);
 
 struct pacer_begin_figures;
 struct pacer_end_figures;
+struct pacer_sweep_figures;
 
-/* A cycle begins to mark, has marked. For the log, where options.pacer_trace asks for it. */
+/* A cycle begins to mark, has marked; what it has freed is swept. For the log, where
+ * options.pacer_trace asks for it; any lock may be held. */
 void port_pacer_begun(struct tri_heap *heap, const struct pacer_begin_figures *figures);
 void port_pacer_ended(struct tri_heap *heap, const struct pacer_end_figures *figures);
+void port_pacer_swept(struct tri_heap *heap, const struct pacer_sweep_figures *figures);
 
 /* ---- Words to people ------------------------------------------------------------------------- */
 

@@ -161,20 +161,16 @@ void port_pacer_begun(struct tri_heap *heap, const struct pacer_begin_figures *f
     port_log(heap, line);
 }
 
-void pacer_trace_end_log(struct tri_heap *heap, const struct pacer_end_figures *figures)
+void port_pacer_ended(struct tri_heap *heap, const struct pacer_end_figures *figures)
 {
-    if (heap->options.pacer_trace) {
-        char line[PACER_TRACE_LINE_BYTES];
-        pacer_trace_end_format(figures, heap->options.trace_form, line);
-        port_log(heap, line);
-    }
+    char line[PACER_TRACE_LINE_BYTES];
+    pacer_trace_end_format(figures, heap->options.trace_form, line);
+    port_log(heap, line);
 }
 
-void pacer_trace_sweep_log(struct tri_heap *heap, const struct pacer_sweep_figures *figures)
+void port_pacer_swept(struct tri_heap *heap, const struct pacer_sweep_figures *figures)
 {
-    if (heap->options.pacer_trace) {
-        char line[PACER_TRACE_LINE_BYTES];
-        pacer_trace_sweep_format(figures, heap->options.trace_form, line);
-        port_log(heap, line);
-    }
+    char line[PACER_TRACE_LINE_BYTES];
+    pacer_trace_sweep_format(figures, heap->options.trace_form, line);
+    port_log(heap, line);
 }

@@ -18,9 +18,4 @@ void pacer_trace_end_format(const struct pacer_end_figures *figures, tri_trace_f
 void pacer_trace_sweep_format(const struct pacer_sweep_figures *figures, tri_trace_form form,
                               char line[PACER_TRACE_LINE_BYTES]);
 
-/* Log it, where the heap's options ask for it. Any lock of the heap may be held. */
-void pacer_trace_begin_log(struct tri_heap *heap, const struct pacer_begin_figures *figures);
-void pacer_trace_end_log(struct tri_heap *heap, const struct pacer_end_figures *figures);
-void pacer_trace_sweep_log(struct tri_heap *heap, const struct pacer_sweep_figures *figures);
-
 #endif

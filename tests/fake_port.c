@@ -669,6 +669,24 @@ void port_safepoint(struct tri_mutator *mutator)
     }
 }
 
+void port_pacer_begun(struct tri_heap *heap, const struct pacer_begin_figures *figures)
+{
+    (void)figures;
+    port_log(heap, "pacer begun");
+}
+
+void port_pacer_ended(struct tri_heap *heap, const struct pacer_end_figures *figures)
+{
+    (void)figures;
+    port_log(heap, "pacer ended");
+}
+
+void port_pacer_swept(struct tri_heap *heap, const struct pacer_sweep_figures *figures)
+{
+    (void)figures;
+    port_log(heap, "pacer swept");
+}
+
 void port_cycle_ended(struct tri_heap *heap)
 {
     if (port.hooks.cycle_ended != NULL) {
