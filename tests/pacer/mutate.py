@@ -87,12 +87,16 @@ MUTATIONS = (
     ("the rate: the hard goal", PACER, "return extended < hard ? extended : hard;",
      "return extended;"),
     ("the rate: a tenth past the goal", PACER, "limit *= PACER_PAST_GOAL;", ""),
-    ("the limiter: goes on", LIMITER, "limit->on = true;", ""),
-    ("the limiter: goes off", LIMITER, "limit->on = false;", ""),
+    ("the limiter: goes on", LIMITER, "limit->on = limit->fill_ns >= limit->capacity_ns;",
+     "limit->on = false;"),
+    ("the limiter: goes off", LIMITER, "limit->on = limit->fill_ns >= limit->capacity_ns;",
+     "limit->on = limit->on || limit->fill_ns >= limit->capacity_ns;"),
     ("the limiter: what the program has empties it", LIMITER,
-     "limit->fill_ns -= ns < limit->fill_ns ? ns : limit->fill_ns;", ""),
-    ("the limiter: by processors", LIMITER, "(double)CPU_LIMIT_CAPACITY_NS * processors",
-     "(double)CPU_LIMIT_CAPACITY_NS * 1000.0 * processors"),
+     "limit->fill_ns -= size_min(ns, limit->fill_ns);", ""),
+    ("the limiter: what flows over is kept", LIMITER,
+     "limit->capacity_ns + limit->capacity_ns / CPU_LIMIT_KEPT_PART", "limit->capacity_ns"),
+    ("the limiter: by processors", LIMITER, "(double)CPU_LIMIT_CAPACITY_MIN_NS * processors",
+     "(double)CPU_LIMIT_CAPACITY_MIN_NS * 1000.0 * processors"),
 )
 
 

@@ -4,7 +4,6 @@
 #include "gc/tuning.h"
 
 #define STEP_MS        0.5
-#define LEAST_STEP_MS  0.001 /* of a step that the CPU limiter cuts short */
 #define LEAST_RATE     0.0001
 #define STACK_QUANTUM  2048
 #define TRIGGER_LOOKS  8
@@ -244,19 +243,6 @@ static double share_of(const struct simulation *simulation, const struct marking
     return at_least(owed / (owed + marking->rates.scan), MARKER_SHARE);
 }
 
-/* How long a step lasts: until the CPU limiter's bucket is full at the longest, since each assist
- * enters its time at once. */
-static double step_length(const struct simulation *simulation, double share)
-{
-    const struct cpu_limit *limiter = &simulation->limiter;
-    if (!simulation->scenario->cpu_limit || limiter->on || share <= 0.5) {
-        return STEP_MS;
-    }
-    double room = (double)(limiter->capacity_ns - limiter->fill_ns) / NS_IN_MS;
-    double filled = (2.0 * share - 1.0) * simulation->scenario->processors;
-    return clamp(room / filled, LEAST_STEP_MS, STEP_MS);
-}
-
 static void pass_time(struct simulation *simulation, struct marking *marking, double ms,
                       double share)
 {
@@ -277,7 +263,7 @@ static void step(struct simulation *simulation, struct marking *marking)
 {
     const double bytes_per_ms = (double)KIB * simulation->scenario->processors;
     double share = share_of(simulation, marking);
-    double ms = step_length(simulation, share);
+    double ms = STEP_MS;
     double scan_per_ms = marking->rates.scan * bytes_per_ms * share;
     double alloc_per_ms = marking->rates.alloc * bytes_per_ms * (1.0 - share);
     uint64_t could = size_max((uint64_t)(scan_per_ms * ms), 1);
@@ -347,6 +333,8 @@ static void end_cycle(struct simulation *simulation, struct marking *marking)
     };
     uint64_t marked = marking->next_marked + marking->allocated_black + simulation->external;
     pacer_end(pacer, &effort);
+    cpu_limit_resize(&simulation->limiter, simulation->scenario->processors,
+                     (uint64_t)marking->record.gc_ns);
     pacer_reset(pacer, marked, &marking->done);
     simulation->live = marked;
     simulation->heap_scan = marking->done.heap;
