@@ -47,8 +47,7 @@ void cycle_state_init(struct tri_heap *heap)
     lock_init(&heap->cycle.lock, LOCK_CYCLE);
     lock_init(&heap->cycle.goal_lock, LOCK_GOAL);
     heap->cycle.created_ns = port_now_ns();
-    pacer_init(&heap->cycle.pacer, heap->options.gc_percent, PACER_OFF,
-               heap->options.heap_minimum);
+    pacer_init(&heap->cycle.pacer, heap->options.gc_percent, PACER_OFF, heap->options.heap_minimum);
     cycle_commit_goal(heap);
 }
 
@@ -89,13 +88,48 @@ static void publish_target(struct tri_heap *heap)
 void cycle_commit_goal(struct tri_heap *heap)
 {
     struct pacer *pacer = &heap->cycle.pacer;
-    int64_t limit = load_relaxed(&heap->options.memory_limit);
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
+    int64_t limit = load_relaxed(&heap->options.memory_limit);
     pacer->percent = load_relaxed(&heap->options.gc_percent);
     pacer->memory_limit = limit == TRI_MEMORY_LIMIT_OFF ? PACER_OFF : (uint64_t)limit;
     pacer_commit(pacer, counters_live(&heap->counters), sweep_is_done(heap));
     publish_target(heap);
     lock_release(&heap->cycle.goal_lock);
+}
+
+int64_t cycle_set_memory_limit(struct tri_heap *heap, int64_t bytes)
+{
+    tri_heap_options *options = &heap->options;
+    lock_acquire(&heap->cycle.goal_lock);
+    int64_t old = load_relaxed(&options->memory_limit);
+    store_relaxed(&options->memory_limit_percent, 0);
+    store_relaxed(&options->memory_limit, bytes);
+    lock_release(&heap->cycle.goal_lock);
+    cycle_commit_goal(heap);
+    return old;
+}
+
+static int64_t percent_of(int64_t bytes, int64_t percent)
+{
+    return bytes == TRI_MEMORY_LIMIT_OFF ? bytes
+                                         : bytes / 100 * percent + bytes % 100 * percent / 100;
+}
+
+bool cycle_follow_memory_limit(struct tri_heap *heap, int64_t bytes)
+{
+    tri_heap_options *options = &heap->options;
+    lock_acquire(&heap->cycle.goal_lock);
+    int32_t percent = load_relaxed(&options->memory_limit_percent);
+    int64_t limit = percent_of(bytes, percent);
+    bool changed = percent > 0 && limit != load_relaxed(&options->memory_limit);
+    if (changed) {
+        store_relaxed(&options->memory_limit, limit);
+    }
+    lock_release(&heap->cycle.goal_lock);
+    if (changed) {
+        cycle_commit_goal(heap);
+    }
+    return changed;
 }
 
 /* ---- Figures --------------------------------------------------------------------------------- */
@@ -104,13 +138,14 @@ static void begin_figures(struct tri_heap *heap, enum cycle_reason reason)
 {
     struct cycle_state *cycle = &heap->cycle;
     cycle->phase_ns = port_now_ns();
+    cycle->unhurried = reason == CYCLE_PERIODIC;
     cycle->now = (struct cycle_figures){
         .number = load_relaxed(&cycle->count) + 1,
         .forced = reason == CYCLE_FORCED,
         .start_ns = cycle->phase_ns - cycle->created_ns,
         .heap_before = counters_live(&heap->counters),
         .goal = load_relaxed(&heap->counters.goal_bytes),
-        .processors = port_cpu_count(),
+        .processors = port_processor_threads(heap),
     };
     store_relaxed(&cycle->begin_stall_ns, UINT64_C(0));
     store_relaxed(&cycle->end_stall_ns, UINT64_C(0));
@@ -570,6 +605,34 @@ static void collect_triggered(struct tri_heap *heap) LOCK_REQUIRES(heap->cycle.l
     }
 }
 
+uint64_t cycle_period_end_ns(const struct tri_heap *heap)
+{
+    uint64_t period_ns = heap->options.period_s * UINT64_C(1000000000);
+    uint64_t last_ns = load_relaxed(&heap->cycle.last_end_ns);
+    if (period_ns == 0 || load_relaxed(&heap->options.gc_percent) < 0) {
+        return UINT64_MAX;
+    }
+    return (last_ns != 0 ? last_ns : heap->cycle.created_ns) + period_ns;
+}
+
+/* CYCLE held. */
+static void collect_periodic(struct tri_heap *heap) LOCK_REQUIRES(heap->cycle.lock)
+{
+    if (cycle_phase(heap) == CYCLE_IDLE) {
+        if (port_now_ns() < cycle_period_end_ns(heap)) {
+            return;
+        }
+        if (heap->options.trace > 0) {
+            port_log(heap, "GC forced"); /* as Go says */
+        }
+    }
+    if (heap->options.stop_the_world) {
+        collect_held(heap, CYCLE_PERIODIC);
+    } else {
+        drive(heap, CYCLE_PERIODIC);
+    }
+}
+
 void cycle_pause(struct tri_heap *heap)
 {
     fetch_add_relaxed(&heap->cycle.pauses, 1U);
@@ -604,6 +667,8 @@ void cycle_collect(struct tri_heap *heap, enum cycle_reason reason)
     if (forced) {
         collect_forced(heap);
         fetch_sub_relaxed(&heap->cycle.urgent, 1U);
+    } else if (reason == CYCLE_PERIODIC) {
+        collect_periodic(heap);
     } else {
         collect_triggered(heap);
     }
@@ -644,6 +709,14 @@ bool cycle_advance(struct tri_mutator *mutator, size_t budget)
 static bool wants_driver(const struct tri_heap *heap, bool is_due)
 {
     return (is_due || cycle_phase(heap) != CYCLE_IDLE) && load_relaxed(&heap->cycle.drivers) == 0;
+}
+
+void cycle_wake(struct tri_heap *heap)
+{
+    if (!heap->options.stop_the_world && heap->options.markers != 0 &&
+        wants_driver(heap, cycle_is_due(heap))) {
+        (void)port_wake_collector(heap);
+    }
 }
 
 void cycle_poll(struct tri_mutator *mutator)

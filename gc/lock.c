@@ -176,6 +176,14 @@ void condition_wait(struct condition *condition, struct lock *lock)
     note_acquired(lock);
 }
 
+void condition_wait_until(struct condition *condition, struct lock *lock, uint64_t deadline_ns)
+{
+    check_wait(lock);
+    note_released(lock);
+    port_cond_wait_until(&condition->cond, &lock->mutex, deadline_ns);
+    note_acquired(lock);
+}
+
 void condition_broadcast(struct condition *condition)
 {
     port_cond_broadcast(&condition->cond);

@@ -84,6 +84,10 @@ void condition_destroy(struct condition *condition);
  * waits for in a loop. No lock that ranks further down than lock is held. */
 void condition_wait(struct condition *condition, struct lock *lock) LOCK_REQUIRES(lock);
 
+/* As condition_wait, but not past deadline_ns on the clock of port_now_ns. */
+void condition_wait_until(struct condition *condition, struct lock *lock, uint64_t deadline_ns)
+    LOCK_REQUIRES(lock);
+
 /* Wakes all that wait. Best called with the lock held, so that no wake-up is lost. */
 void condition_broadcast(struct condition *condition);
 

@@ -259,12 +259,17 @@ static void mark_worker(void *argument, unsigned index)
 }
 
 /* As many as the options or the processors allow, but no more than there is work for: waking a
- * thread costs as much as marking some hundred KiB. */
+ * thread costs as much as marking some hundred KiB. Where nobody is in a hurry, one. */
 static unsigned wanted_markers(const struct tri_heap *heap)
 {
     const struct cycle_figures *last = &heap->cycle.last;
     int32_t option = heap->options.markers;
-    unsigned allowed = option > 0 ? (unsigned)option : option == 0 ? 1 : port_cpu_count();
+    unsigned allowed = option > 0    ? (unsigned)option
+                       : option == 0 ? 1
+                                     : port_processor_threads(heap);
+    if (heap->cycle.unhurried) {
+        return 1;
+    }
     uint64_t expected =
         last->number == 0 ? counters_live(&heap->counters) : load_relaxed(&last->marked_bytes);
     uint64_t useful = 1 + expected / MARKER_WORTH_BYTES;

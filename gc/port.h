@@ -49,8 +49,23 @@ uint64_t port_now_ns(void);
 /* Processor time used by the calling thread. */
 uint64_t port_thread_cpu_ns(void);
 
-/* Processors this process may run on, at least 1. */
+struct tri_heap;
+
+/* Processors that this process may run on by its affinity mask, at least 1. */
 unsigned port_cpu_count(void);
+
+/* Processors that the heap may use, such as 0.5 or 4, at least PROCESSORS_LEAST: what its options
+ * say, else the smaller of the affinity mask and the container's quota as they were when last read,
+ * so that this costs no system call. heap may be NULL: as they are now. */
+double port_processors(const struct tri_heap *heap);
+
+/* Threads that port_processors(heap) are enough for: rounded up. */
+static inline unsigned port_processor_threads(const struct tri_heap *heap)
+{
+    double processors = port_processors(heap);
+    unsigned whole = (unsigned)processors;
+    return (double)whole < processors ? whole + 1 : whole;
+}
 
 /* Let another thread run. */
 void port_yield(void);
@@ -81,6 +96,8 @@ void port_cond_init(port_cond *cond);
 void port_cond_destroy(port_cond *cond);
 /* May wake without cause; the caller holds mutex and tests its condition again. */
 void port_cond_wait(port_cond *cond, port_mutex *mutex);
+/* As port_cond_wait, but not past deadline_ns on the clock of port_now_ns. */
+void port_cond_wait_until(port_cond *cond, port_mutex *mutex, uint64_t deadline_ns);
 void port_cond_broadcast(port_cond *cond);
 
 /* ---- Threads --------------------------------------------------------------------------------- */
@@ -88,7 +105,6 @@ void port_cond_broadcast(port_cond *cond);
 /* A number for the calling thread, unique among those alive, never 0. */
 uintptr_t port_thread_id(void);
 
-struct tri_heap;
 struct tri_mutator;
 struct marker;
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "gc/port.h"
+#include "runtime/container.h"
 #include "runtime/stall_log.h"
 
 void gctrace_format_ms(uint64_t ns, char text[24])
@@ -83,4 +84,5 @@ void port_cycle_ended(struct tri_heap *heap)
     if (heap->options.trace > 1) {
         stall_log_line(heap);
     }
+    container_cycle_ended(process_heap_of(heap));
 }

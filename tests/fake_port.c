@@ -39,6 +39,7 @@ static struct {
     uint64_t now_ns;
     uint64_t tick_ns;
     unsigned cpu_count;
+    double processors;
 
     size_t live_mutexes; /* atomic */
     size_t live_conds;   /* atomic */
@@ -396,6 +397,11 @@ void fake_port_set_cpu_count(unsigned count)
     port.cpu_count = count;
 }
 
+void fake_port_set_processors(double processors)
+{
+    port.processors = processors;
+}
+
 uint64_t port_now_ns(void)
 {
     return fetch_add_relaxed(&port.now_ns, port.tick_ns) + port.tick_ns;
@@ -409,6 +415,12 @@ uint64_t port_thread_cpu_ns(void)
 unsigned port_cpu_count(void)
 {
     return port.cpu_count;
+}
+
+double port_processors(const struct tri_heap *heap)
+{
+    (void)heap;
+    return port.processors > 0.0 ? port.processors : port.cpu_count;
 }
 
 void port_yield(void)
@@ -527,6 +539,21 @@ void port_cond_wait(port_cond *cond, port_mutex *mutex)
         (void)sched_yield(); /* wakes without cause */
     } else {
         broken("port_cond_wait: nobody would wake the caller");
+    }
+    port_mutex_lock(mutex);
+}
+
+void port_cond_wait_until(port_cond *cond, port_mutex *mutex, uint64_t deadline_ns)
+{
+    check_cond("port_cond_wait_until", cond);
+    port_mutex_unlock(mutex);
+    if (port.hooks.cond_wait_until != NULL) {
+        port.hooks.cond_wait_until(cond, mutex, deadline_ns);
+    } else {
+        uint64_t now_ns = load_relaxed(&port.now_ns);
+        if (deadline_ns > now_ns) {
+            fake_port_advance_ns(deadline_ns - now_ns);
+        }
     }
     port_mutex_lock(mutex);
 }

@@ -65,11 +65,16 @@ void fake_port_advance_ns(uint64_t ns);
 void fake_port_set_tick_ns(uint64_t ns);
 void fake_port_set_cpu_count(unsigned count);
 
+/* What port_processors says, of whatever heap; 0 at first: as many as fake_port_set_cpu_count. */
+void fake_port_set_processors(double processors);
+
 /* ---- What others do: functions a test sets. NULL stands for the default ---------------------- */
 
 struct fake_port_hooks {
     /* What happens while the caller sleeps; the mutex is free. Default: dies, nobody would wake. */
     void (*cond_wait)(port_cond *cond, port_mutex *mutex);
+    /* Default: moves the clock to the deadline. */
+    void (*cond_wait_until)(port_cond *cond, port_mutex *mutex, uint64_t deadline_ns);
     void (*cond_broadcast)(port_cond *cond);
     void (*yield)(void);
     /* Default: moves the clock, and lets another thread run where there are threads. */

@@ -65,7 +65,8 @@ typedef enum tri_barrier {
 /** The form of GCTRACE's line. */
 typedef enum tri_trace_form {
     TRI_TRACE_GO = 0,     /**< that of Go since 1.19. The default */
-    TRI_TRACE_GO_1_6 = 1, /**< that of Go 1.6 to 1.18, without stacks and globals, for older tools */
+    TRI_TRACE_GO_1_6 = 1, /**< that of Go 1.6 to 1.18, without stacks and globals, for older
+                               tools */
     TRI_TRACE_JSON = 2    /**< a JSON object a line */
 } tri_trace_form;
 
@@ -83,10 +84,10 @@ typedef enum tri_pressure_kind {
 /** The state of memory at such a moment. Sizes in bytes. */
 typedef struct tri_pressure_info {
     tri_pressure_kind kind;
-    uint64_t heap_live;    /**< live by the last cycle, plus allocated since */
-    uint64_t memory;       /**< what counts toward the limit: heap, metadata, external memory */
-    int64_t memory_limit;  /**< the limit in force */
-    uint64_t limiter_ns;   /**< how long the limiter has been on without a break; 0: it is off */
+    uint64_t heap_live;   /**< live by the last cycle, plus allocated since */
+    uint64_t memory;      /**< what counts toward the limit: heap, metadata, external memory */
+    int64_t memory_limit; /**< the limit in force */
+    uint64_t limiter_ns;  /**< how long the limiter has been on without a break; 0: it is off */
 } tri_pressure_info;
 
 /**
@@ -121,16 +122,16 @@ typedef struct tri_heap_options {
     int32_t memory_limit_percent; /**< MEMLIMIT=80% or auto, which is 90%: the limit is that part
                                        of the container's, and follows it; 0: memory_limit is the
                                        limit */
-    size_t max_heap;      /**< address space for objects; 0: the smaller of 1 TiB and 8 times
+    size_t max_heap;       /**< address space for objects; 0: the smaller of 1 TiB and 8 times
                                physical memory */
-    size_t heap_minimum;  /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB */
-    int32_t markers;      /**< GCMARKERS: threads that mark; ::TRI_MARKERS_AUTO: as many as
+    size_t heap_minimum;   /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB */
+    int32_t markers;       /**< GCMARKERS: threads that mark; ::TRI_MARKERS_AUTO: as many as
                                processors; 0: the library starts no thread at all, and mutators take
                                the cycle on at their allocations and in tri_gc_step */
-    double processors;    /**< GCPROCS: processors that the host may use, such as 0.5 or 4; marking
+    double processors;     /**< GCPROCS: processors that the host may use, such as 0.5 or 4; marking
                                has a quarter of their time by right. 0: as many as the affinity
                                mask and the container's quota allow */
-    bool background_sweep;        /**< sweep on a thread of the library's own, beside allocation;
+    bool background_sweep; /**< sweep on a thread of the library's own, beside allocation;
                                        true */
     bool background_scavenge;     /**< give free memory back to the system on a thread of the
                                        library's own; true */
@@ -175,8 +176,8 @@ typedef struct tri_heap_options {
 
 /**
  * Fill @p options with the defaults, then with what the environment says (GOGC, MEMLIMIT or
- * GOMEMLIMIT, GCMARKERS, GCPROCS, GCPERIOD, GCGIVEUP, GCTRACE, GODEBUG, GCDEBUG). A value that cannot be understood is reported
- * on stderr, with what was expected, and the default holds.
+ * GOMEMLIMIT, GCMARKERS, GCPROCS, GCPERIOD, GCGIVEUP, GCTRACE, GODEBUG, GCDEBUG). A value that
+ * cannot be understood is reported on stderr, with what was expected, and the default holds.
  *
  * Threads: any; reads the environment, so not beside setenv().
  */
@@ -184,7 +185,8 @@ TRI_API void tri_heap_options_init(tri_heap_options *options);
 
 /**
  * Create a heap: reserve its address space and start no thread yet (marker and sweeper threads
- * start with the first cycle).
+ * start with the first cycle; with a period_s or a memory_limit_percent, one starts with the first
+ * mutator).
  *
  * @param heap     receives the heap; untouched on failure
  * @param options  NULL: as ::tri_heap_options_init fills them. Copied.
@@ -193,7 +195,8 @@ TRI_API void tri_heap_options_init(tri_heap_options *options);
  *         the smallest reservation (16 MiB) was to be had.
  *
  * Threads: any.
- * Cost:    a few mmap calls; some 100 KiB of memory until objects are allocated.
+ * Cost:    a few mmap calls, and reading what the container allows, some 100 microseconds; some
+ *          100 KiB of memory until objects are allocated.
  */
 TRI_API tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options);
 
