@@ -185,6 +185,9 @@ void tri_collect(tri_mutator *mutator)
     mutator_require(mutator, "tri_collect");
     cycle_run(mutator, CYCLE_FORCED);
     cycle_sweep(mutator);
+    port_blocking_begin(mutator);
+    (void)container_refresh(process_heap_of(mutator->heap));
+    port_blocking_end(mutator);
 }
 
 bool tri_gc_step(tri_mutator *mutator, size_t budget)

@@ -6,13 +6,13 @@
  *             read again at the end of a cycle, and now and then by the collector's thread where
  *             nothing else happens; everybody else goes by what was read last.
  * Invariants:
- *   [container.1] Where the heap has a thread of its own, only that MUST read again; otherwise a
- *                 mutator reads files at a slow path of allocation.
+ *   [container.1] Where the heap has a thread of its own, an allocation MUST NOT read again;
+ *                 otherwise it stalls for some 100 microseconds that the thread has to spare.
  *   [container.2] A heap that follows no limit MUST NOT wake its thread for the container's sake;
  *                 otherwise an idle process keeps its processor from sleeping.
  * Locks:      CONTAINER while reading, under it GOAL.
- * Callers:    creation and destruction of heaps; the collector's thread; the end of a cycle; gc/
- *             through port.h.
+ * Callers:    creation and destruction of heaps; the collector's thread; tri_collect; the end of a
+ *             cycle; gc/ through port.h.
  */
 #include "runtime/container.h"
 
