@@ -116,13 +116,14 @@
 #define PROCESSORS_MOST 65536
 
 /* What the container allows is not read again before so long. Lower: more time in reading small
- * files, some 100 microseconds each. Higher: a change is noticed later. */
+ * files, a few hundred microseconds for all. Higher: a change is noticed later. A second makes that
+ * 0.04 % of a processor at the most. */
 #define CONTAINER_READ_NS UINT64_C(1000000000)
 
 /* How often the collector's thread wakes up to look whether the container's memory limit has
- * changed, where the heap follows it. Lower: an idle process wakes more often, for some 100
- * microseconds. Higher: it notices later that it has to collect. Two seconds are a load of a
- * 20000th of a processor. */
+ * changed, where the heap follows it. Lower: an idle process wakes more often, for a few
+ * hundred microseconds. Higher: it notices later that it has to collect. Two seconds make that a
+ * load of 0.02 % of a processor. */
 #define CONTAINER_FOLLOW_NS UINT64_C(2000000000)
 
 /* MEMLIMIT=auto, in percent of the container's limit. Lower: more cycles. Higher: less is left for

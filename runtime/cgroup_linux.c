@@ -237,7 +237,8 @@ static bool read_value(const struct path *directory, const char *name, char valu
     return true;
 }
 
-/* "max", and what is nonsense, limits nothing; neither does 0, which nobody could run by. */
+/* "max", and what is nonsense, limits nothing [cgroup_linux.1]; neither does 0, which nobody could
+ * run by. */
 static void tighten_memory(struct cgroup_limits *limits, const struct path *directory,
                            const char *name)
 {
@@ -284,8 +285,8 @@ static void tighten_by_cfs(struct cgroup_limits *limits, const struct path *dire
     uint64_t quota;
     uint64_t period;
     if (read_value(directory, "cpu.cfs_quota_us", quota_text) &&
-        read_value(directory, "cpu.cfs_period_us", period_text) &&
         next_number(&quota_cursor, &quota) && *quota_cursor == '\0' &&
+        read_value(directory, "cpu.cfs_period_us", period_text) &&
         next_number(&period_cursor, &period) && *period_cursor == '\0') {
         tighten_processors(limits, quota, period);
     }

@@ -16,7 +16,8 @@ struct cgroup_limits {
  * version 1, version 2, or both. Files are looked for below root: "" for those of the system. What
  * is missing or makes no sense limits nothing.
  *
- * Any thread. Some 10 KiB of stack; some 100 microseconds of system calls. */
+ * Any thread. Some 10 KiB of stack; some ten files are read, which takes
+ * a few hundred microseconds. */
 struct cgroup_limits cgroup_read(const char *root);
 
 #endif

@@ -7,7 +7,7 @@
  *             nothing else happens; everybody else goes by what was read last.
  * Invariants:
  *   [container.1] Where the heap has a thread of its own, an allocation MUST NOT read again;
- *                 otherwise it stalls for some 100 microseconds that the thread has to spare.
+ *                 otherwise it stalls for some hundred microseconds that the thread has to spare.
  *   [container.2] A heap that follows no limit MUST NOT wake its thread for the container's sake;
  *                 otherwise an idle process keeps its processor from sleeping.
  * Locks:      CONTAINER while reading, under it GOAL.
@@ -63,7 +63,7 @@ bool container_refresh(struct process_heap *heap)
 {
     struct container_state *container = &heap->container;
     bool changed = false;
-    if (port_now_ns() - load_relaxed(&container->read_ns) >= CONTAINER_READ_NS &&
+    if (port_now_ns() >= load_relaxed(&container->read_ns) + CONTAINER_READ_NS &&
         lock_try_acquire(&container->lock)) {
         changed = read_again(heap);
         lock_release(&container->lock);

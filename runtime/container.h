@@ -11,8 +11,8 @@ void container_init(struct process_heap *heap);
 void container_destroy(struct process_heap *heap);
 
 /* Read it again, unless that was done in the last second or another thread does. True where the
- * memory limit is another one now. No lock ranking below CONTAINER is held; some 100 microseconds
- * of system calls. */
+ * memory limit is another one now. No lock ranking below CONTAINER is held; a few hundred
+ * microseconds of system calls. */
 bool container_refresh(struct process_heap *heap);
 
 /* A cycle has ended: container_refresh, where no thread of the heap's own does that. CYCLE held. */

@@ -195,8 +195,8 @@ TRI_API void tri_heap_options_init(tri_heap_options *options);
  *         the smallest reservation (16 MiB) was to be had.
  *
  * Threads: any.
- * Cost:    a few mmap calls, and reading what the container allows, some 100 microseconds; some
- *          100 KiB of memory until objects are allocated.
+ * Cost:    a few mmap calls, and reading what the container allows, together less than a
+ *          millisecond; some 100 KiB of memory until objects are allocated.
  */
 TRI_API tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options);
 

@@ -27,7 +27,7 @@ struct made_up_container {
 #define MOUNTS "proc/self/mountinfo"
 
 /* A line of mountinfo for a hierarchy of version 2 or 1. */
-#define V2(root, point)          "29 23 0:26 " root " " point " rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
+#define V2(root, point)          "29 23 0:26 " root " " point " rw shared:4 - cgroup2 cgroup2 rw\n"
 #define V1(root, point, options) "31 23 0:28 " root " " point " rw - cgroup cgroup rw," options "\n"
 #define OTHERS                                                                                     \
     "23 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw,errors=remount-ro\n"                    \
