@@ -159,6 +159,7 @@ static void take_mark_figures(struct tri_heap *heap)
     mark_end(heap);
     uint64_t marked = load_relaxed(&mark->marked_bytes);
     now->heap_after = counters_live(&heap->counters);
+    now->external_bytes = load_relaxed(&heap->counters.external_bytes);
     now->marked_bytes = marked + load_relaxed(&heap->counters.black_bytes);
     now->marked_objects = load_relaxed(&mark->marked_objects);
     now->scanned_bytes = load_relaxed(&mark->scanned_bytes);
@@ -220,6 +221,7 @@ static void end_figures(struct tri_heap *heap)
     cycle->last.processors = now->processors;
     cycle->last.utilization = now->utilization;
     cycle->last.assist_cpu_ns = now->assist_cpu_ns;
+    cycle->last.external_bytes = now->external_bytes;
     store_relaxed(&cycle->count, now->number);
     port_cycle_ended(heap);
 }

@@ -96,8 +96,8 @@ void port_cond_init(port_cond *cond);
 void port_cond_destroy(port_cond *cond);
 /* May wake without cause; the caller holds mutex and tests its condition again. */
 void port_cond_wait(port_cond *cond, port_mutex *mutex);
-/* As port_cond_wait, but not past deadline_ns on the clock of port_now_ns. */
-void port_cond_wait_until(port_cond *cond, port_mutex *mutex, uint64_t deadline_ns);
+/* The same, but not for much longer than ns. */
+void port_cond_wait_for(port_cond *cond, port_mutex *mutex, uint64_t ns);
 void port_cond_broadcast(port_cond *cond);
 
 /* ---- Threads --------------------------------------------------------------------------------- */

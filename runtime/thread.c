@@ -36,12 +36,6 @@ static pthread_cond_t *cond_of(port_cond *cond)
     return (pthread_cond_t *)(void *)cond->storage;
 }
 
-static struct timespec timespec_of(uint64_t ns)
-{
-    return (struct timespec){(time_t)(ns / UINT64_C(1000000000)),
-                             (long)(ns % UINT64_C(1000000000))};
-}
-
 void port_mutex_init(port_mutex *mutex)
 {
     int error = pthread_mutex_init(mutex_of(mutex), NULL);
@@ -72,13 +66,13 @@ void port_mutex_unlock(port_mutex *mutex)
 
 void port_cond_init(port_cond *cond)
 {
-    pthread_condattr_t attributes;
+    pthread_condattr_t attributes; /* port_cond_wait_for is by the clock that nobody sets */
     int error = pthread_condattr_init(&attributes);
     TRI_REQUIRE(error == 0, "pthread_condattr_init failed with error %d", error);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC); /* that of port_now_ns */
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     error = pthread_cond_init(cond_of(cond), &attributes);
-    TRI_REQUIRE(error == 0, "pthread_cond_init failed with error %d", error);
     (void)pthread_condattr_destroy(&attributes);
+    TRI_REQUIRE(error == 0, "pthread_cond_init failed with error %d", error);
 }
 
 void port_cond_destroy(port_cond *cond)
@@ -93,11 +87,13 @@ void port_cond_wait(port_cond *cond, port_mutex *mutex)
     thread_cancel_restore(before);
 }
 
-void port_cond_wait_until(port_cond *cond, port_mutex *mutex, uint64_t deadline_ns)
+void port_cond_wait_for(port_cond *cond, port_mutex *mutex, uint64_t ns)
 {
-    struct timespec deadline = timespec_of(deadline_ns);
+    uint64_t until = port_now_ns() + ns;
+    struct timespec at = {(time_t)(until / UINT64_C(1000000000)),
+                          (long)(until % UINT64_C(1000000000))};
     int before = thread_cancel_disable(); /* [thread.3] */
-    (void)pthread_cond_timedwait(cond_of(cond), mutex_of(mutex), &deadline);
+    (void)pthread_cond_timedwait(cond_of(cond), mutex_of(mutex), &at);
     thread_cancel_restore(before);
 }
 
@@ -108,7 +104,8 @@ void port_cond_broadcast(port_cond *cond)
 
 void port_nap(uint64_t ns)
 {
-    struct timespec length = timespec_of(ns);
+    struct timespec length = {(time_t)(ns / UINT64_C(1000000000)),
+                              (long)(ns % UINT64_C(1000000000))};
     int saved = errno;                    /* [os_linux.2] */
     int before = thread_cancel_disable(); /* [thread.3] */
     (void)nanosleep(&length, NULL);

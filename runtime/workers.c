@@ -306,10 +306,11 @@ static bool wait_for_collecting(struct process_heap *heap) LOCK_REQUIRES(heap->w
     struct workers_state *workers = &heap->workers;
     while (!workers->sweep_stopping && load_relaxed(&workers->cycle_wanted) == 0) {
         uint64_t due_ns = collector_due_ns(heap);
+        uint64_t now_ns = port_now_ns();
         if (due_ns == UINT64_MAX) {
             condition_wait(&workers->sweep_changed, &workers->sweep_lock);
-        } else if (port_now_ns() < due_ns) {
-            condition_wait_until(&workers->sweep_changed, &workers->sweep_lock, due_ns);
+        } else if (now_ns < due_ns) {
+            condition_wait_for(&workers->sweep_changed, &workers->sweep_lock, due_ns - now_ns);
         } else {
             return false;
         }

@@ -543,18 +543,11 @@ void port_cond_wait(port_cond *cond, port_mutex *mutex)
     port_mutex_lock(mutex);
 }
 
-void port_cond_wait_until(port_cond *cond, port_mutex *mutex, uint64_t deadline_ns)
+void port_cond_wait_for(port_cond *cond, port_mutex *mutex, uint64_t ns)
 {
-    check_cond("port_cond_wait_until", cond);
+    check_cond("port_cond_wait_for", cond);
     port_mutex_unlock(mutex);
-    if (port.hooks.cond_wait_until != NULL) {
-        port.hooks.cond_wait_until(cond, mutex, deadline_ns);
-    } else {
-        uint64_t now_ns = load_relaxed(&port.now_ns);
-        if (deadline_ns > now_ns) {
-            fake_port_advance_ns(deadline_ns - now_ns);
-        }
-    }
+    port_nap(ns);
     port_mutex_lock(mutex);
 }
 

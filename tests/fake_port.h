@@ -73,8 +73,6 @@ void fake_port_set_processors(double processors);
 struct fake_port_hooks {
     /* What happens while the caller sleeps; the mutex is free. Default: dies, nobody would wake. */
     void (*cond_wait)(port_cond *cond, port_mutex *mutex);
-    /* Default: moves the clock to the deadline. */
-    void (*cond_wait_until)(port_cond *cond, port_mutex *mutex, uint64_t deadline_ns);
     void (*cond_broadcast)(port_cond *cond);
     void (*yield)(void);
     /* Default: moves the clock, and lets another thread run where there are threads. */
