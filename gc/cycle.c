@@ -715,8 +715,9 @@ static bool wants_driver(const struct tri_heap *heap, bool is_due)
 
 void cycle_wake(struct tri_heap *heap)
 {
-    if (!heap->options.stop_the_world && heap->options.markers != 0 &&
-        wants_driver(heap, cycle_is_due(heap))) {
+    /* Also while a cycle is under way: it may have set its goal already, and who calls need not
+     * come again. */
+    if (!heap->options.stop_the_world && heap->options.markers != 0 && cycle_is_due(heap)) {
         (void)port_wake_collector(heap);
     }
 }
