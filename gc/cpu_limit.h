@@ -14,9 +14,9 @@
 struct cpu_limit {
     uint64_t capacity_ns; /* of the bucket */
     uint64_t fill_ns;
-    bool on;              /* it was full at the last update that changed it, and nothing has run out
+    bool on;             /* it was full at the last update that changed it, and nothing has run out
                             since */
-    uint64_t since_ns;    /* when it was switched on, on the caller's clock; valid while it is on */
+    uint64_t since_ns;   /* when it was switched on, on the caller's clock; valid while it is on */
     uint64_t overflow_ns; /* time that found the bucket full, ever */
 };
 
