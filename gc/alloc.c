@@ -4,9 +4,8 @@
  * Invariants:
  *   [alloc.1] No safepoint MUST lie between taking a slot and returning it; otherwise a cycle in
  *             between frees the object.
- *   [alloc.2] The free slots of a span MUST be charged to heap_live when a cache takes it (the
- *             flush takes back what was not used); otherwise the pacer learns of them when it is
- *             too late.
+ *   [alloc.2] What the cache hands out MUST be settled in the same slow path; otherwise the pacer
+ *             learns of it when it is too late, and nothing is owed for it.
  *   [alloc.3] A mixed object's header MUST be released after the object's memory is zero and before
  *             the object is returned; otherwise the marker scans it by no layout.
  *   [alloc.4] A slot of a mixed span that is not an object yet MUST have no header before its
@@ -29,6 +28,32 @@
 #include "gc/port.h"
 #include "gc/sweep.h"
 
+/* How long the CPU limiter has been on; 0: it is off. */
+static uint64_t limited_ns(const struct tri_heap *heap)
+{
+    uint64_t since_ns = load_relaxed(&heap->cycle.limited_since_ns);
+    return since_ns == 0 ? 0 : size_max(port_now_ns() - since_ns, 1);
+}
+
+/* Tell the host what it has not been told yet. */
+TRI_COLD static void tell_pressure(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    const tri_heap_options *options = &heap->options;
+    /* Bits by themselves: pairs with nothing. */
+    uint32_t kinds = exchange_acq_rel(&heap->cycle.pressure, 0U);
+    for (; kinds != 0 && options->pressure != NULL; kinds &= kinds - 1) {
+        tri_pressure_info info = {
+            .kind = (tri_pressure_kind)trailing_zeros(kinds),
+            .heap_live = counters_live(&heap->counters),
+            .memory = load_relaxed(&heap->counters.memory_bytes),
+            .memory_limit = load_relaxed(&options->memory_limit),
+            .limiter_ns = limited_ns(heap),
+        };
+        options->pressure(heap, &info, options->pressure_argument);
+    }
+}
+
 /* Everything that a mutator owes the collector before it takes memory. A safepoint. */
 static void before_allocation(struct tri_mutator *mutator, size_t bytes)
 {
@@ -42,7 +67,11 @@ static void before_allocation(struct tri_mutator *mutator, size_t bytes)
         }
         return;
     }
-    assist_pay(mutator);
+    assist_pay(mutator, bytes);
+    cycle_watch_memory(heap);
+    if (TRI_UNLIKELY(load_relaxed(&heap->cycle.pressure) != 0)) {
+        tell_pressure(mutator);
+    }
     cycle_poll(mutator);
     cycle_brake(mutator, bytes);
 }
@@ -145,6 +174,7 @@ static bool refill(struct tri_mutator *mutator, struct central_list *list)
     if (used_up != NULL) {
         central_list_push_full(list, table, used_up, used_up->sweep_gen);
     }
+    sweep_keep_up(heap);
     struct span *span = find_span(mutator, list);
     if (span == NULL) {
         return false;
@@ -155,8 +185,6 @@ static bool refill(struct tri_mutator *mutator, struct central_list *list)
     if (barrier_verify_is_on(heap)) {
         barrier_verify_span(heap, span);
     }
-    uint32_t free = span->slots - span_count_allocated(span);
-    assist_charge(mutator, (size_t)free * span->slot_bytes); /* [alloc.2] */
     thread_cache_set_span(&mutator->cache, list->index, span);
     return true;
 }
@@ -230,6 +258,38 @@ static tri_ref collect_and_retry(struct tri_mutator *mutator, tri_type *type, si
     return object;
 }
 
+/* Whether the host prefers to hear of exhausted memory to going on like this: see
+ * tri_heap_options.give_up_s. */
+static bool gives_up(const struct tri_heap *heap)
+{
+    uint64_t after_s = heap->options.give_up_s;
+    return TRI_UNLIKELY(after_s != 0 && load_relaxed(&heap->cycle.limited) != 0) &&
+           (limited_ns(heap) >= after_s * UINT64_C(1000000000) ||
+            load_relaxed(&heap->counters.far_over_limit) != 0);
+}
+
+/* The object; NULL where there is no memory, or the host would rather know than wait. */
+static tri_ref try_hard(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single)
+{
+    if (gives_up(mutator->heap)) {
+        return NULL;
+    }
+    tri_ref object = try_once(mutator, type, bytes, single);
+    return TRI_LIKELY(object != NULL) ? object : collect_and_retry(mutator, type, bytes, single);
+}
+
+TRI_COLD TRI_NORETURN static void die_at_limit(const struct tri_heap *heap,
+                                               const tri_oom_info *info)
+{
+    fatal("out of memory: %zu bytes for an object of type %s.\n"
+          "The memory limit is %jd bytes, %zu are live, and collecting has taken half of the "
+          "processors' time for %ju s.\n"
+          "Raise MEMLIMIT, hold less, or install an oom_handler; GCGIVEUP=off lets the program go "
+          "on past its limit.",
+          info->requested, info->type_name, (intmax_t)load_relaxed(&heap->options.memory_limit),
+          info->heap_live, (uintmax_t)(limited_ns(heap) / UINT64_C(1000000000)));
+}
+
 TRI_COLD TRI_NORETURN static void die_of_exhaustion(const tri_oom_info *info)
 {
     fatal("out of memory: %zu bytes for an object of type %s.\n"
@@ -262,7 +322,9 @@ static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_
     if (heap->options.oom_handler != NULL) {
         action = heap->options.oom_handler(heap, &info, heap->options.oom_argument);
     }
-    if (action == TRI_OOM_ABORT) {
+    if (action == TRI_OOM_ABORT && gives_up(heap)) {
+        die_at_limit(heap, &info);
+    } else if (action == TRI_OOM_ABORT) {
         die_of_exhaustion(&info);
     }
     return action == TRI_OOM_RETRY;
@@ -272,14 +334,12 @@ tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, 
                      enum alloc_policy policy)
 {
     before_allocation(mutator, bytes);
-    tri_ref object = try_once(mutator, type, bytes, single);
-    if (TRI_UNLIKELY(object == NULL)) {
-        object = collect_and_retry(mutator, type, bytes, single);
-    }
+    tri_ref object = try_hard(mutator, type, bytes, single);
     while (TRI_UNLIKELY(object == NULL && policy == ALLOC_OR_HANDLER) &&
            ask_handler(mutator, type, bytes)) {
         object = collect_and_retry(mutator, type, bytes, single);
     }
+    assist_settle(mutator); /* [alloc.2] */
     if (TRI_UNLIKELY(mutator->cache.one_by_one) && object != NULL && type->scannable) {
         barrier_remember(mutator, object); /* [alloc.5] */
     }

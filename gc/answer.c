@@ -25,6 +25,11 @@
  *   [answer.5] The barrier MUST be off everywhere before the generation changes; otherwise a word
  *              that looks like a reference sets a mark in a span that is being swept. Hence disarm
  *              and release are two handshakes.
+ *   [answer.6] Grey objects that an assist has kept MUST be given up in each answer to flush, in
+ *              that to disarm, and when the mutator detaches; otherwise marking ends with a grey
+ *              object that nobody scans. (In disarm it can only be a piece of garbage that a word
+ *              which looks like a reference has led to; but that lives on, and what it refers to
+ *              must, too.)
  * Locks:      none of its own; PAGES inside the flush of a cache.
  * Callers:    the mutator's thread at safepoints, the collector for blocked ones, by way of
  *             runtime/.
@@ -41,11 +46,7 @@ static void flush_cache(struct tri_mutator *mutator, bool marking)
     struct tri_heap *heap = mutator->heap;
     struct thread_cache *cache = &mutator->cache;
     struct cache_home home = {&heap->page_heap, &heap->types, marking};
-    assist_refund(mutator, thread_cache_flush(cache, &home));
-    fetch_add_relaxed(&heap->counters.allocated_bytes, cache->bytes);
-    fetch_add_relaxed(&heap->counters.allocated_objects, cache->objects);
-    cache->bytes = 0;
-    cache->objects = 0;
+    assist_close(mutator, thread_cache_flush(cache, &home));
 }
 
 void answer_flush_cache(struct tri_mutator *mutator)
@@ -143,6 +144,7 @@ static void answer_flush(struct tri_mutator *mutator)
 
 static void disarm(struct tri_mutator *mutator)
 {
+    (void)mark_publish(mutator->heap, &mutator->marker); /* [answer.6] */
     set_barrier(mutator, BARRIER_OFF);
     barrier_discard(mutator);
     mutator->assist_debt = 0;
@@ -207,6 +209,7 @@ void answer_detach(struct tri_mutator *mutator)
 {
     if (barrier_is_on(mutator)) {
         barrier_leave(mutator);
+        (void)mark_publish(mutator->heap, &mutator->marker); /* [answer.6] */
         report_grey(mutator);
     }
     answer_flush_cache(mutator);

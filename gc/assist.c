@@ -1,68 +1,147 @@
 /* assist.c -- mark assists and their credit.
  *
- * Owns:       tri_mutator.assist_debt, mark_state.credit, the sums in heap_counters.live_bytes and
- *             heap_counters.black_bytes.
+ * Owns:       tri_mutator.assist_debt, tri_mutator.uncharged, mark_state.credit and work_per_kib,
+ *             the sums in heap_counters.live_bytes and heap_counters.black_bytes.
  * Idea:       a cycle must have scanned all that there is to scan when the heap reaches its goal.
- *             So each byte that is allocated meanwhile owes (bytes left to scan) / (bytes left to
- *             the goal) bytes of scanning. What marker threads scan goes to a common account, from
- *             which mutators pay first; what it lacks they scan themselves. (Go's gcAssistAlloc and
- *             bgScanCredit; in contrast to Go nobody waits for others where nothing is to be had.)
+ *             So each byte that is allocated meanwhile owes some bytes of scanning, at the rate
+ *             that pacer_rate gives. What marker threads scan goes to a common account, from which
+ *             mutators pay first; what it lacks they scan themselves. (Go's gcAssistAlloc and
+ *             bgScanCredit; in contrast to Go nobody waits for others where nothing is to be had,
+ *             and what is owed is paid in many small steps: a cache hands out so much at a time as
+ *             a step pays for.)
  * Invariants:
  *   [assist.1] A mutator MUST NOT wait for work that others have; otherwise it stalls for as long
  *              as they are off the processor. Past the goal it sleeps for a bounded moment instead.
  *   [assist.2] What a mutator has scanned MUST make it report grey at its next answer; otherwise
  *              the round of handshakes after which marking ends does not know of it.
- * Locks:      none.
- * Callers:    alloc, large; cycle; answer.
+ *   [assist.3] What is handed out MUST be charged before more than a 256th of the goal, or 8 KiB,
+ *              has been handed out since; otherwise the pacer of a small heap learns of growth in
+ *              jumps, and that of a large one when it is too late.
+ *   [assist.4] While the CPU limiter is on nobody MUST assist; otherwise a memory limit that is too
+ *              small makes the program crawl.
+ * Locks:      tries GOAL.
+ * Callers:    alloc, large; answer; cycle.
  */
 #include "gc/assist.h"
 
 #include "gc/barrier.h"
 #include "gc/mark.h"
 
-void assist_begin(struct tri_heap *heap)
+/* ---- The rate -------------------------------------------------------------------------------- */
+
+static struct pacer_progress progress_of(const struct tri_heap *heap)
 {
-    const struct cycle_figures *last = &heap->cycle.last;
-    uint64_t live = counters_live(&heap->counters);
-    uint64_t expected = last->number == 0 ? live : last->scanned_bytes;
-    store_relaxed(&heap->mark.expected, expected < live ? expected : live);
+    const struct mark_state *mark = &heap->mark;
+    struct pacer_work done = {
+        .heap = load_relaxed(&mark->scanned_bytes),
+        .stacks = load_relaxed(&mark->stack_bytes),
+        .globals = load_relaxed(&mark->global_bytes),
+    };
+    return (struct pacer_progress){
+        .live = counters_live(&heap->counters),
+        .done = done,
+        .heap_scan = load_relaxed(&heap->counters.scannable_bytes),
+        .stack_scan = done.stacks,
+        .globals = done.globals,
+    };
 }
 
-/* Bytes to scan for each byte allocated. */
-static double assist_ratio(const struct tri_heap *heap)
+void assist_revise(struct tri_heap *heap)
 {
-    uint64_t expected = load_relaxed(&heap->mark.expected);
-    uint64_t done = load_relaxed(&heap->mark.scanned_bytes);
+    if (!lock_try_acquire(&heap->cycle.goal_lock)) {
+        return;
+    }
+    struct pacer_progress progress = progress_of(heap);
     uint64_t goal = load_relaxed(&heap->counters.goal_bytes);
-    uint64_t live = counters_live(&heap->counters);
-    /* Where the guess was too low, or the goal is passed, what is left is a tenth more. */
-    uint64_t left = expected - (done < expected ? done : expected);
-    left = left > expected / 10 ? left : expected / 10;
-    uint64_t hard_goal = goal < UINT64_MAX / 2 ? goal + goal / 10 : goal;
-    uint64_t room = (live < goal ? goal : hard_goal);
-    room = live < room ? room - live : 0;
-    uint64_t least = goal / 64 + PAGE_BYTES;
-    return (double)left / (double)(room > least ? room : least);
+    struct pacer_rate rate = pacer_rate(&heap->cycle.pacer, goal, &progress);
+    double per_kib = rate.work_per_byte * (double)KIB;
+    store_relaxed(&heap->mark.work_per_kib,
+                  per_kib < (double)ASSIST_RATE_MAX ? (uint64_t)per_kib : ASSIST_RATE_MAX);
+    lock_release(&heap->cycle.goal_lock);
 }
 
-void assist_charge(struct tri_mutator *mutator, size_t bytes)
+static bool owes(const struct tri_mutator *mutator)
 {
-    struct tri_heap *heap = mutator->heap;
-    bool black = mutator->cache.black;
-    fetch_add_relaxed(black ? &heap->counters.black_bytes : &heap->counters.live_bytes,
-                      (uint64_t)bytes);
-    if (black && barrier_is_on(mutator)) {
-        mutator->assist_debt += (int64_t)((double)bytes * assist_ratio(heap));
+    return mutator->cache.black && barrier_is_on(mutator);
+}
+
+static void owe(struct tri_mutator *mutator, size_t bytes)
+{
+    if (owes(mutator)) {
+        uint64_t rate = load_relaxed(&mutator->heap->mark.work_per_kib);
+        mutator->assist_debt += (int64_t)((double)bytes * (double)rate / (double)KIB);
     }
 }
 
-void assist_refund(struct tri_mutator *mutator, size_t bytes)
+/* ---- Charges --------------------------------------------------------------------------------- */
+
+static void enter(struct tri_mutator *mutator, size_t bytes, size_t scannable)
 {
     struct tri_heap *heap = mutator->heap;
-    fetch_sub_relaxed(mutator->cache.black ? &heap->counters.black_bytes
-                                           : &heap->counters.live_bytes,
-                      (uint64_t)bytes);
+    struct heap_counters *counters = &heap->counters;
+    bool black = mutator->cache.black;
+    fetch_add_relaxed(black ? &counters->black_bytes : &counters->live_bytes, (uint64_t)bytes);
+    if (!black) {
+        fetch_add_relaxed(&counters->scannable_bytes, (uint64_t)scannable);
+    } else if (barrier_is_on(mutator)) {
+        assist_revise(heap);
+    }
 }
+
+void assist_charge(struct tri_mutator *mutator, size_t bytes, size_t scannable)
+{
+    enter(mutator, bytes, scannable);
+    owe(mutator, bytes);
+}
+
+/* Count the objects of runs that were closed. */
+static void count_objects(struct tri_mutator *mutator)
+{
+    struct heap_counters *counters = &mutator->heap->counters;
+    struct thread_cache *cache = &mutator->cache;
+    fetch_add_relaxed(&counters->allocated_bytes, cache->bytes);
+    fetch_add_relaxed(&counters->allocated_objects, cache->objects);
+    cache->bytes = 0;
+    cache->objects = 0;
+}
+
+/* Charge what has been settled and not been charged. */
+static void enter_uncharged(struct tri_mutator *mutator)
+{
+    count_objects(mutator);
+    enter(mutator, mutator->uncharged, mutator->uncharged_scannable);
+    mutator->uncharged = 0;
+    mutator->uncharged_scannable = 0;
+}
+
+static void take_over(struct tri_mutator *mutator)
+{
+    struct thread_cache *cache = &mutator->cache;
+    owe(mutator, cache->handed);
+    mutator->uncharged += cache->handed;
+    mutator->uncharged_scannable += cache->handed_scannable;
+    cache->handed = 0;
+    cache->handed_scannable = 0;
+}
+
+void assist_settle(struct tri_mutator *mutator)
+{
+    take_over(mutator);
+    if (mutator->uncharged >= load_relaxed(&mutator->heap->counters.charge_bytes)) {
+        enter_uncharged(mutator); /* [assist.3] */
+    }
+}
+
+void assist_close(struct tri_mutator *mutator, size_t unused)
+{
+    struct heap_counters *counters = &mutator->heap->counters;
+    take_over(mutator);
+    enter_uncharged(mutator);
+    fetch_sub_relaxed(mutator->cache.black ? &counters->black_bytes : &counters->live_bytes,
+                      (uint64_t)unused);
+}
+
+/* ---- Payment --------------------------------------------------------------------------------- */
 
 /* Take up to wanted from the common account. */
 static int64_t take_credit(struct mark_state *mark, int64_t wanted)
@@ -78,36 +157,21 @@ static int64_t take_credit(struct mark_state *mark, int64_t wanted)
     return 0;
 }
 
-/* All stacks are black. Nothing is scanned before; see [barrier.6]. */
-static bool is_marking(const struct tri_heap *heap)
+/* How much to scan now of a debt, before an allocation of bytes. */
+static size_t step_bytes(int64_t debt, size_t bytes)
 {
-    uint32_t phase = load_relaxed(&heap->cycle.phase);
-    return phase == CYCLE_MARK || phase == CYCLE_FLUSH;
+    size_t owed = (size_t)debt;
+    size_t step = size_max(owed / ASSIST_STEP_PART, ASSIST_QUANTUM_BYTES);
+    return size_min(size_min(step, owed), ASSIST_STEP_MAX_BYTES + bytes);
 }
 
-/* How much to scan now of a debt. */
-static size_t step_bytes(int64_t debt)
-{
-    int64_t step = debt / 4;
-    step = step < ASSIST_STEP_MAX ? step : ASSIST_STEP_MAX;
-    return (size_t)(step > ASSIST_STEP_MIN ? step : ASSIST_STEP_MIN);
-}
-
-void assist_pay(struct tri_mutator *mutator)
+bool assist_scan(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
-    if (mutator->assist_debt <= 0 || !barrier_is_on(mutator) || !is_marking(heap)) {
-        return;
-    }
-    mutator->assist_debt -= take_credit(&heap->mark, mutator->assist_debt);
-    if (mutator->assist_debt <= 0) {
-        return;
-    }
     struct stall_times start = stall_begin();
     mark_refresh(heap, &mutator->marker);
-    size_t done = mark_some(heap, &mutator->marker, step_bytes(mutator->assist_debt));
+    size_t done = mark_assist(heap, &mutator->marker, bytes);
     if (done == 0) {
-        mutator->assist_debt = 0; /* [assist.1] */
         store_relaxed(&heap->mark.hungry, 1U);
     } else {
         mutator->assist_debt -= (int64_t)done;
@@ -115,4 +179,42 @@ void assist_pay(struct tri_mutator *mutator)
     }
     struct stall_times length = stall_end(&heap->stalls, STALL_ASSIST, start);
     fetch_add_relaxed(&heap->mark.assist_cpu_ns, length.cpu_ns);
+    fetch_add_relaxed(&heap->cycle.gc_cpu_ns, length.cpu_ns);
+    return done > 0;
+}
+
+/* What the cache may hand out until the next slow path: while marking, what a small step pays for,
+ * more where others have paid; in a small heap no more than it is charged for at a time. */
+static size_t window_bytes(const struct tri_mutator *mutator)
+{
+    const struct tri_heap *heap = mutator->heap;
+    size_t charge = load_relaxed(&heap->counters.charge_bytes);
+    size_t window = charge < PAGE_BYTES ? charge : 0;
+    if (owes(mutator)) {
+        size_t paid_for = RUN_ZERO_BYTES;
+        if (mutator->assist_debt > 0) {
+            uint64_t rate = load_relaxed(&heap->mark.work_per_kib);
+            paid_for = ASSIST_QUANTUM_BYTES * KIB / (rate + 1);
+        }
+        window = window == 0 ? paid_for : size_min(window, paid_for);
+        window = size_max(window, SLOT_BYTES_MIN);
+    }
+    return window;
+}
+
+void assist_pay(struct tri_mutator *mutator, size_t bytes)
+{
+    struct tri_heap *heap = mutator->heap;
+    if (mutator->assist_debt > 0 && barrier_is_on(mutator)) {
+        if (load_relaxed(&heap->cycle.limited) != 0) {
+            mutator->assist_debt = 0; /* [assist.4] */
+        } else if (assist_is_marking(heap)) {
+            mutator->assist_debt -= take_credit(&heap->mark, mutator->assist_debt);
+            if (mutator->assist_debt > 0 &&
+                !assist_scan(mutator, step_bytes(mutator->assist_debt, bytes))) {
+                mutator->assist_debt = 0; /* [assist.1] */
+            }
+        }
+    }
+    mutator->cache.window = window_bytes(mutator);
 }

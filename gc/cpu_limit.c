@@ -2,10 +2,11 @@
  *
  * Owns:       struct cpu_limit.
  * Invariants:
- *   [cpu_limit.1] 0 <= fill <= capacity MUST hold; otherwise a long quiet time is a credit for an
- *                 equally long time of nothing but collecting.
- *   [cpu_limit.2] It MUST stay on where exactly half of the time goes to collecting, and go off
- *                 with the first update that empties the bucket a little; otherwise it flaps.
+ *   [cpu_limit.1] 0 <= fill <= capacity and CPU_LIMIT_KEPT_PARTS of it MUST hold; otherwise a long
+ *                 quiet time is a credit for an equally long time of nothing but collecting, and a
+ *                 long time of collecting one for years without.
+ *   [cpu_limit.2] It MUST be on while the bucket is full, and at no other time; otherwise
+ *                 collecting takes more than half, or memory runs past its limit in vain.
  * Locks:      none. The caller lets one thread at a time write.
  * Callers:    cycle, assist; tests/pacer.
  */
@@ -15,38 +16,51 @@
 
 void cpu_limit_init(struct cpu_limit *limit, double processors)
 {
-    *limit = (struct cpu_limit){
-        .capacity_ns = (uint64_t)((double)CPU_LIMIT_CAPACITY_NS * processors),
-    };
+    *limit = (struct cpu_limit){.capacity_ns = 0};
+    cpu_limit_resize(limit, processors, 0);
 }
 
-static void fill(struct cpu_limit *limit, uint64_t now_ns, uint64_t ns)
+static uint64_t most_kept(const struct cpu_limit *limit)
 {
-    uint64_t room = limit->capacity_ns - limit->fill_ns;
-    if (ns < room) {
-        limit->fill_ns += ns;
-        return;
-    }
-    limit->fill_ns = limit->capacity_ns; /* [cpu_limit.1] */
-    limit->overflow_ns += ns - room;
-    if (!limit->on) {
-        limit->on = true;
-        limit->since_ns = now_ns;
-    }
+    return limit->capacity_ns + limit->capacity_ns / CPU_LIMIT_KEPT_PART;
+}
+
+void cpu_limit_resize(struct cpu_limit *limit, double processors, uint64_t cycle_ns)
+{
+    double least = (double)CPU_LIMIT_CAPACITY_MIN_NS * processors;
+    double most = (double)CPU_LIMIT_CAPACITY_MAX_NS * processors;
+    double wanted = (double)CPU_LIMIT_CAPACITY_CYCLES * (double)cycle_ns;
+    wanted = wanted < most ? wanted : most;
+    limit->capacity_ns = (uint64_t)(wanted > least ? wanted : least);
+    limit->fill_ns = size_min(limit->fill_ns, most_kept(limit)); /* [cpu_limit.1] */
+}
+
+static void fill(struct cpu_limit *limit, uint64_t ns)
+{
+    uint64_t room = most_kept(limit) - limit->fill_ns;
+    uint64_t kept = size_min(ns, room); /* [cpu_limit.1] */
+    limit->fill_ns += kept;
+    limit->overflow_ns += ns - kept;
 }
 
 static void drain(struct cpu_limit *limit, uint64_t ns)
 {
-    limit->fill_ns -= ns < limit->fill_ns ? ns : limit->fill_ns; /* [cpu_limit.1] */
-    limit->on = false;
+    limit->fill_ns -= size_min(ns, limit->fill_ns); /* [cpu_limit.1] */
 }
 
 bool cpu_limit_update(struct cpu_limit *limit, uint64_t now_ns, uint64_t gc_ns, uint64_t other_ns)
 {
     if (gc_ns > other_ns) {
-        fill(limit, now_ns, gc_ns - other_ns);
-    } else if (gc_ns < other_ns) { /* [cpu_limit.2]: equal parts change nothing */
+        fill(limit, gc_ns - other_ns);
+    } else {
         drain(limit, other_ns - gc_ns);
+    }
+    limit->on = limit->fill_ns >= limit->capacity_ns; /* [cpu_limit.2] */
+    if (limit->on && !limit->is_short) {
+        limit->is_short = true;
+        limit->since_ns = now_ns;
+    } else if (limit->fill_ns < limit->capacity_ns / 2) {
+        limit->is_short = false;
     }
     return limit->on;
 }
@@ -54,5 +68,5 @@ bool cpu_limit_update(struct cpu_limit *limit, uint64_t now_ns, uint64_t gc_ns, 
 uint64_t cpu_limit_on_for(const struct cpu_limit *limit, uint64_t now_ns)
 {
     /* A clock read before it was switched on by another thread may be a little behind. */
-    return limit->on && now_ns > limit->since_ns ? now_ns - limit->since_ns : 0;
+    return limit->is_short && now_ns > limit->since_ns ? now_ns - limit->since_ns : 0;
 }

@@ -37,7 +37,6 @@
 #include "gc/checkmark.h"
 #include "gc/free_later.h"
 #include "gc/mark.h"
-#include "gc/pacer.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
@@ -47,6 +46,8 @@ void cycle_state_init(struct tri_heap *heap)
     lock_init(&heap->cycle.lock, LOCK_CYCLE);
     lock_init(&heap->cycle.goal_lock, LOCK_GOAL);
     heap->cycle.created_ns = port_now_ns();
+    heap->cycle.limit_cpu_ns = port_process_cpu_ns();
+    cpu_limit_init(&heap->cycle.cpu_limit, port_cpu_count());
     pacer_init(&heap->cycle.pacer, heap->options.gc_percent, PACER_OFF, heap->options.heap_minimum);
     cycle_commit_goal(heap);
 }
@@ -74,15 +75,25 @@ static struct pacer_memory memory_state(struct tri_heap *heap)
     };
 }
 
-/* Store trigger and goal for everybody to read. GOAL held. */
-static void publish_target(struct tri_heap *heap)
+/* Store trigger and goal, and what follows from them, for everybody to read. GOAL held. */
+static struct pacer_target publish_target(struct tri_heap *heap)
 {
+    struct heap_counters *counters = &heap->counters;
     struct pacer_memory memory = memory_state(heap);
     struct pacer_target target = pacer_target(&heap->cycle.pacer, &memory);
     /* Where mutators are held while marking, nothing is allocated meanwhile. */
     uint64_t trigger = heap->options.stop_the_world ? target.goal : target.trigger;
-    store_relaxed(&heap->counters.goal_bytes, target.goal);
-    store_relaxed(&heap->counters.trigger_bytes, trigger);
+    uint64_t charge = size_max(target.goal / CHARGE_GOAL_PART, CHARGE_BYTES_MIN);
+    store_relaxed(&counters->goal_bytes, target.goal);
+    store_relaxed(&counters->goal_by_limit, (uint32_t)target.by_limit);
+    store_relaxed(&counters->charge_bytes, size_min(charge, CHARGE_BYTES_MAX));
+    store_relaxed(&counters->trigger_bytes, trigger);
+    store_relaxed(&counters->memory_bytes, memory.mapped);
+    uint64_t limit = heap->cycle.pacer.memory_limit;
+    store_relaxed(
+        &counters->far_over_limit,
+        (uint32_t)(memory.mapped > limit && memory.mapped - limit > limit / LIMIT_OVERSHOOT_PART));
+    return target;
 }
 
 void cycle_commit_goal(struct tri_heap *heap)
@@ -92,8 +103,101 @@ void cycle_commit_goal(struct tri_heap *heap)
     int64_t limit = load_relaxed(&heap->options.memory_limit);
     pacer->percent = load_relaxed(&heap->options.gc_percent);
     pacer->memory_limit = limit == TRI_MEMORY_LIMIT_OFF ? PACER_OFF : (uint64_t)limit;
-    pacer_commit(pacer, counters_live(&heap->counters), sweep_is_done(heap));
-    publish_target(heap);
+    uint64_t live = counters_live(&heap->counters);
+    pacer_commit(pacer, live, sweep_is_done(heap));
+    struct pacer_target target = publish_target(heap);
+    sweep_set_pace(heap, live, target.trigger);
+    lock_release(&heap->cycle.goal_lock);
+}
+
+/* ---- The CPU limiter ------------------------------------------------------------------------- */
+
+/* Let everybody know the limiter's state. GOAL held. */
+static void publish_limit(struct tri_heap *heap)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    const struct cpu_limit *limit = &cycle->cpu_limit;
+    uint64_t since_ns = limit->is_short ? limit->since_ns : 0;
+    store_relaxed(&cycle->limited, (uint32_t)limit->on);
+    if ((since_ns != 0) != (load_relaxed(&cycle->limited_since_ns) != 0)) {
+        enum tri_pressure_kind kind =
+            since_ns != 0 ? TRI_PRESSURE_LIMITER_ON : TRI_PRESSURE_LIMITER_OFF;
+        store_relaxed(&cycle->limited_since_ns, since_ns);
+        fetch_or_relaxed(&cycle->pressure, UINT32_C(1) << kind);
+    }
+}
+
+/* Tell the limiter what has been used since the last time. GOAL held. */
+static void update_limit(struct tri_heap *heap, uint64_t now_ns)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    uint64_t cpu_ns = port_process_cpu_ns();
+    uint64_t gc_ns = load_relaxed(&cycle->gc_cpu_ns);
+    uint64_t used_ns = cpu_ns - cycle->limit_cpu_ns;
+    uint64_t gc_used_ns = gc_ns - cycle->limit_gc_ns;
+    /* Markers count what they have used some time after they have used it. */
+    gc_used_ns = size_min(gc_used_ns, used_ns);
+    cycle->limit_cpu_ns = cpu_ns;
+    cycle->limit_gc_ns += gc_used_ns;
+    (void)cpu_limit_update(&cycle->cpu_limit, now_ns, gc_used_ns, used_ns - gc_used_ns);
+    publish_limit(heap);
+}
+
+void cycle_watch_memory(struct tri_heap *heap)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    if (load_relaxed(&heap->options.memory_limit) == TRI_MEMORY_LIMIT_OFF ||
+        !lock_try_acquire(&cycle->goal_lock)) {
+        return;
+    }
+    uint64_t now_ns = port_now_ns();
+    if (now_ns - cycle->limit_now_ns >= CPU_LIMIT_UPDATE_NS) {
+        cycle->limit_now_ns = now_ns;
+        update_limit(heap, now_ns);
+    }
+    (void)publish_target(heap); /* as memory is mapped and freed, the limit leaves less, or more */
+    lock_release(&cycle->goal_lock);
+}
+
+/* Where what is live leaves no room below the limit, the host shall know. */
+static void note_limit(struct tri_heap *heap)
+{
+    const struct heap_counters *counters = &heap->counters;
+    if (load_relaxed(&counters->goal_by_limit) != 0 && cycle_is_due(heap)) {
+        fetch_or_relaxed(&heap->cycle.pressure, UINT32_C(1) << TRI_PRESSURE_LIMIT_REACHED);
+    }
+}
+
+/* ---- The pacer's view of a cycle ------------------------------------------------------------- */
+
+/* Marking is about to begin. */
+static void begin_pacing(struct tri_heap *heap)
+{
+    lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
+    pacer_begin(&heap->cycle.pacer, counters_live(&heap->counters));
+    lock_release(&heap->cycle.goal_lock);
+    assist_revise(heap);
+}
+
+/* Marking is over: learn from it. marked bytes are live, external ones included. */
+static void end_pacing(struct tri_heap *heap, uint64_t marked)
+{
+    struct cycle_figures *now = &heap->cycle.now;
+    struct pacer *pacer = &heap->cycle.pacer;
+    struct pacer_effort effort = {
+        .elapsed_ns = port_now_ns() - heap->cycle.phase_ns,
+        .processors = port_processors(heap),
+        .background_ns = now->mark_cpu_ns - now->assist_cpu_ns - now->idle_cpu_ns,
+        .assist_ns = now->assist_cpu_ns,
+        .idle_ns = now->idle_cpu_ns,
+        .live = now->heap_after,
+        .done = {now->scanned_bytes, now->stack_bytes, now->global_bytes},
+    };
+    lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
+    pacer_end(pacer, &effort);
+    cpu_limit_resize(&heap->cycle.cpu_limit, effort.processors, now->mark_cpu_ns);
+    pacer_reset(pacer, marked, &effort.done);
+    store_relaxed(&heap->counters.scannable_bytes, effort.done.heap);
     lock_release(&heap->cycle.goal_lock);
 }
 
@@ -164,10 +268,15 @@ static void take_mark_figures(struct tri_heap *heap)
     now->marked_objects = load_relaxed(&mark->marked_objects);
     now->scanned_bytes = load_relaxed(&mark->scanned_bytes);
     now->stack_bytes = load_relaxed(&mark->stack_bytes);
+    now->global_bytes = load_relaxed(&mark->global_bytes);
+    now->external_bytes = load_relaxed(&heap->counters.external_bytes);
     now->assist_cpu_ns = load_relaxed(&mark->assist_cpu_ns);
+    now->idle_cpu_ns = load_relaxed(&mark->idle_cpu_ns);
     now->mark_cpu_ns = load_relaxed(&mark->cpu_ns) + now->assist_cpu_ns;
+    now->goal = load_relaxed(&heap->counters.goal_bytes);
     /* All mutators charge to black_bytes by now, or are held. */
     store_relaxed(&heap->counters.live_bytes, marked);
+    end_pacing(heap, now->marked_bytes + now->external_bytes);
 }
 
 static double utilization(const struct cycle_state *cycle, uint64_t now_ns, unsigned processors)
@@ -184,8 +293,6 @@ static void publish_figures(struct cycle_state *cycle)
     const struct cycle_figures *now = &cycle->now;
     store_relaxed(&last->marked_objects, now->marked_objects);
     store_relaxed(&last->marked_bytes, now->marked_bytes);
-    store_relaxed(&last->stack_bytes, now->stack_bytes);
-    store_relaxed(&last->global_bytes, now->global_bytes);
 }
 
 /* The cycle is over but for its line on the log. */
@@ -221,6 +328,9 @@ static void end_figures(struct tri_heap *heap)
     cycle->last.processors = now->processors;
     cycle->last.utilization = now->utilization;
     cycle->last.assist_cpu_ns = now->assist_cpu_ns;
+    cycle->last.idle_cpu_ns = now->idle_cpu_ns;
+    cycle->last.stack_bytes = now->stack_bytes;
+    cycle->last.global_bytes = now->global_bytes;
     cycle->last.external_bytes = now->external_bytes;
     store_relaxed(&cycle->count, now->number);
     port_cycle_ended(heap);
@@ -232,6 +342,7 @@ static void flush_one(struct tri_mutator *mutator, void *unused)
 {
     (void)unused;
     answer_flush_cache(mutator);
+    (void)mark_publish(mutator->heap, &mutator->marker); /* what an assist has kept */
 }
 
 static bool is_inspected(const struct tri_heap *heap, enum verify_moment moment)
@@ -286,6 +397,7 @@ static void collect_held(struct tri_heap *heap, enum cycle_reason reason)
     begin_figures(heap, reason);
     port_hold_begin(heap);
     uint64_t held_ns = port_now_ns();
+    begin_pacing(heap);
     mark_and_turn_held(heap);
     uint64_t marked_ns = port_now_ns();
     cycle_commit_goal(heap);
@@ -372,8 +484,8 @@ static enum progress step_sweep(struct tri_heap *heap, const struct step_limits 
         inspect_held(heap, VERIFY_BEFORE_MARK);
     }
     heap->cycle.phase_ns = port_now_ns();
-    assist_begin(heap);
     mark_begin(heap, false);
+    begin_pacing(heap);
     return ask(heap, CYCLE_ARM, HANDSHAKE_ARM);
 }
 
@@ -381,10 +493,7 @@ static enum progress step_sweep(struct tri_heap *heap, const struct step_limits 
 static enum progress begin_mark(struct tri_heap *heap)
 {
     struct marker *marker = &heap->mark.markers[0];
-    uint64_t start_ns = port_thread_cpu_ns();
-    mark_refresh(heap, marker);
-    heap->cycle.now.global_bytes = port_scan_globals(heap, marker);
-    marker->cpu_ns += port_thread_cpu_ns() - start_ns;
+    mark_scan_globals(heap, marker);
     (void)mark_publish(heap, marker);
     store_relaxed(&heap->cycle.round_grey, 0U);
     heap->cycle.quiet_rounds = 0;
@@ -481,6 +590,7 @@ static enum progress turn(struct tri_heap *heap)
     publish_figures(cycle);
     sweep_begin(heap); /* [cycle.2] */
     cycle_commit_goal(heap);
+    note_limit(heap);
     (void)ask(heap, CYCLE_RELEASE, HANDSHAKE_RELEASE);
     port_wake_sweeper(heap);
     return STEP_MORE;
@@ -739,12 +849,14 @@ void cycle_poll(struct tri_mutator *mutator)
     }
 }
 
-/* How far the heap is past its goal, in 64ths of it; 0 up to a tenth. */
+/* How far the heap is past its goal, in 64ths of it; 0 up to a tenth. Where the memory limit sets
+ * the goal there is no such margin. */
 static uint64_t excess(const struct tri_heap *heap)
 {
     uint64_t goal = load_relaxed(&heap->counters.goal_bytes);
     uint64_t live = counters_live(&heap->counters);
-    if (goal > UINT64_MAX / 2 || live <= goal + goal / 10) {
+    uint64_t margin = load_relaxed(&heap->counters.goal_by_limit) != 0 ? 0 : goal / 10;
+    if (goal > UINT64_MAX / 2 || live <= goal + margin) {
         return 0;
     }
     return (live - goal) / (goal / 64 + 1) + 1;
@@ -761,18 +873,45 @@ static void sleep_a_moment(struct tri_mutator *mutator, uint64_t excess_64ths)
     (void)stall_end(&mutator->heap->stalls, STALL_BRAKE, start);
 }
 
+/* Help a cycle on a little, or sleep where there is nothing to do for a mutator. A safepoint. */
+static void help_a_little(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    if (!assist_is_marking(heap) || !assist_scan(mutator, LIMIT_WAIT_SCAN_BYTES)) {
+        port_hurry_markers(heap);
+        port_blocking_begin(mutator);
+        port_nap(LIMIT_WAIT_NAP_NS);
+        port_blocking_end(mutator);
+    }
+    port_safepoint(mutator);
+}
+
+/* The heap is at its memory limit: wait for the end of a cycle, which may make room, and help it;
+ * but no longer than the CPU limiter allows. A safepoint. */
+static void wait_for_memory(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    uint64_t count = load_relaxed(&heap->cycle.count);
+    struct stall_times start = stall_begin();
+    while (excess(heap) != 0 && load_relaxed(&heap->cycle.limited) == 0 &&
+           load_relaxed(&heap->cycle.count) == count) {
+        cycle_poll(mutator);
+        help_a_little(mutator);
+        cycle_watch_memory(heap);
+    }
+    (void)stall_end(&heap->stalls, STALL_BRAKE, start);
+}
+
 void cycle_brake(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
     uint64_t by = excess(heap);
-    mutator->cache.throttled = by >= BRAKE_FULL_64THS / 2;
-    if (TRI_LIKELY(by == 0) || heap->options.stop_the_world || heap->options.markers == 0) {
+    if (TRI_LIKELY(by == 0) || heap->options.stop_the_world || heap->options.markers == 0 ||
+        load_relaxed(&heap->cycle.limited) != 0) {
         return;
     }
-    if (load_relaxed(&heap->options.memory_limit) != TRI_MEMORY_LIMIT_OFF) {
-        struct stall_times start = stall_begin();
-        cycle_run(mutator, CYCLE_TRIGGERED);
-        (void)stall_end(&heap->stalls, STALL_BRAKE, start);
+    if (load_relaxed(&heap->counters.goal_by_limit) != 0) {
+        wait_for_memory(mutator);
         return;
     }
     for (size_t paid = 0; by != 0 && paid <= bytes; paid += BRAKE_BYTES) {

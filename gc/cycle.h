@@ -74,6 +74,11 @@ bool cycle_follow_memory_limit(struct tri_heap *heap, int64_t bytes);
  * for a moment. Any thread. */
 void cycle_commit_goal(struct tri_heap *heap);
 
+/* Where there is a memory limit: tell the CPU limiter what processor time has been used, and
+ * compute trigger and goal from the memory that is mapped by now. At allocation's slow path; does
+ * nothing where another thread is at it. */
+void cycle_watch_memory(struct tri_heap *heap);
+
 static inline bool cycle_is_due(const struct tri_heap *heap)
 {
     return counters_live(&heap->counters) >= load_relaxed(&heap->counters.trigger_bytes);

@@ -91,6 +91,8 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
     mark_stack_init(&mutator->remembered, &heap->mark.segments);
     mutator->remembered_count = 0;
     mutator->assist_debt = 0;
+    mutator->uncharged = 0;
+    mutator->uncharged_scannable = 0;
     mutator->made_grey = false;
     mutator->signature = MUTATOR_SIGNATURE;
 }

@@ -16,6 +16,13 @@
 #define MUTATOR_SIGNATURE UINT32_C(0x4d555441) /* "MUTA" */
 #define MUTATOR_DETACHED  UINT32_C(0x64656164) /* "dead" */
 
+/* References that a marker has met and not looked at yet, while the processor fetches what it takes
+ * to do so. A ring: a new one takes the oldest one's place. */
+struct pending_references {
+    size_t offsets[MARK_PREFETCH_REFERENCES]; /* from the heap's base; SIZE_MAX: none */
+    uint32_t next;                            /* the oldest */
+};
+
 /* What one thread marks with, a marker thread or a mutator. Also what the host knows as a
  * tri_visitor. */
 struct marker {
@@ -36,6 +43,7 @@ struct marker {
      * shall stay clear. */
     bool (*refuses)(const struct marker *marker, const uint64_t *word, uint64_t mask);
 
+    struct pending_references *pending; /* NULL: each reference is looked at when it is met */
     struct mark_stack stack;
     struct mark_stack later; /* grey objects of safepoint-only types that it has met */
 
@@ -43,7 +51,7 @@ struct marker {
     uint64_t marked_bytes;
     uint64_t marked_objects;
     uint64_t scanned_bytes;
-    uint64_t cpu_ns;
+    uint64_t clock_ns; /* its thread's processor time when that was last counted */
 };
 
 struct mark_state {
@@ -75,9 +83,14 @@ struct mark_state {
     uint64_t scanned_bytes;
     uint64_t cpu_ns;        /* of marker threads */
     uint64_t assist_cpu_ns; /* of mutators */
+    uint64_t idle_cpu_ns;   /* of marker threads, those that work on processors that would idle */
     uint64_t stack_bytes;   /* looked at on mutators' stacks */
+    uint64_t global_bytes;  /* looked at in global slots and handles */
     int64_t credit;         /* scanned bytes that assists may take as done by the markers */
-    uint64_t expected;      /* scanned bytes this cycle should come to. Written before marking */
+    uint64_t work_per_kib;  /* bytes of scanning that are owed for each KiB of allocation; written
+                               under GOAL */
+    uint32_t by_right;      /* markers below this number have a processor's time by right, the
+                               others what would idle. Written before marking */
     struct marker markers[MARKERS_MAX];
 };
 
@@ -88,6 +101,11 @@ struct sweep_state {
                             may begin */
     bool keep_all;       /* what is white was not proven to be garbage: it stays. Written with the
                             generation */
+    uint64_t due_kib;    /* atomic: spans to be swept for each KiB that is allocated, in units of
+                            1 / SWEEP_PACE_ONE. Written under GOAL */
+    uint64_t pace_live;  /* atomic: live and spans[] of the unswept generation when due_kib was
+                            computed. Written under GOAL */
+    uint64_t pace_spans; /* atomic */
     uint64_t cursor;     /* atomic: a generation, and below it the number of the list below which no
                             list has an unswept span of that generation any more */
     uint64_t spans[2];   /* atomic: spans by the lowest bit of their sweep_gen; those being swept
@@ -106,6 +124,7 @@ struct cycle_figures {
                                 of marking to the release */
     uint64_t mark_cpu_ns;    /* processor time of all markers */
     uint64_t assist_cpu_ns;  /* of which in assists */
+    uint64_t idle_cpu_ns;    /* of which on processors that would have idled */
     uint64_t heap_before;    /* heap_live at the start */
     uint64_t heap_after;     /* heap_live at the end of marking */
     uint64_t marked_bytes;   /* what was allocated while marking included */
@@ -153,14 +172,23 @@ struct cycle_state {
     uint32_t abandoned;       /* atomic: the heap is about to end */
     uint32_t round_grey; /* atomic: since the last verdict a mutator has answered, or left, that had
                             made grey */
-    uint64_t begin_stall_ns; /* atomic: see cycle_figures */
-    uint64_t end_stall_ns;   /* atomic */
-    uint64_t count;          /* atomic: cycles completed */
-    uint64_t forced_count;   /* atomic */
-    uint64_t cpu_ns;         /* atomic: processor time spent in cycles */
-    uint64_t pause_total_ns; /* atomic */
-    uint64_t pause_max_ns;   /* atomic */
-    uint64_t last_end_ns;    /* atomic */
+    struct cpu_limit cpu_limit; /* guarded by GOAL */
+    uint64_t limit_cpu_ns;      /* the process's processor time at its last update; under GOAL */
+    uint64_t limit_gc_ns;       /* and gc_cpu_ns */
+    uint64_t limit_now_ns;      /* atomic: when that was; written under GOAL */
+    uint32_t limited;           /* atomic: the limiter is on; written under GOAL */
+    uint64_t limited_since_ns;  /* atomic: since when processor time is short; 0: it is not; see
+                                   cpu_limit.h. Written under GOAL */
+    uint32_t pressure;          /* atomic: bits of tri_pressure_kind that the host is to be told */
+    uint64_t gc_cpu_ns;         /* atomic: processor time of markers and assists, ever */
+    uint64_t begin_stall_ns;    /* atomic: see cycle_figures */
+    uint64_t end_stall_ns;      /* atomic */
+    uint64_t count;             /* atomic: cycles completed */
+    uint64_t forced_count;      /* atomic */
+    uint64_t cpu_ns;            /* atomic: processor time spent in cycles */
+    uint64_t pause_total_ns;    /* atomic */
+    uint64_t pause_max_ns;      /* atomic */
+    uint64_t last_end_ns;       /* atomic */
 };
 
 /* For barrierverify=1. A slot and its shadow are guarded by the slot's stripe, other fields by
@@ -189,8 +217,17 @@ struct heap_counters {
                                  when all have answered release */
     uint64_t external_bytes;  /* held outside of the heap by what is in it; see
                                  tri_external_adjust. Part of what the pacer calls live */
+    uint64_t scannable_bytes; /* scanned by the last cycle, plus allocated since in spans that are
+                                 scanned; stands still while a cycle marks */
     uint64_t trigger_bytes;   /* a cycle starts when live_bytes reaches it. Written under GOAL */
     uint64_t goal_bytes;      /* written under GOAL */
+    uint64_t charge_bytes;    /* a mutator charges what it has allocated when it comes to this.
+                                 Written under GOAL */
+    uint32_t goal_by_limit;   /* the memory limit is what sets the goal. Written under GOAL */
+    uint32_t far_over_limit;  /* memory_bytes is past the limit by more than LIMIT_OVERSHOOT_PART.
+                                 Written under GOAL */
+    uint64_t memory_bytes;    /* what counts toward the memory limit, when the goal was last
+                                 computed. Written under GOAL */
     uint64_t spans;           /* published and not retired */
     uint64_t in_use_pages;    /* in spans */
     uint64_t allocated_bytes; /* by runs that were closed, and large objects, ever */
@@ -236,8 +273,11 @@ struct tri_mutator {
                                      answered */
     struct mark_stack remembered; /* objects to be scanned, or scanned again, at its next answer */
     size_t remembered_count;
-    int64_t assist_debt; /* bytes it has to scan for what it has allocated */
-    bool made_grey;      /* it has, since its last answer */
+    int64_t assist_debt;        /* bytes it has to scan for what it has allocated */
+    size_t uncharged;           /* bytes that its cache has handed out and that the heap has not
+                                   been charged for */
+    size_t uncharged_scannable; /* of them, those of spans that are scanned */
+    bool made_grey;             /* it has, since its last answer */
 };
 
 #endif

@@ -60,7 +60,7 @@ static void enter(struct tri_mutator *mutator, struct span *span)
     sweep_add_span(heap, span);
     fetch_add_relaxed(&heap->counters.allocated_objects, UINT64_C(1));
     fetch_add_relaxed(&heap->counters.allocated_bytes, (uint64_t)span_bytes(span));
-    assist_charge(mutator, span_bytes(span));
+    assist_charge(mutator, span_bytes(span), span->scannable ? span_bytes(span) : 0);
     central_list_push_full(type_table_list(&heap->types, LIST_LARGE), &heap->page_heap.spans, span,
                            span->sweep_gen);
 }
@@ -74,6 +74,7 @@ char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
     }
     bool zero;
     struct stall_times start = stall_begin_short();
+    sweep_keep_up(heap);
     sweep_reclaim(heap, pages); /* [large.3] */
     (void)stall_end(&heap->stalls, STALL_SWEEP, start);
     start = stall_begin_short();

@@ -114,11 +114,53 @@ static void add_counts(struct mark_state *mark, struct marker *marker)
     fetch_add_relaxed(&mark->marked_bytes, marker->marked_bytes);
     fetch_add_relaxed(&mark->marked_objects, marker->marked_objects);
     fetch_add_relaxed(&mark->scanned_bytes, marker->scanned_bytes);
-    fetch_add_relaxed(&mark->cpu_ns, marker->cpu_ns);
     marker->marked_bytes = 0;
     marker->marked_objects = 0;
     marker->scanned_bytes = 0;
-    marker->cpu_ns = 0;
+}
+
+/* Begin to count the processor time that the marker takes. */
+static void start_clock(struct marker *marker)
+{
+    marker->clock_ns = port_thread_cpu_ns();
+}
+
+/* Add what it has taken since to the figures. */
+static void read_clock(struct tri_heap *heap, struct marker *marker)
+{
+    struct mark_state *mark = &heap->mark;
+    uint64_t now_ns = port_thread_cpu_ns();
+    uint64_t cpu_ns = now_ns - marker->clock_ns;
+    bool by_right = marker < &mark->markers[mark->by_right];
+    marker->clock_ns = now_ns;
+    fetch_add_relaxed(&mark->cpu_ns, cpu_ns);
+    fetch_add_relaxed(&mark->idle_cpu_ns, by_right ? UINT64_C(0) : cpu_ns);
+    fetch_add_relaxed(&heap->cycle.gc_cpu_ns, cpu_ns);
+}
+
+static void begin_pending(struct pending_references *pending, struct marker *marker)
+{
+    for (size_t i = 0; i < MARK_PREFETCH_REFERENCES; i++) {
+        pending->offsets[i] = SIZE_MAX;
+    }
+    pending->next = 0;
+    marker->pending = pending;
+}
+
+/* Look at all that is pending. False where nothing is. */
+static bool look_at_pending(struct marker *marker)
+{
+    struct pending_references *pending = marker->pending;
+    bool any = false;
+    for (size_t i = 0; i < MARK_PREFETCH_REFERENCES; i++) {
+        size_t offset = pending->offsets[i];
+        if (offset != SIZE_MAX) {
+            pending->offsets[i] = SIZE_MAX;
+            shade_offset(marker, offset);
+            any = true;
+        }
+    }
+    return any;
 }
 
 /* Scan the marker's objects until there are none [mark.3], or budget bytes are scanned. What is
@@ -126,15 +168,20 @@ static void add_counts(struct mark_state *mark, struct marker *marker)
 static void drain(struct marker *marker, size_t budget)
 {
     struct prefetch_ring ring = {.head = 0};
+    struct pending_references pending;
     size_t limit = marker->scanned_bytes + budget;
+    begin_pending(&pending, marker);
     while (marker->scanned_bytes < limit) {
         fill_ring(&ring, &marker->stack);
-        if (ring.head == ring.tail) {
-            return;
+        if (ring.head != ring.tail) {
+            marker->scanned_bytes +=
+                scan_entry(marker, ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS]);
+        } else if (!look_at_pending(marker)) {
+            break;
         }
-        marker->scanned_bytes +=
-            scan_entry(marker, ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS]);
     }
+    (void)look_at_pending(marker);
+    marker->pending = NULL;
     empty_ring(&ring, marker);
 }
 
@@ -225,7 +272,10 @@ static void shade_some(struct mark_state *mark, struct marker *marker)
 /* Drain, with looks around between. False where markers shall stop. */
 static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsigned index)
 {
-    while (!mark_stack_is_empty(&marker->stack)) {
+    for (unsigned looks = 0; !mark_stack_is_empty(&marker->stack); looks++) {
+        if (looks % MARK_CLOCK_LOOKS == MARK_CLOCK_LOOKS - 1) {
+            read_clock(marker->heap, marker);
+        }
         drain(marker, MARK_LOOK_BYTES);
         shade_some(mark, marker);
         fetch_add_relaxed(&mark->credit, (int64_t)marker->scanned_bytes);
@@ -250,11 +300,11 @@ static void mark_worker(void *argument, unsigned index)
     struct tri_heap *heap = argument;
     struct mark_state *mark = &heap->mark;
     struct marker *marker = &mark->markers[index];
-    uint64_t start_ns = port_thread_cpu_ns();
+    start_clock(marker);
     fetch_add_seq_cst(&mark->started, 1U); /* pairs with the load in find_work */
     while (drain_and_look(mark, marker, index) && find_work(mark, marker)) {
     }
-    marker->cpu_ns += port_thread_cpu_ns() - start_ns;
+    read_clock(heap, marker);
     (void)mark_publish(heap, marker); /* [mark.6] */
 }
 
@@ -277,12 +327,20 @@ static unsigned wanted_markers(const struct tri_heap *heap)
     return wanted < MARKERS_MAX ? wanted : MARKERS_MAX;
 }
 
+/* Markers that a processor is due to, at least one, which may have a part of it. */
+static uint32_t markers_by_right(const struct tri_heap *heap)
+{
+    uint32_t due = (uint32_t)(MARKER_SHARE * port_processors(heap));
+    return due < 1 ? 1 : due < MARKERS_MAX ? due : MARKERS_MAX;
+}
+
 void mark_begin(struct tri_heap *heap, bool alone)
 {
     struct mark_state *mark = &heap->mark;
     TRI_ASSERT(!mark_has_work(heap));
     mark->generation = load_relaxed(&heap->sweep.generation);
     store_relaxed(&mark->count, wanted_markers(heap));
+    mark->by_right = markers_by_right(heap);
     store_relaxed(&mark->overflow, 0U);
     store_relaxed(&mark->is_void, 0U);
     store_relaxed(&mark->stop, 0U);
@@ -291,7 +349,9 @@ void mark_begin(struct tri_heap *heap, bool alone)
     store_relaxed(&mark->scanned_bytes, UINT64_C(0));
     store_relaxed(&mark->cpu_ns, UINT64_C(0));
     store_relaxed(&mark->assist_cpu_ns, UINT64_C(0));
+    store_relaxed(&mark->idle_cpu_ns, UINT64_C(0));
     store_relaxed(&mark->stack_bytes, UINT64_C(0));
+    store_relaxed(&mark->global_bytes, UINT64_C(0));
     store_relaxed(&mark->hungry, 0U);
     store_relaxed(&mark->credit, INT64_C(0));
     for (uint32_t i = 0; i < mark->count; i++) {
@@ -395,13 +455,31 @@ size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget)
     return done;
 }
 
+size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget)
+{
+    struct mark_state *mark = &heap->mark;
+    size_t before = marker->scanned_bytes;
+    size_t done = 0;
+    while (done < budget && (!mark_stack_is_empty(&marker->stack) || steal(mark, marker))) {
+        drain(marker, budget - done);
+        done = marker->scanned_bytes - before;
+    }
+    mark_stack_publish_full(&marker->stack, &mark->pool);
+    mark_stack_publish(&marker->later, &mark->later);
+    if (marker->scanned_bytes >= MARK_LOOK_BYTES) {
+        add_counts(mark, marker);
+    }
+    return done;
+}
+
 /* Let all markers drain what is grey. */
 static void run_markers(struct tri_heap *heap)
 {
     struct mark_state *mark = &heap->mark;
     store_relaxed(&mark->idle, 0U);
     store_relaxed(&mark->started, 0U);
-    port_run_parallel(heap, mark->count, mark_worker, heap);
+    bool limited = load_relaxed(&heap->cycle.limited) != 0;
+    port_run_parallel(heap, limited ? mark->by_right : mark->count, mark_worker, heap);
 }
 
 /* Shade what the marked objects of span refer to, again. */
@@ -457,6 +535,14 @@ bool mark_drain(struct tri_heap *heap)
     return all;
 }
 
+void mark_scan_globals(struct tri_heap *heap, struct marker *marker)
+{
+    start_clock(marker);
+    mark_refresh(heap, marker);
+    store_relaxed(&heap->mark.global_bytes, (uint64_t)port_scan_globals(heap, marker));
+    read_clock(heap, marker);
+}
+
 static void scan_held(struct tri_mutator *mutator, void *marker)
 {
     fetch_add_relaxed(&mutator->heap->mark.stack_bytes,
@@ -467,10 +553,10 @@ void mark_held(struct tri_heap *heap)
 {
     struct marker *first = &heap->mark.markers[0];
     mark_begin(heap, true);
-    uint64_t start_ns = port_thread_cpu_ns();
+    start_clock(first);
     port_each_mutator(heap, scan_held, first);
-    heap->cycle.now.global_bytes = port_scan_globals(heap, first);
-    first->cpu_ns += port_thread_cpu_ns() - start_ns;
+    read_clock(heap, first);
+    mark_scan_globals(heap, first);
     port_hurry_markers(heap);
     while (!mark_drain(heap)) {
     }

@@ -26,6 +26,11 @@ void mark_interrupt(struct tri_heap *heap);
  * take. Does not look for what could not be queued; mark_drain does. */
 size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget);
 
+/* As mark_some, but keeps a segment of grey objects, and its counts, for the next call, so that a
+ * small budget is worth while: mark_publish gives them up. Its owner reports grey at its next
+ * answer. */
+size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget);
+
 /* Give up what marker, the calling thread's, has made grey, for all to take, and add what it has
  * counted to the cycle's figures. True where it had marked anything since the last time. */
 bool mark_publish(struct tri_heap *heap, struct marker *marker);
@@ -47,6 +52,9 @@ bool mark_has_later(const struct tri_heap *heap);
 /* Trace these, and those that have been traced in this cycle, with marker. By whoever answers for
  * the heap's only mutator, or during a hold. */
 void mark_trace_later(struct tri_heap *heap, struct marker *marker);
+
+/* Scan the roots that belong to no mutator with marker. CYCLE held. */
+void mark_scan_globals(struct tri_heap *heap, struct marker *marker);
 
 /* Marking is over. CYCLE held. */
 void mark_end(struct tri_heap *heap);

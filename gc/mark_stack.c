@@ -191,8 +191,16 @@ void mark_stack_publish(struct mark_stack *stack, struct mark_stack *target)
         stack_put(&target->shared, stack->current);
         stack->current = NULL;
     }
+    if (stack != target) {
+        mark_stack_publish_full(stack, target);
+    }
+}
+
+void mark_stack_publish_full(struct mark_stack *stack, struct mark_stack *target)
+{
     struct mark_segment *segment;
-    while (stack != target && (segment = stack_take(&stack->shared)) != NULL) {
+    TRI_ASSERT(stack != target);
+    while ((segment = stack_take(&stack->shared)) != NULL) {
         stack_put(&target->shared, segment);
     }
 }

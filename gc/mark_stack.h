@@ -69,6 +69,10 @@ void mark_stack_share(struct mark_stack *stack);
  * anybody's. */
 void mark_stack_publish(struct mark_stack *stack, struct mark_stack *target);
 
+/* Give all that is on stack but its private segment to target. Owner of stack only; target is
+ * another one. */
+void mark_stack_publish_full(struct mark_stack *stack, struct mark_stack *target);
+
 /* Move one shared segment of victim to stack, whose owner calls and which is empty. False if victim
  * has none. */
 bool mark_stack_steal(struct mark_stack *stack, struct mark_stack *victim);

@@ -87,8 +87,7 @@ void pacer_commit(struct pacer *pacer, uint64_t live, bool sweep_is_done)
     pacer->runway = to_bytes(pacer->cons_mark * mutators_share * (double)total(&pacer->last));
     pacer->sweep_end = 0;
     if (!sweep_is_done) {
-        pacer->sweep_end =
-            saturating_add(live, scaled_distance(pacer, PACER_SWEEP_DISTANCE_BYTES));
+        pacer->sweep_end = saturating_add(live, scaled_distance(pacer, PACER_SWEEP_DISTANCE_BYTES));
     }
 }
 
@@ -104,7 +103,8 @@ static uint64_t limit_goal(const struct pacer *pacer, const struct pacer_memory 
     uint64_t overage = memory->mapped > limit ? memory->mapped - limit : 0;
     uint64_t taken = saturating_add(other, overage);
     if (taken >= limit) {
-        return pacer->marked; /* hopeless: collect all the time; the CPU limiter keeps it bearable */
+        return pacer->marked; /* hopeless: collect all the time; the CPU limiter keeps it
+                                 bearable */
     }
     uint64_t goal = limit - taken;
     uint64_t headroom = size_max(goal / 100 * LIMIT_HEADROOM_PERCENT, LIMIT_HEADROOM_MIN_BYTES);
@@ -176,8 +176,8 @@ struct pacer_rate pacer_rate(const struct pacer *pacer, uint64_t goal,
 {
     double work = (double)total(&progress->done);
     double expected = (double)total(&pacer->last);
-    double most = (double)progress->heap_scan + (double)progress->stack_scan +
-                  (double)progress->globals;
+    double most =
+        (double)progress->heap_scan + (double)progress->stack_scan + (double)progress->globals;
     double limit = (double)goal;
     double live = (double)progress->live;
     if (work > expected) {

@@ -49,6 +49,9 @@ uint64_t port_now_ns(void);
 /* Processor time used by the calling thread. */
 uint64_t port_thread_cpu_ns(void);
 
+/* Processor time used by all threads of the process. */
+uint64_t port_process_cpu_ns(void);
+
 struct tri_heap;
 
 /* Processors that this process may run on by its affinity mask, at least 1. */

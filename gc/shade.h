@@ -10,6 +10,22 @@ void shade_offset(struct marker *marker, size_t offset);
 /* Where a mutator's barrier wants to know what an object refers to: barrier.c. */
 void barrier_record(struct tri_mutator *mutator, uintptr_t address);
 
+/* Let the processor fetch what shade_offset reads and writes for offset, and look at the reference
+ * that came MARK_PREFETCH_REFERENCES before. */
+static inline void shade_soon(struct marker *marker, size_t offset)
+{
+    struct pending_references *pending = marker->pending;
+    const struct span *span = span_at(marker->spans, (page_index)(offset >> PAGE_SHIFT));
+    prefetch_read(span);
+    prefetch_write(&span->bits[0]);
+    size_t *place = &pending->offsets[pending->next++ % MARK_PREFETCH_REFERENCES];
+    size_t oldest = *place;
+    *place = offset;
+    if (TRI_LIKELY(oldest != SIZE_MAX)) {
+        shade_offset(marker, oldest);
+    }
+}
+
 /* Shade the object that address points to or into. An address in no object is ignored; where the
  * marker was told so and the word is not a conservative candidate, one that lies in a free slot
  * ends the process. Marker's thread only. */
@@ -17,7 +33,12 @@ static inline void shade(struct marker *marker, uintptr_t address)
 {
     size_t offset = address - marker->base;
     if (offset < marker->bytes) {
-        shade_offset(marker, offset);
+        /* A candidate is judged as such while marker->conservative says so. */
+        if (marker->pending != NULL && !marker->conservative) {
+            shade_soon(marker, offset);
+        } else {
+            shade_offset(marker, offset);
+        }
     }
 }
 

@@ -256,6 +256,55 @@ void sweep_reclaim(struct tri_heap *heap, size_t pages)
     }
 }
 
+/* Spans that are to be swept. */
+static uint64_t unswept_spans(const struct tri_heap *heap)
+{
+    return load_relaxed(&heap->sweep.spans[(sweep_generation(heap) & 1) ^ 1]);
+}
+
+void sweep_set_pace(struct tri_heap *heap, uint64_t live, uint64_t trigger)
+{
+    struct sweep_state *sweep = &heap->sweep;
+    uint64_t unswept = unswept_spans(heap);
+    uint64_t distance = trigger > live ? trigger - live : 0;
+    distance -= size_min(distance, PACER_SWEEP_DISTANCE_BYTES);
+    double per_kib = (double)unswept / (double)(distance / KIB + 1);
+    store_relaxed(&sweep->pace_live, live);
+    store_relaxed(&sweep->pace_spans, unswept);
+    store_relaxed(&sweep->due_kib, (uint64_t)(per_kib * (double)SWEEP_PACE_ONE));
+}
+
+/* Spans that should have been swept since the pace was set, and have not been. */
+static uint64_t spans_due(const struct tri_heap *heap)
+{
+    const struct sweep_state *sweep = &heap->sweep;
+    uint64_t live = counters_live(&heap->counters);
+    uint64_t before = load_relaxed(&sweep->pace_live);
+    double grown_kib = live > before ? (double)(live - before) / (double)KIB : 0.0;
+    double due = grown_kib * (double)load_relaxed(&sweep->due_kib) / (double)SWEEP_PACE_ONE;
+    uint64_t spans = load_relaxed(&sweep->pace_spans);
+    uint64_t left = unswept_spans(heap);
+    uint64_t done = left < spans ? spans - left : 0;
+    uint64_t wanted = due < (double)spans ? (uint64_t)due : spans;
+    return wanted > done ? wanted - done : 0;
+}
+
+void sweep_keep_up(struct tri_heap *heap)
+{
+    if (TRI_LIKELY(sweep_is_done(heap))) {
+        return;
+    }
+    uint64_t due = size_min(spans_due(heap), SWEEP_KEEP_UP_SPANS);
+    if (due == 0) {
+        return;
+    }
+    struct stall_times start = stall_begin_short();
+    while (due > 0 && sweep_one(heap)) {
+        due--;
+    }
+    (void)stall_end(&heap->stalls, STALL_SWEEP, start);
+}
+
 bool sweep_some(struct tri_heap *heap, size_t count)
 {
     if (!enter_visitor(heap)) { /* [sweep.5] */

@@ -10,6 +10,9 @@
 
 #include "gc/heap_state.h"
 
+/* The unit of sweep_state.due_kib: a span. */
+#define SWEEP_PACE_ONE (UINT64_C(1) << 20)
+
 /* In sweep_state.visitors. */
 #define SWEEP_CLOSED (UINT32_C(1) << 31)
 
@@ -58,6 +61,12 @@ bool sweep_one(struct tri_heap *heap);
 /* Sweep until pages pages came free by it, or all is swept: before the heap grows by so much while
  * garbage holds as much. */
 void sweep_reclaim(struct tri_heap *heap, size_t pages);
+
+/* Sweeping shall be over when the heap has grown from live to trigger. GOAL held. */
+void sweep_set_pace(struct tri_heap *heap, uint64_t live, uint64_t trigger);
+
+/* Sweep what is due by that pace, a few spans at the most. Where a mutator takes spans. */
+void sweep_keep_up(struct tri_heap *heap);
 
 /* Whether span, which the caller owns, must be swept before anything is allocated from it. What
  * came out of a set says nothing: the generation may have changed since. */

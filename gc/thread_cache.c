@@ -37,8 +37,14 @@ void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
     *cache = (struct thread_cache){.cursors = cursors, .bins = bins};
 }
 
+static void count_handed(struct thread_cache *cache, const struct span *span, size_t bytes)
+{
+    cache->handed += bytes;
+    cache->handed_scannable += span->scannable ? bytes : 0;
+}
+
 /* Move the cursor's limit on over slots that are or become zero. False at the end of the run. */
-static bool extend(const struct thread_cache *cache, uint32_t list, size_t slot_bytes, bool zero)
+static bool extend(struct thread_cache *cache, uint32_t list, size_t slot_bytes, bool zero)
 {
     struct tri_cursor_ *cursor = &cache->cursors[list];
     const struct cache_bin *bin = &cache->bins[list];
@@ -48,8 +54,8 @@ static bool extend(const struct thread_cache *cache, uint32_t list, size_t slot_
     }
     if (TRI_UNLIKELY(cache->one_by_one)) {
         rest = slot_bytes;
-    } else if (TRI_UNLIKELY(cache->throttled)) {
-        rest = size_min(rest, BRAKE_RUN_SLOTS * slot_bytes);
+    } else if (cache->window != 0) {
+        rest = size_min(rest, size_max(cache->window / slot_bytes, 1) * slot_bytes);
     }
     if (zero && bin->span->needs_zero && !bin->zeroed) {
         size_t step = RUN_ZERO_BYTES / slot_bytes * slot_bytes;
@@ -58,6 +64,7 @@ static bool extend(const struct thread_cache *cache, uint32_t list, size_t slot_
     }
     cursor->limit += rest;
     TRI_ASSERT(cursor->limit <= bin->run_end); /* [thread_cache.2] */
+    count_handed(cache, bin->span, rest);
     return true;
 }
 
@@ -143,23 +150,30 @@ void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct spa
     }
 }
 
-/* Give the rest of the current run back, or count it as taken [thread_cache.3]. */
-static void close_run(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
+/* Give the rest of the current run back, or count it as taken [thread_cache.3]. Returns the bytes
+ * that the cursor was given and that are not taken. */
+static size_t close_run(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
 {
     const struct cache_bin *bin = &cache->bins[list];
-    const char *free = cache->cursors[list].free;
+    const struct tri_cursor_ *cursor = &cache->cursors[list];
+    const char *free = cursor->free;
+    struct span *span = bin->span;
     size_t rest = (size_t)(bin->run_end - free);
-    bool keep = home->marking && takes_black(cache, bin->span);
+    bool keep = home->marking && takes_black(cache, span);
     count_run(cache, bin, keep ? bin->run_end : free);
-    if (rest > 0 && !keep) {
-        struct span *span = bin->span;
+    if (keep) {
+        count_handed(cache, span, (size_t)(bin->run_end - cursor->limit));
+        return 0;
+    }
+    if (rest > 0) {
         const struct span_table *table = &home->page_heap->spans;
         uint32_t first = span_slot(span, (uint32_t)(free - span_base(table, span)));
         span_give_run(span, first, (uint32_t)(rest / span->slot_bytes));
     }
+    return (size_t)(cursor->limit - free);
 }
 
-/* Give the rest of the run and the span back. Returns the bytes of the span that are free. */
+/* Give the rest of the run and the span back. Returns what close_run does. */
 static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
 {
     struct cache_bin *bin = &cache->bins[list];
@@ -168,8 +182,7 @@ static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct 
     if (span == NULL) {
         return 0;
     }
-    close_run(cache, list, home);
-    uint32_t allocated = span_count_allocated(span);
+    size_t unused = close_run(cache, list, home);
     const struct span_table *table = &home->page_heap->spans;
     struct central_list *central = type_table_list(home->types, list);
     if (span->search < span->slots) {
@@ -178,19 +191,19 @@ static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct 
         central_list_push_full(central, table, span, span->sweep_gen);
     }
     cursor->free = cursor->limit = NULL;
-    return (size_t)(span->slots - allocated) * span->slot_bytes;
+    return unused;
 }
 
 size_t thread_cache_flush(struct thread_cache *cache, const struct cache_home *home)
 {
-    size_t rest = 0;
+    size_t unused = 0;
     while (cache->first_held != 0) {
         uint32_t list = cache->first_held - 1;
         struct cache_bin *bin = &cache->bins[list];
         cache->first_held = bin->next_held;
-        rest += flush_bin(cache, list, home);
+        unused += flush_bin(cache, list, home);
         *bin = (struct cache_bin){.span = NULL};
     }
     page_heap_flush_cache(home->page_heap, &cache->pages);
-    return rest;
+    return unused;
 }

@@ -35,11 +35,17 @@ struct thread_cache {
      * of spans swept for the next one stay white for the next one. */
     bool black;
     uint32_t black_generation;
-    bool throttled;  /* runs are handed out in pieces of BRAKE_RUN_SLOTS */
     bool one_by_one; /* each object by the slow path, which remembers it: in insertion mode */
 
-    /* Of runs that were closed since the last flush; the owner reads and adds, the collector takes
-     * them over in a hold. */
+    size_t window; /* bytes that a cursor is given at most before the next slow path, but at least a
+                      slot; 0: no such bound */
+
+    /* Bytes given to cursors since the owner has taken these over; and of them, those of spans that
+     * are scanned. */
+    size_t handed;
+    size_t handed_scannable;
+
+    /* Of runs that were closed and that the heap has not counted yet. */
     uint64_t objects;
     uint64_t bytes;
 };
@@ -69,7 +75,8 @@ void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct spa
 
 /* Give everything back to where it came from: the unused rest of runs, spans, pages. Where home
  * says that markers may be at work, the rest of a black run counts as objects and lives until the
- * next cycle. Returns the bytes of free slots of these spans. */
+ * next cycle, and as given to a cursor. Returns the bytes that cursors were given and did not
+ * use. */
 size_t thread_cache_flush(struct thread_cache *cache, const struct cache_home *home);
 
 #endif

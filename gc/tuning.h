@@ -36,6 +36,11 @@
  * of docs/benchmarks.md. A power of two. */
 #define MARK_PREFETCH_OBJECTS 16
 
+/* References between their object's scan and the test of their mark, while the head and the bits of
+ * their span are prefetched. Fewer: the test waits for memory, which is most of what marking a
+ * random graph takes. More: the lines leave the cache again. */
+#define MARK_PREFETCH_REFERENCES 16
+
 /* Entries of one segment of a mark stack; a segment is also what is stolen. 510 make a segment a
  * page of 4 KiB. */
 #define MARK_SEGMENT_ENTRIES 510
@@ -44,6 +49,10 @@
  * stop, whether it has had its share of the processor. Lower: more looks. Higher: the processor is
  * kept from mutators for longer; 16 KiB take 10 to 30 microseconds. */
 #define MARK_LOOK_BYTES ((size_t)16 * 1024)
+
+/* Looks around between two readings of a marker's processor time. Fewer: a system call more often.
+ * More: the CPU limiter learns of it later; 8 looks are some 200 microseconds. */
+#define MARK_CLOCK_LOOKS 8
 
 /* Looks at the others' stacks before an idle marker sleeps between looks, and how long. */
 #define MARK_IDLE_SPINS  256
@@ -63,21 +72,42 @@
  * answer. */
 #define REMEMBERED_SCAN_OBJECTS 512
 
-/* Bytes that one assist scans: a quarter of the debt between these; the rest of the debt is paid at
- * the next slow paths. Lower: more slow paths pay, and the heap runs further past its goal. Higher:
- * a longer stall; 4 KiB of 64-byte objects in random order take some 10 microseconds. */
-#define ASSIST_STEP_MIN ((int64_t)4 * 1024)
-#define ASSIST_STEP_MAX ((int64_t)64 * 1024)
+/* Bytes that one assist scans, and what a cache hands out meanwhile is so little that this pays for
+ * it. Where more is owed, a part of the debt up to the maximum and the size of what is being
+ * allocated. Lower: more slow paths. Higher: a longer stall; 4 KiB of 64-byte objects in random
+ * order take some 10 microseconds. */
+#define ASSIST_QUANTUM_BYTES  ((size_t)4 * 1024)
+#define ASSIST_STEP_PART      ((size_t)8)
+#define ASSIST_STEP_MAX_BYTES ((size_t)64 * 1024)
+
+/* The most scanning that a KiB of allocation can owe: a thousand times as much. */
+#define ASSIST_RATE_MAX (UINT64_C(1024) * 1024)
+
+/* A mutator's allocations are charged to the heap when they come to a 256th of its goal, at least
+ * 256 bytes and at most 8 KiB. Lower: more atomic operations on one line. Higher: the pacer of a
+ * small heap learns of growth in jumps. */
+#define CHARGE_GOAL_PART UINT64_C(256)
+#define CHARGE_BYTES_MIN UINT64_C(256)
+#define CHARGE_BYTES_MAX UINT64_C(8192)
 
 /* The longest that a mutator sleeps at a slow path because the heap is past its goal; it does so
- * when that is by half of the goal, less before. From a quarter on its runs are cut to a few
- * objects, so that slow paths come often. Lower: the heap runs further. Higher: a longer stall. */
+ * when that is by half of the goal, less before. Lower: the heap runs further. Higher: a longer
+ * stall. */
 #define BRAKE_MAX_NS     UINT64_C(700000)
 #define BRAKE_FULL_64THS UINT64_C(32)
-#define BRAKE_RUN_SLOTS  8
+
+/* What a mutator that is past the memory limit scans, or sleeps where there is nothing to scan,
+ * between two looks at whether it still is. */
+#define LIMIT_WAIT_SCAN_BYTES ((size_t)64 * 1024)
+#define LIMIT_WAIT_NAP_NS     UINT64_C(100000)
 
 /* Bytes of one large allocation for which it sleeps once more. */
 #define BRAKE_BYTES (32 * KIB)
+
+/* Spans that a mutator sweeps at the most where it takes one, so that sweeping ends before the next
+ * cycle is due. Lower: it may not end in time, and the cycle's begin has to sweep the rest. Higher:
+ * a longer stall; a span of small objects takes some 100 ns. */
+#define SWEEP_KEEP_UP_SPANS UINT64_C(16)
 
 /* Spans that an incremental step sweeps before it looks at its budget again. */
 #define STEP_SWEEP_SPANS 16
@@ -169,10 +199,26 @@
  * hundredth, so that cons/mark stays finite. */
 #define PACER_MOST_MARKING 0.99
 
-/* The CPU limiter's bucket, for each processor: what collecting may take more than the program has
- * before it is limited (Go's figure). Lower: a burst of collecting is limited. Higher: a program at
- * its memory limit crawls for longer. */
-#define CPU_LIMIT_CAPACITY_NS UINT64_C(1000000000)
+/* The CPU limiter's bucket: what collecting may take more than the program has before it is
+ * limited. Two cycles' worth, for each processor at least a tenth of a second, and at most one
+ * (Go's only figure). Lower: a program that could stay below its limit with a burst of collecting
+ * passes it. Higher: a program at its limit crawls for longer before it is known that this is of no
+ * use. */
+#define CPU_LIMIT_CAPACITY_MIN_NS UINT64_C(100000000)
+#define CPU_LIMIT_CAPACITY_MAX_NS UINT64_C(1000000000)
+#define CPU_LIMIT_CAPACITY_CYCLES 2
+
+/* What flows over is kept up to that part of the bucket. Lower: where collecting takes long at a
+ * time, it takes more than half. Higher: a program that has been over its limit for a while runs
+ * without a limit for longer afterwards. */
+#define CPU_LIMIT_KEPT_PART UINT64_C(4)
+
+/* Time between two updates of the limiter. Lower: a system call more often, at slow paths of heaps
+ * with a memory limit. Higher: a mutator that waits for memory waits for longer than it should. */
+#define CPU_LIMIT_UPDATE_NS UINT64_C(2000000)
+
+/* How far past its memory limit a heap whose host would rather give up goes on: a 50th. */
+#define LIMIT_OVERSHOOT_PART UINT64_C(50)
 
 /* What stays free below the memory limit for what the pacer cannot foresee (Go's figures). */
 #define LIMIT_HEADROOM_PERCENT   3

@@ -140,6 +140,11 @@ uint64_t port_thread_cpu_ns(void)
     return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
+uint64_t port_process_cpu_ns(void)
+{
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 unsigned port_cpu_count(void)
 {
     int saved = errno; /* [os_linux.2] */

@@ -241,10 +241,12 @@ void port_hurry_markers(struct tri_heap *heap)
     lock_release(&workers->lock);
 }
 
-/* Whether the heap has come to its goal before the cycle's end. */
+/* Whether the heap has come to its goal before the cycle's end, and may take more than its share of
+ * the processors for that. */
 static bool is_late(const struct tri_heap *heap)
 {
-    return counters_live(&heap->counters) >= load_relaxed(&heap->counters.goal_bytes);
+    return counters_live(&heap->counters) >= load_relaxed(&heap->counters.goal_bytes) &&
+           load_relaxed(&heap->cycle.limited) == 0;
 }
 
 /* Whether marker 0 has to take more than its share: somebody waits for it, or it shall stop. */

@@ -412,6 +412,11 @@ uint64_t port_thread_cpu_ns(void)
     return port_now_ns();
 }
 
+uint64_t port_process_cpu_ns(void)
+{
+    return port_now_ns();
+}
+
 unsigned port_cpu_count(void)
 {
     return port.cpu_count;

@@ -5,6 +5,8 @@
 #include "gc/barrier.h"
 #include "gc/cycle.h"
 #include "gc/mark.h"
+#include "gc/shade.h"
+#include "gc/sweep.h"
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -50,15 +52,16 @@ static char *make_chain(unsigned count)
 
 START_TEST(charges_while_no_cycle_marks)
 {
-    assist_charge(mutator, 10000);
+    assist_charge(mutator, 10000, 3000);
     ck_assert_uint_eq(counters_live(counters), 10000);
+    ck_assert_uint_eq(counters->scannable_bytes, 3000);
     ck_assert_int_eq(mutator->assist_debt, 0);
-    ck_assert_uint_eq(fixture.heap->counters.black_bytes, 0);
-    assist_refund(mutator, 4000);
+    ck_assert_uint_eq(counters->black_bytes, 0);
+    assist_close(mutator, 4000);
     ck_assert_uint_eq(counters_live(counters), 6000);
-    ck_assert_uint_eq(fixture.heap->counters.black_bytes, 0);
+    ck_assert_uint_eq(counters->black_bytes, 0);
     mutator->assist_debt = 1000; /* nothing is done for it */
-    assist_pay(mutator);
+    assist_pay(mutator, 0);
     ck_assert_int_eq(mutator->assist_debt, 1000);
 }
 END_TEST
@@ -78,15 +81,22 @@ START_TEST(charges_of_a_cycle)
     fixture_step_to(when[_i].phase);
     fixture_answer_all();
     uint64_t live = counters_live(counters);
-    mark->expected = 100000;
-    assist_charge(mutator, 10000);
+    uint64_t scannable = counters->scannable_bytes;
+    assist_charge(mutator, 10000, 10000);
     ck_assert_uint_eq(counters_live(counters), live + 10000);
-    ck_assert_uint_eq(fixture.heap->counters.black_bytes, when[_i].black ? 10000 : 0);
-    ck_assert_int_eq(mutator->assist_debt > 0, when[_i].owes);
+    ck_assert_uint_eq(counters->black_bytes, when[_i].black ? 10000 : 0);
+    ck_assert_uint_eq(counters->scannable_bytes, scannable + (when[_i].black ? 0 : 10000));
+    mark->work_per_kib = 512;
+    mutator->assist_debt = 0;
+    assist_charge(mutator, 0, 0);
+    mark->work_per_kib = 512; /* the charge has computed it anew */
+    mutator->cache.handed = 10000;
+    assist_settle(mutator);
+    ck_assert_int_eq(mutator->assist_debt, when[_i].owes ? 5000 : 0);
     ck_assert_int_eq(fixture.mutators[1]->assist_debt, 0);
-    assist_refund(mutator, 4000);
-    ck_assert_uint_eq(counters_live(counters), live + 6000);
-    ck_assert_uint_eq(fixture.heap->counters.black_bytes, when[_i].black ? 6000 : 0);
+    assist_close(mutator, 4000);
+    ck_assert_uint_eq(counters_live(counters), live + 16000);
+    ck_assert_uint_eq(counters->black_bytes, when[_i].black ? 16000 : 0);
 }
 END_TEST
 
@@ -101,75 +111,79 @@ START_TEST(debts_end_with_the_cycle)
 }
 END_TEST
 
-/* ---- The ratio ------------------------------------------------------------------------------- */
+/* [assist.3] What the cache hands out is owed for at once, and charged when it has come to
+ * charge_bytes; the rest when the cache is given back. */
+START_TEST(settles)
+{
+    counters->charge_bytes = 1000;
+    mutator->cache.handed = 600;
+    mutator->cache.handed_scannable = 100;
+    assist_settle(mutator);
+    ck_assert_uint_eq(mutator->cache.handed, 0);
+    ck_assert_uint_eq(counters_live(counters), 0);
+    mutator->cache.handed = 500;
+    assist_settle(mutator);
+    ck_assert_uint_eq(counters_live(counters), 1100);
+    ck_assert_uint_eq(counters->scannable_bytes, 100);
+    mutator->cache.handed = 300;
+    assist_close(mutator, 100);
+    ck_assert_uint_eq(counters_live(counters), 1300);
+    assist_close(mutator, 0);
+    ck_assert_uint_eq(counters_live(counters), 1300);
+}
+END_TEST
 
-#define ANY_GOAL (40 * MIB)
+/* In a small heap the pacer hears of every few hundred bytes, and no cursor is given more. */
+START_TEST(small_heaps_are_charged_often)
+{
+    static const struct {
+        size_t minimum;
+        uint64_t charge;
+        size_t window;
+    } heaps[] = {{16 * KIB, 256, 256}, {256 * KIB, 1024, 1024}, {4 * MIB, 8192, 0}, {GIB, 8192, 0}};
+    fixture.heap->options.heap_minimum = heaps[_i].minimum;
+    fixture.heap->cycle.pacer.heap_minimum = heaps[_i].minimum;
+    cycle_commit_goal(fixture.heap);
+    ck_assert_uint_eq(counters->charge_bytes, heaps[_i].charge);
+    assist_pay(mutator, 64);
+    ck_assert_uint_eq(mutator->cache.window, heaps[_i].window);
+    for (uint64_t bytes = 0; bytes < 20 * PAGE_BYTES; bytes += 64) {
+        (void)tri_alloc(mutator, type);
+        uint64_t lag = bytes + 64 - size_min(counters_live(counters), bytes + 64);
+        ck_assert_uint_le(lag, heaps[_i].charge);
+    }
+}
+END_TEST
+
+/* ---- The rate -------------------------------------------------------------------------------- */
 
 static const struct {
-    uint64_t expected;
+    uint64_t last;
     uint64_t done;
     uint64_t goal;
-    uint64_t live; /* with what is charged */
-    double left;   /* to scan */
-    double room;   /* to the goal */
-} ratios[] = {
-    {10 * MIB, 0, ANY_GOAL, 30 * MIB, 10, 10},
-    {10 * MIB, 4 * MIB, ANY_GOAL, 30 * MIB, 6, 10},
-    {10 * MIB, 4 * MIB, ANY_GOAL, 20 * MIB, 6, 20},
-    {10 * MIB, 95 * MIB / 10, ANY_GOAL, 30 * MIB, 1, 10}, /* a tenth at the least */
-    {10 * MIB, 10 * MIB, ANY_GOAL, 30 * MIB, 1, 10},
-    {10 * MIB, 90 * MIB, ANY_GOAL, 30 * MIB, 1, 10}, /* the guess was too low */
-    {10 * MIB, 0, ANY_GOAL, 40 * MIB, 10, 4},        /* the goal is passed: a tenth more */
-    {10 * MIB, 0, ANY_GOAL, 42 * MIB, 10, 2},
-    {10 * MIB, 0, ANY_GOAL, 44 * MIB, 10, 40.0 / 64 + 1.0 / 128}, /* never more than that */
-    {10 * MIB, 0, ANY_GOAL, 400 * MIB, 10, 40.0 / 64 + 1.0 / 128},
-    {10 * MIB, 0, ANY_GOAL, 40 * MIB - 1, 10, 40.0 / 64 + 1.0 / 128},
-    {0, 0, ANY_GOAL, 30 * MIB, 0, 10},
-    {0, 0, 0, 30 * MIB, 0, 1},
+    uint64_t live;
+    uint64_t per_kib;
+} rates[] = {
+    {10 * MIB, 0, 40 * MIB, 30 * MIB, 1024},
+    {10 * MIB, 4 * MIB, 40 * MIB, 30 * MIB, 614},
+    {10 * MIB, 4 * MIB, 40 * MIB, 20 * MIB, 307},
+    {10 * MIB, 10 * MIB - 1000, 40 * MIB, 40 * MIB - 1000, 1024},
+    {10 * MIB, 0, PACER_OFF, 30 * MIB, 0},             /* GOGC=off */
+    {GIB, 0, 40 * MIB, 40 * MIB - 1, ASSIST_RATE_MAX}, /* no room left */
 };
 
-START_TEST(ratio)
-{
-    const uint64_t bytes = 100000;
-    fixture_step_to(CYCLE_ROOTS);
-    mark->expected = ratios[_i].expected;
-    mark->scanned_bytes = ratios[_i].done;
-    counters->goal_bytes = ratios[_i].goal;
-    counters->live_bytes = ratios[_i].live - bytes;
-    assist_charge(mutator, bytes);
-    double want = (double)bytes * ratios[_i].left / ratios[_i].room;
-    ck_assert_double_eq_tol((double)mutator->assist_debt, want, 2 + want / 1e6);
-}
-END_TEST
-
-START_TEST(without_goal)
+START_TEST(rate)
 {
     fixture_step_to(CYCLE_ROOTS);
-    mark->expected = 100 * MIB;
-    counters->goal_bytes = UINT64_MAX; /* GOGC=off */
-    assist_charge(mutator, MIB);
-    ck_assert_int_eq(mutator->assist_debt, 0);
-    mark->expected = UINT64_MAX;
-    counters->live_bytes = UINT64_MAX - MIB; /* no figure makes it negative */
-    assist_charge(mutator, MIB / 2);
-    ck_assert_int_ge(mutator->assist_debt, 0);
-}
-END_TEST
-
-/* What there will be to scan: what is live at first, later what the last cycle has scanned, but
- * never more than is live. */
-START_TEST(guesses)
-{
-    counters->live_bytes = 5000;
-    assist_begin(fixture.heap);
-    ck_assert_uint_eq(mark->expected, 5000);
-    fixture.heap->cycle.last.number = 1;
-    fixture.heap->cycle.last.scanned_bytes = 3000;
-    assist_begin(fixture.heap);
-    ck_assert_uint_eq(mark->expected, 3000);
-    fixture.heap->cycle.last.scanned_bytes = 7000;
-    assist_begin(fixture.heap);
-    ck_assert_uint_eq(mark->expected, 5000);
+    fixture.heap->cycle.pacer.last = (struct pacer_work){rates[_i].last, 0, 0};
+    mark->scanned_bytes = rates[_i].done;
+    mark->stack_bytes = 0;
+    mark->global_bytes = 0;
+    counters->goal_bytes = rates[_i].goal;
+    counters->live_bytes = rates[_i].live;
+    counters->black_bytes = 0;
+    assist_revise(fixture.heap);
+    ck_assert_uint_eq(mark->work_per_kib, rates[_i].per_kib);
 }
 END_TEST
 
@@ -187,52 +201,143 @@ START_TEST(credit)
     fixture_step_to(CYCLE_MARK);
     mark->credit = 10000;
     mutator->assist_debt = 4000;
-    assist_pay(mutator);
+    assist_pay(mutator, 0);
     ck_assert_int_eq(mutator->assist_debt, 0);
     ck_assert_int_eq(mark->credit, 6000);
     ck_assert_uint_eq(mark->scanned_bytes, 0);
     ck_assert(!mutator->made_grey);
     ck_assert_uint_eq(assists(), 0);
-    mutator->assist_debt = 6100; /* what is lacking is scanned, and a little ahead */
-    assist_pay(mutator);
+    mutator->assist_debt = 6100; /* what is lacking is scanned */
+    assist_pay(mutator, 0);
     ck_assert_int_eq(mark->credit, 0);
-    ck_assert_uint_ge(mark->scanned_bytes, ASSIST_STEP_MIN);
-    ck_assert_uint_lt(mark->scanned_bytes, ASSIST_STEP_MIN + 64);
-    ck_assert_int_eq(mutator->assist_debt, 100 - (int64_t)mark->scanned_bytes);
+    ck_assert_int_eq(mutator->assist_debt, 100 - 128);
+    ck_assert_uint_eq(mutator->marker.scanned_bytes, 128);
     ck_assert(mutator->made_grey); /* [assist.2] */
     ck_assert_uint_eq(assists(), 1);
     mark->credit = -500; /* is none */
     mutator->assist_debt = 10;
-    assist_pay(mutator);
+    assist_pay(mutator, 0);
     ck_assert_int_eq(mark->credit, -500);
     ck_assert_uint_eq(assists(), 2);
 }
 END_TEST
 
-/* One assist is short: a quarter of the debt, within limits; what is left is paid at the next. */
+/* One assist is short, and what is left of a large debt is paid at the next ones. */
 START_TEST(steps)
 {
-    static const int64_t debts[] = {1,      ASSIST_STEP_MIN,         4 * ASSIST_STEP_MIN,
-                                    100000, 4 * ASSIST_STEP_MAX - 4, 10 * ASSIST_STEP_MAX};
+    static const struct {
+        int64_t debt;
+        size_t bytes; /* about to be allocated */
+        uint64_t step;
+    } steps[] = {
+        {1, 0, 1},
+        {2000, 0, 2000},
+        {2000, MIB, 2000},
+        {4096, 0, 4096},
+        {10000, 0, 4096},
+        {80000, 0, 10000},
+        {10 * MIB, 0, ASSIST_STEP_MAX_BYTES},
+        {10 * MIB, 100 * KIB, ASSIST_STEP_MAX_BYTES + 100 * KIB},
+    };
     (void)make_chain(30000);
     fixture_step_to(CYCLE_MARK);
-    int64_t debt = debts[_i];
-    uint64_t paid = 0;
-    mutator->assist_debt = debt;
-    for (unsigned i = 1; mutator->assist_debt > 0; i++) {
-        int64_t want = mutator->assist_debt / 4;
-        want = want > ASSIST_STEP_MAX ? ASSIST_STEP_MAX : want;
-        want = want < ASSIST_STEP_MIN ? ASSIST_STEP_MIN : want;
-        assist_pay(mutator);
-        uint64_t step = mark->scanned_bytes - paid;
-        ck_assert_uint_ge(step, (uint64_t)want);
-        ck_assert_uint_lt(step, (uint64_t)want + 64);
-        paid += step;
-        ck_assert_int_eq(mutator->assist_debt, debt - (int64_t)paid);
-        ck_assert_uint_eq(assists(), i);
-    }
-    ck_assert(mark_has_work(fixture.heap)); /* it has kept nothing */
+    mutator->assist_debt = steps[_i].debt;
+    assist_pay(mutator, steps[_i].bytes);
+    uint64_t done = mark->scanned_bytes + mutator->marker.scanned_bytes;
+    ck_assert_uint_ge(done, steps[_i].step);
+    ck_assert_uint_lt(done, steps[_i].step + 64);
+    ck_assert_int_eq(mutator->assist_debt, steps[_i].debt - (int64_t)done);
+    ck_assert_uint_eq(assists(), 1);
+}
+END_TEST
+
+/* So much is handed out until the next slow path as a small step pays for; more, where others have
+ * paid; but a slot always. */
+START_TEST(windows)
+{
+    static const struct {
+        uint64_t rate;
+        bool in_debt;
+        size_t window;
+    } windows[] = {
+        {0, true, 4 * MIB},
+        {1023, true, 4096},
+        {4095, true, 1024},
+        {ASSIST_RATE_MAX, true, 16},
+        {4095, false, RUN_ZERO_BYTES},
+    };
+    (void)make_chain(30000);
+    fixture_step_to(CYCLE_MARK);
+    mark->work_per_kib = windows[_i].rate;
+    mutator->assist_debt = windows[_i].in_debt ? 100000 : 0;
+    assist_pay(mutator, 0);
+    ck_assert_uint_eq(mutator->cache.window, windows[_i].window);
+    tri_type *large = fixture_type(200, TRI_LAYOUT_LEAF);
+    fixture_promote(large);
+    ck_assert_ptr_nonnull(tri_alloc(mutator, large));
+}
+END_TEST
+
+/* [answer.6]: what an assist keeps for the next one is given up in the next answer, and
+ * reported. */
+START_TEST(gives_up_what_it_keeps)
+{
+    const char *last = make_chain(1000);
+    fixture_step_to(CYCLE_MARK);
+    mutator->assist_debt = 100;
+    assist_pay(mutator, 0);
+    ck_assert(!mark_stack_is_empty(&mutator->marker.stack));
+    ck_assert(!mark_has_work(fixture.heap));
+    fixture.heap->cycle.round_grey = 0;
+    answer_handshake(mutator, HANDSHAKE_FLUSH);
     ck_assert(mark_stack_is_empty(&mutator->marker.stack));
+    ck_assert(mark_has_work(fixture.heap));
+    ck_assert_uint_eq(fixture.heap->cycle.round_grey, 1);
+    fixture_step_to(CYCLE_DISARM);
+    ck_assert(fixture_is_marked(last));
+}
+END_TEST
+
+/* The same of a piece of garbage that a candidate has led to after the last round: it stays, and
+ * with it what it refers to. */
+START_TEST(gives_up_garbage_too)
+{
+    char *garbage = fixture_new(type);
+    char *next = fixture_new(type);
+    fixture_link(garbage, 0, next);
+    fixture_step_to(CYCLE_MARK);
+    fixture.late[0] = true;
+    while (cycle_phase(fixture.heap) != CYCLE_DISARM) {
+        (void)cycle_advance(mutator, SIZE_MAX);
+        if (cycle_phase(fixture.heap) == CYCLE_FLUSH) {
+            fixture_answer(0);
+        }
+    }
+    mark_refresh(fixture.heap, &mutator->marker);
+    shade(&mutator->marker, (uintptr_t)garbage);
+    ck_assert(!mark_has_work(fixture.heap));
+    fixture_answer(0);
+    ck_assert(mark_has_work(fixture.heap));
+    fixture.late[0] = false;
+    while (cycle_advance(mutator, SIZE_MAX)) {
+    }
+    sweep_finish(fixture.heap);
+    ck_assert(fixture_is_allocated(garbage));
+    ck_assert(fixture_is_allocated(next));
+}
+END_TEST
+
+/* [assist.4] */
+START_TEST(limited)
+{
+    (void)make_chain(100);
+    fixture_step_to(CYCLE_MARK);
+    fixture.heap->cycle.limited = 1;
+    mutator->assist_debt = 1000;
+    assist_pay(mutator, 0);
+    ck_assert_int_eq(mutator->assist_debt, 0);
+    ck_assert_uint_eq(mark->scanned_bytes + mutator->marker.scanned_bytes, 0);
+    fixture.heap->cycle.limited = 0;
 }
 END_TEST
 
@@ -241,7 +346,7 @@ START_TEST(no_work)
 {
     fixture_step_to(CYCLE_MARK);
     mutator->assist_debt = 100000;
-    assist_pay(mutator);
+    assist_pay(mutator, 0);
     ck_assert_int_eq(mutator->assist_debt, 0);
     ck_assert(!mutator->made_grey);
     ck_assert_uint_eq(mark->scanned_bytes, 0);
@@ -257,7 +362,7 @@ START_TEST(too_early)
     fixture_answer_all();
     mutator->assist_debt = 1000;
     mark->credit = 1000;
-    assist_pay(mutator);
+    assist_pay(mutator, 0);
     ck_assert_int_eq(mutator->assist_debt, 1000);
     ck_assert_int_eq(mark->credit, 1000);
     ck_assert_uint_eq(mark->scanned_bytes, 0);
@@ -274,12 +379,11 @@ START_TEST(assists_mark_all)
     const char *last = make_chain(OBJECTS);
     fake_port_set_tick_ns(10);
     fixture_step_to(CYCLE_MARK);
-    while (mark_has_work(fixture.heap)) {
-        mutator->assist_debt = ASSIST_STEP_MIN;
-        assist_pay(mutator);
+    while (!fixture_is_marked(last) || !mark_stack_is_empty(&mutator->marker.stack)) {
+        mutator->assist_debt = ASSIST_QUANTUM_BYTES;
+        assist_pay(mutator, 0);
     }
-    ck_assert(fixture_is_marked(last));
-    ck_assert_uint_eq(mark->scanned_bytes, 64 * OBJECTS);
+    ck_assert_uint_eq(mark->scanned_bytes + mutator->marker.scanned_bytes, 64 * OBJECTS);
     ck_assert_uint_gt(mark->assist_cpu_ns, 0);
     fixture_step_to(CYCLE_DISARM);
     ck_assert_uint_eq(fixture.heap->cycle.now.rounds, 3); /* the first one was told of grey */
@@ -316,7 +420,7 @@ START_TEST(goal_is_kept)
         (void)fixture_new(type);
     }
     fixture_step_to(CYCLE_MARK);
-    while (mark_has_work(fixture.heap)) {
+    while (mark_has_work(fixture.heap) || !mark_stack_is_empty(&mutator->marker.stack)) {
         (void)fixture_new(type);
     }
     ck_assert_uint_le(counters_live(counters), goal + goal / 100);
@@ -333,11 +437,15 @@ int main(void)
     tcase_add_test(cases, charges_while_no_cycle_marks);
     tcase_add_loop_test(cases, charges_of_a_cycle, 0, 6);
     tcase_add_test(cases, debts_end_with_the_cycle);
-    tcase_add_loop_test(cases, ratio, 0, (int)ARRAY_LENGTH(ratios));
-    tcase_add_test(cases, without_goal);
-    tcase_add_test(cases, guesses);
+    tcase_add_test(cases, settles);
+    tcase_add_loop_test(cases, small_heaps_are_charged_often, 0, 4);
+    tcase_add_loop_test(cases, rate, 0, (int)ARRAY_LENGTH(rates));
     tcase_add_test(cases, credit);
-    tcase_add_loop_test(cases, steps, 0, 6);
+    tcase_add_loop_test(cases, steps, 0, 8);
+    tcase_add_loop_test(cases, windows, 0, 5);
+    tcase_add_test(cases, gives_up_what_it_keeps);
+    tcase_add_test(cases, gives_up_garbage_too);
+    tcase_add_test(cases, limited);
     tcase_add_test(cases, no_work);
     tcase_add_loop_test(cases, too_early, 0, 3);
     tcase_add_test(cases, assists_mark_all);
