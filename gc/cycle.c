@@ -100,8 +100,8 @@ static struct pacer_target publish_target(struct tri_heap *heap)
 void cycle_commit_goal(struct tri_heap *heap)
 {
     struct pacer *pacer = &heap->cycle.pacer;
-    int64_t limit = load_relaxed(&heap->options.memory_limit);
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
+    int64_t limit = load_relaxed(&heap->options.memory_limit);
     pacer->percent = load_relaxed(&heap->options.gc_percent);
     pacer->memory_limit = limit == TRI_MEMORY_LIMIT_OFF ? PACER_OFF : (uint64_t)limit;
     uint64_t live = counters_live(&heap->counters);
@@ -222,7 +222,7 @@ static void end_pacing(struct tri_heap *heap, uint64_t marked)
     struct pacer *pacer = &heap->cycle.pacer;
     struct pacer_effort effort = {
         .elapsed_ns = port_now_ns() - heap->cycle.phase_ns,
-        .processors = port_cpu_count(),
+        .processors = port_processors(heap),
         .background_ns = now->mark_cpu_ns - now->assist_cpu_ns - now->idle_cpu_ns,
         .assist_ns = now->assist_cpu_ns,
         .idle_ns = now->idle_cpu_ns,
@@ -240,19 +240,55 @@ static void end_pacing(struct tri_heap *heap, uint64_t marked)
     lock_release(&heap->cycle.goal_lock);
 }
 
+int64_t cycle_set_memory_limit(struct tri_heap *heap, int64_t bytes)
+{
+    tri_heap_options *options = &heap->options;
+    lock_acquire(&heap->cycle.goal_lock);
+    int64_t old = load_relaxed(&options->memory_limit);
+    store_relaxed(&options->memory_limit_percent, 0);
+    store_relaxed(&options->memory_limit, bytes);
+    lock_release(&heap->cycle.goal_lock);
+    cycle_commit_goal(heap);
+    return old;
+}
+
+static int64_t percent_of(int64_t bytes, int64_t percent)
+{
+    return bytes == TRI_MEMORY_LIMIT_OFF ? bytes
+                                         : bytes / 100 * percent + bytes % 100 * percent / 100;
+}
+
+bool cycle_follow_memory_limit(struct tri_heap *heap, int64_t bytes)
+{
+    tri_heap_options *options = &heap->options;
+    lock_acquire(&heap->cycle.goal_lock);
+    int32_t percent = load_relaxed(&options->memory_limit_percent);
+    int64_t limit = percent_of(bytes, percent);
+    bool changed = percent > 0 && limit != load_relaxed(&options->memory_limit);
+    if (changed) {
+        store_relaxed(&options->memory_limit, limit);
+    }
+    lock_release(&heap->cycle.goal_lock);
+    if (changed) {
+        cycle_commit_goal(heap);
+    }
+    return changed;
+}
+
 /* ---- Figures --------------------------------------------------------------------------------- */
 
 static void begin_figures(struct tri_heap *heap, enum cycle_reason reason)
 {
     struct cycle_state *cycle = &heap->cycle;
     cycle->phase_ns = port_now_ns();
+    cycle->unhurried = reason == CYCLE_PERIODIC;
     cycle->now = (struct cycle_figures){
         .number = load_relaxed(&cycle->count) + 1,
         .forced = reason == CYCLE_FORCED,
         .start_ns = cycle->phase_ns - cycle->created_ns,
         .heap_before = counters_live(&heap->counters),
         .goal = load_relaxed(&heap->counters.goal_bytes),
-        .processors = port_cpu_count(),
+        .processors = port_processor_threads(heap),
     };
     store_relaxed(&cycle->begin_stall_ns, UINT64_C(0));
     store_relaxed(&cycle->end_stall_ns, UINT64_C(0));
@@ -266,6 +302,7 @@ static void take_mark_figures(struct tri_heap *heap)
     mark_end(heap);
     uint64_t marked = load_relaxed(&mark->marked_bytes);
     now->heap_after = counters_live(&heap->counters);
+    now->external_bytes = load_relaxed(&heap->counters.external_bytes);
     now->marked_bytes = marked + load_relaxed(&heap->counters.black_bytes);
     now->marked_objects = load_relaxed(&mark->marked_objects);
     now->scanned_bytes = load_relaxed(&mark->scanned_bytes);
@@ -719,6 +756,34 @@ static void collect_triggered(struct tri_heap *heap) LOCK_REQUIRES(heap->cycle.l
     }
 }
 
+uint64_t cycle_period_end_ns(const struct tri_heap *heap)
+{
+    uint64_t period_ns = heap->options.period_s * UINT64_C(1000000000);
+    uint64_t last_ns = load_relaxed(&heap->cycle.last_end_ns);
+    if (period_ns == 0 || load_relaxed(&heap->options.gc_percent) < 0) {
+        return UINT64_MAX;
+    }
+    return (last_ns != 0 ? last_ns : heap->cycle.created_ns) + period_ns;
+}
+
+/* CYCLE held. */
+static void collect_periodic(struct tri_heap *heap) LOCK_REQUIRES(heap->cycle.lock)
+{
+    if (cycle_phase(heap) == CYCLE_IDLE) {
+        if (port_now_ns() < cycle_period_end_ns(heap)) {
+            return;
+        }
+        if (heap->options.trace > 0) {
+            port_log(heap, "GC forced"); /* as Go says */
+        }
+    }
+    if (heap->options.stop_the_world) {
+        collect_held(heap, CYCLE_PERIODIC);
+    } else {
+        drive(heap, CYCLE_PERIODIC);
+    }
+}
+
 void cycle_pause(struct tri_heap *heap)
 {
     fetch_add_relaxed(&heap->cycle.pauses, 1U);
@@ -753,6 +818,8 @@ void cycle_collect(struct tri_heap *heap, enum cycle_reason reason)
     if (forced) {
         collect_forced(heap);
         fetch_sub_relaxed(&heap->cycle.urgent, 1U);
+    } else if (reason == CYCLE_PERIODIC) {
+        collect_periodic(heap);
     } else {
         collect_triggered(heap);
     }
@@ -793,6 +860,15 @@ bool cycle_advance(struct tri_mutator *mutator, size_t budget)
 static bool wants_driver(const struct tri_heap *heap, bool is_due)
 {
     return (is_due || cycle_phase(heap) != CYCLE_IDLE) && load_relaxed(&heap->cycle.drivers) == 0;
+}
+
+void cycle_wake(struct tri_heap *heap)
+{
+    /* Also while a cycle is under way: it may have set its goal already, and who calls need not
+     * come again. */
+    if (!heap->options.stop_the_world && heap->options.markers != 0 && cycle_is_due(heap)) {
+        (void)port_wake_collector(heap);
+    }
 }
 
 void cycle_poll(struct tri_mutator *mutator)

@@ -7,6 +7,8 @@
 enum cycle_reason {
     CYCLE_TRIGGERED, /* heap_live has reached the trigger; nothing is done where it has not */
     CYCLE_FORCED,    /* somebody asked: tri_collect, memory is exhausted, gcstress */
+    CYCLE_PERIODIC,  /* none has ended for period_s seconds; nothing is done where one has. It is
+                        in no hurry: one marker marks, and only its share of the time */
 };
 
 void cycle_state_init(struct tri_heap *heap);
@@ -51,6 +53,22 @@ void cycle_resume(struct tri_heap *heap);
 
 /* This is the child of a fork: nobody else drives a cycle, or pauses it. CYCLE held. */
 void cycle_forget_threads(struct tri_heap *heap);
+
+/* From a thread that need not have a mutator: see to it that a cycle begins where one is due, if
+ * the heap has threads; else the next slow path of an allocation does. */
+void cycle_wake(struct tri_heap *heap);
+
+/* When the next cycle of CYCLE_PERIODIC is due, on the clock of port_now_ns; UINT64_MAX: never. */
+uint64_t cycle_period_end_ns(const struct tri_heap *heap);
+
+/* Set MEMLIMIT for good, and return the old one: it follows the container's no longer. Takes GOAL,
+ * as cycle_commit_goal does. Any thread. */
+int64_t cycle_set_memory_limit(struct tri_heap *heap, int64_t bytes);
+
+/* The container's memory limit is bytes, TRI_MEMORY_LIMIT_OFF where it has none: set MEMLIMIT to
+ * its percentage. False where it was that already, or does not follow any more. Locks, threads: as
+ * above. */
+bool cycle_follow_memory_limit(struct tri_heap *heap, int64_t bytes);
 
 /* Compute the goal anew from what is live and from GOGC and MEMLIMIT. Takes GOAL, under it PAGES
  * for a moment. Any thread. */

@@ -164,11 +164,12 @@ struct cycle_state {
     uint32_t phase;           /* atomic; written with CYCLE held */
     uint32_t quiet_rounds;    /* of handshake flush, in succession */
     uint64_t phase_ns;        /* when handshake arm began */
-    uint64_t created_ns;
-    uint32_t urgent;     /* atomic: threads that wait for a forced cycle */
-    uint32_t drivers;    /* atomic: threads in cycle_collect */
-    uint32_t pauses;     /* atomic: threads that want CYCLE between two steps */
-    uint32_t abandoned;  /* atomic: the heap is about to end */
+    uint64_t created_ns;      /* written at creation */
+    bool unhurried;           /* the cycle under way was begun for its time only */
+    uint32_t urgent;          /* atomic: threads that wait for a forced cycle */
+    uint32_t drivers;         /* atomic: threads in cycle_collect */
+    uint32_t pauses;          /* atomic: threads that want CYCLE between two steps */
+    uint32_t abandoned;       /* atomic: the heap is about to end */
     uint32_t round_grey; /* atomic: since the last verdict a mutator has answered, or left, that had
                             made grey */
     struct cpu_limit cpu_limit; /* guarded by GOAL */
@@ -245,7 +246,8 @@ static inline uint64_t counters_live(const struct heap_counters *counters)
 
 struct tri_heap {
     uint32_t signature;
-    tri_heap_options options; /* written at creation; gc_percent and memory_limit are atomic */
+    tri_heap_options options; /* written at creation; gc_percent is atomic, memory_limit and its
+                                 percentage as well, and written under GOAL */
     struct meta_alloc meta;
     struct page_heap page_heap;
     struct type_table types;

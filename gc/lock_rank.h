@@ -16,6 +16,7 @@
     X(TYPES, "the table of declared types")                                                        \
     X(MARK, "shared grey work, and the sleep of marker threads")                                   \
     X(SWEEP, "span sets that grow, and the sleep of the sweeper")                                  \
+    X(CONTAINER, "reading what the container allows")                                              \
     X(GOAL, "the goal and the trigger of the next cycle")                                          \
     X(SHADOW, "a slot and its shadow: barrierverify=1")                                            \
     X(PAGES, "free pages: bitmaps, summaries, growth of the heap")                                 \

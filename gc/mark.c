@@ -309,12 +309,17 @@ static void mark_worker(void *argument, unsigned index)
 }
 
 /* As many as the options or the processors allow, but no more than there is work for: waking a
- * thread costs as much as marking some hundred KiB. */
+ * thread costs as much as marking some hundred KiB. Where nobody is in a hurry, one. */
 static unsigned wanted_markers(const struct tri_heap *heap)
 {
     const struct cycle_figures *last = &heap->cycle.last;
     int32_t option = heap->options.markers;
-    unsigned allowed = option > 0 ? (unsigned)option : option == 0 ? 1 : port_cpu_count();
+    unsigned allowed = option > 0    ? (unsigned)option
+                       : option == 0 ? 1
+                                     : port_processor_threads(heap);
+    if (heap->cycle.unhurried) {
+        return 1;
+    }
     uint64_t expected =
         last->number == 0 ? counters_live(&heap->counters) : load_relaxed(&last->marked_bytes);
     uint64_t useful = 1 + expected / MARKER_WORTH_BYTES;
@@ -323,9 +328,9 @@ static unsigned wanted_markers(const struct tri_heap *heap)
 }
 
 /* Markers that a processor is due to, at least one, which may have a part of it. */
-static uint32_t markers_by_right(void)
+static uint32_t markers_by_right(const struct tri_heap *heap)
 {
-    uint32_t due = (uint32_t)(MARKER_SHARE * port_cpu_count());
+    uint32_t due = (uint32_t)(MARKER_SHARE * port_processors(heap));
     return due < 1 ? 1 : due < MARKERS_MAX ? due : MARKERS_MAX;
 }
 
@@ -335,7 +340,7 @@ void mark_begin(struct tri_heap *heap, bool alone)
     TRI_ASSERT(!mark_has_work(heap));
     mark->generation = load_relaxed(&heap->sweep.generation);
     store_relaxed(&mark->count, wanted_markers(heap));
-    mark->by_right = markers_by_right();
+    mark->by_right = markers_by_right(heap);
     store_relaxed(&mark->overflow, 0U);
     store_relaxed(&mark->is_void, 0U);
     store_relaxed(&mark->stop, 0U);

@@ -52,8 +52,23 @@ uint64_t port_thread_cpu_ns(void);
 /* Processor time used by all threads of the process. */
 uint64_t port_process_cpu_ns(void);
 
-/* Processors this process may run on, at least 1. */
+struct tri_heap;
+
+/* Processors that this process may run on by its affinity mask, at least 1. */
 unsigned port_cpu_count(void);
+
+/* Processors that the heap may use, such as 0.5 or 4, at least PROCESSORS_LEAST: what its options
+ * say, else the smaller of the affinity mask and the container's quota as they were when last read,
+ * so that this costs no system call. heap may be NULL: as they are now. */
+double port_processors(const struct tri_heap *heap);
+
+/* Threads that port_processors(heap) are enough for: rounded up. */
+static inline unsigned port_processor_threads(const struct tri_heap *heap)
+{
+    double processors = port_processors(heap);
+    unsigned whole = (unsigned)processors;
+    return (double)whole < processors ? whole + 1 : whole;
+}
 
 /* Let another thread run. */
 void port_yield(void);
@@ -84,6 +99,8 @@ void port_cond_init(port_cond *cond);
 void port_cond_destroy(port_cond *cond);
 /* May wake without cause; the caller holds mutex and tests its condition again. */
 void port_cond_wait(port_cond *cond, port_mutex *mutex);
+/* The same, but not for much longer than ns. */
+void port_cond_wait_for(port_cond *cond, port_mutex *mutex, uint64_t ns);
 void port_cond_broadcast(port_cond *cond);
 
 /* ---- Threads --------------------------------------------------------------------------------- */
@@ -91,7 +108,6 @@ void port_cond_broadcast(port_cond *cond);
 /* A number for the calling thread, unique among those alive, never 0. */
 uintptr_t port_thread_id(void);
 
-struct tri_heap;
 struct tri_mutator;
 struct marker;
 

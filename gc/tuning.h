@@ -130,11 +130,36 @@
  * More: a heap's state takes more memory, in every mode. */
 #define SHADOW_STRIPES 64
 
-/* The longest sleep of a marker between its slices. */
+/* A marker that sleeps between its slices looks that often whether somebody waits for it. Lower:
+ * more wake-ups. Higher: they wait longer. */
 #define PACE_NAP_MAX_NS UINT64_C(2000000)
 
 /* The share of all processors that marking has even where none would idle (Go's figure). */
 #define MARKER_SHARE 0.25
+
+/* The least part of a processor that a quota is taken for. Lower: a marker sleeps for minutes
+ * between its slices. Higher: it takes more than its share of a quota that is lower still, which
+ * the system lets nobody set below a hundredth at the usual period of 100 ms. */
+#define PROCESSORS_LEAST 0.01
+
+/* Processors that GCPROCS can ask for: more than any machine has. */
+#define PROCESSORS_MOST 65536
+
+/* What the container allows is not read again before so long. Lower: more time in reading small
+ * files, a few hundred microseconds for all. Higher: a change is noticed later. A second makes that
+ * 0.04 % of a processor at the most. */
+#define CONTAINER_READ_NS UINT64_C(1000000000)
+
+/* How often the collector's thread wakes up to look whether the container's memory limit has
+ * changed, where the heap follows it. Lower: an idle process wakes more often, for a few
+ * hundred microseconds. Higher: it notices later that it has to collect. Two seconds make that a
+ * load of 0.02 % of a processor. */
+#define CONTAINER_FOLLOW_NS UINT64_C(2000000000)
+
+/* MEMLIMIT=auto, in percent of the container's limit. Lower: more cycles. Higher: less is left for
+ * what is not the heap's: the program, stacks, the system's caches. 90 is what programs in Go use
+ * that set their limit so. */
+#define MEMORY_LIMIT_AUTO_PERCENT 90
 
 /* Markers of one heap at the most. */
 #define MARKERS_MAX 64

@@ -25,6 +25,7 @@
 #include "gc/scan.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
+#include "runtime/container.h"
 #include "runtime/env.h"
 #include "runtime/fork.h"
 #include "runtime/mutator.h"
@@ -75,6 +76,7 @@ void tri_heap_options_init(tri_heap_options *options)
         .heap_minimum = HEAP_MINIMUM_BYTES,
         .markers = TRI_MARKERS_AUTO,
         .background_sweep = true,
+        .background_scavenge = true,
         .slow_safepoint_us = SLOW_SAFEPOINT_US,
         .barrier = TRI_BARRIER_HYBRID,
         .value_encoding = TRI_ENCODING_RAW,
@@ -82,10 +84,19 @@ void tri_heap_options_init(tri_heap_options *options)
     env_read(options);
 }
 
+/* 0, or a number that a processor's time can be divided by; no NaN. */
+static bool processors_are_valid(double processors)
+{
+    return processors == 0.0 ||
+           (processors >= PROCESSORS_LEAST && processors <= (double)PROCESSORS_MOST);
+}
+
 static bool options_are_valid(const tri_heap_options *options)
 {
     return options->size == sizeof(tri_heap_options) && options->memory_limit >= 0 &&
-           options->markers >= TRI_MARKERS_AUTO &&
+           options->memory_limit_percent >= 0 && options->memory_limit_percent <= 100 &&
+           options->markers >= TRI_MARKERS_AUTO && processors_are_valid(options->processors) &&
+           options->trace_form >= TRI_TRACE_GO && options->trace_form <= TRI_TRACE_JSON &&
            (options->barrier == TRI_BARRIER_HYBRID || options->barrier == TRI_BARRIER_INSERTION) &&
            (options->fork == TRI_FORK_FULL || options->fork == TRI_FORK_EXEC) &&
            (unsigned)options->trace_form <= (unsigned)TRI_TRACE_JSON &&
@@ -130,6 +141,7 @@ tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options)
     handshake_state_init(&made->handshake);
     roots_state_init(made);
     workers_init(&made->workers);
+    container_init(made);
     lock_init(&made->log_lock, LOCK_LOG);
     if (options->fork == TRI_FORK_FULL && !fork_register(made)) {
         tri_heap_destroy(&made->heap);
@@ -164,6 +176,7 @@ void tri_heap_destroy(tri_heap *heap)
     mutator_release_all(process);
     handshake_state_destroy(&process->handshake);
     roots_state_destroy(process);
+    container_destroy(process);
     lock_destroy(&process->log_lock);
     port_release(process, process_heap_mapping_bytes());
 }
@@ -173,6 +186,9 @@ void tri_collect(tri_mutator *mutator)
     mutator_require(mutator, "tri_collect");
     cycle_run(mutator, CYCLE_FORCED);
     cycle_sweep(mutator);
+    port_blocking_begin(mutator);
+    (void)container_refresh(process_heap_of(mutator->heap));
+    port_blocking_end(mutator);
 }
 
 bool tri_gc_step(tri_mutator *mutator, size_t budget)
@@ -188,6 +204,7 @@ int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent)
     int32_t old =
         exchange_acq_rel(&heap->options.gc_percent, percent < 0 ? TRI_GC_PERCENT_OFF : percent);
     cycle_commit_goal(heap);
+    workers_look_after(process_heap_of(heap)); /* periodic cycles are off where GOGC is */
     return old;
 }
 
@@ -197,9 +214,31 @@ int64_t tri_set_memory_limit(tri_heap *heap, int64_t bytes)
     if (bytes < 0) {
         return load_relaxed(&heap->options.memory_limit);
     }
-    /* A number by itself: pairs with the relaxed load in cycle_commit_goal. */
-    int64_t old = exchange_acq_rel(&heap->options.memory_limit, bytes);
-    cycle_commit_goal(heap);
+    return cycle_set_memory_limit(heap, bytes);
+}
+
+/* sum + delta within 0 ... INT64_MAX, so that what the pacer adds to it cannot overflow. */
+static uint64_t adjusted(uint64_t sum, int64_t delta)
+{
+    if (delta < 0) {
+        uint64_t less = UINT64_C(0) - (uint64_t)delta; /* also of INT64_MIN */
+        return sum > less ? sum - less : 0;
+    }
+    uint64_t room = (uint64_t)INT64_MAX - sum;
+    return (uint64_t)delta < room ? sum + (uint64_t)delta : (uint64_t)INT64_MAX;
+}
+
+uint64_t tri_external_adjust(tri_heap *heap, int64_t delta)
+{
+    heap_require(heap, "tri_external_adjust");
+    uint64_t *sum = &heap->counters.external_bytes;
+    uint64_t old = load_relaxed(sum);
+    /* A number by itself: pairs with nothing. */
+    while (!cas_relaxed(sum, &old, adjusted(old, delta))) {
+    }
+    if (delta > 0) {
+        cycle_wake(heap);
+    }
     return old;
 }
 
@@ -279,6 +318,7 @@ tri_result tri_mutator_attach(tri_heap *heap, tri_mutator **mutator)
     struct process_mutator *made;
     tri_result result = mutator_attach(process_heap_of(heap), &made);
     if (result == TRI_OK) {
+        workers_look_after(process_heap_of(heap));
         *mutator = &made->mutator;
     }
     return result;

@@ -16,6 +16,7 @@
 
 #include "gc/base.h"
 #include "gc/port.h"
+#include "gc/tuning.h"
 
 /* A parser sets its field of options from text, and yields false where it cannot [env.1]. */
 typedef bool parse_function(tri_heap_options *options, const char *text);
@@ -97,9 +98,37 @@ static bool parse_gc_percent(tri_heap_options *options, const char *text)
     return env_parse_percent(text, &options->gc_percent);
 }
 
+/* "80%", or "auto". */
+static bool parse_limit_percent(const char *text, int32_t *percent)
+{
+    char *end;
+    if (strcmp(text, "auto") == 0) {
+        *percent = MEMORY_LIMIT_AUTO_PERCENT;
+        return true;
+    }
+    if (text[0] < '0' || text[0] > '9') {
+        return false;
+    }
+    errno = 0;
+    unsigned long long number = strtoull(text, &end, 10);
+    if (errno != 0 || strcmp(end, "%") != 0 || number < 1 || number > 100) {
+        return false;
+    }
+    *percent = (int32_t)number;
+    return true;
+}
+
 static bool parse_memory_limit(tri_heap_options *options, const char *text)
 {
-    return env_parse_size(text, &options->memory_limit);
+    if (parse_limit_percent(text, &options->memory_limit_percent)) {
+        options->memory_limit = TRI_MEMORY_LIMIT_OFF;
+        return true;
+    }
+    if (env_parse_size(text, &options->memory_limit)) {
+        options->memory_limit_percent = 0;
+        return true;
+    }
+    return false;
 }
 
 static bool parse_markers(tri_heap_options *options, const char *text)
@@ -116,6 +145,65 @@ static bool parse_markers(tri_heap_options *options, const char *text)
     return true;
 }
 
+/* A decimal, with a point whatever the host's locale. Digits beyond the ninth after it count for
+ * nothing. */
+static bool parse_decimal(const char *text, double *number)
+{
+    double value = 0.0;
+    double unit = 1.0;
+    const char *digits = text;
+    for (; *digits >= '0' && *digits <= '9'; digits++) {
+        value = value * 10.0 + (*digits - '0');
+    }
+    bool any = digits != text;
+    if (*digits == '.') {
+        const char *point = digits++;
+        for (; *digits >= '0' && *digits <= '9'; digits++) {
+            unit /= 10.0;
+            value += digits - point <= 9 ? unit * (*digits - '0') : 0.0;
+        }
+        any = any && digits - point > 1;
+    }
+    *number = value;
+    return any && *digits == '\0';
+}
+
+static bool parse_processors(tri_heap_options *options, const char *text)
+{
+    double number;
+    if (strcmp(text, "auto") == 0) {
+        options->processors = 0.0;
+        return true;
+    }
+    if (!parse_decimal(text, &number) || number < PROCESSORS_LEAST ||
+        number > (double)PROCESSORS_MOST) {
+        return false;
+    }
+    options->processors = number;
+    return true;
+}
+
+/* "off" is 0. */
+static bool parse_seconds(const char *text, uint32_t *seconds)
+{
+    uint64_t number = 0;
+    if (strcmp(text, "off") != 0 && !parse_unsigned(text, UINT32_MAX, &number)) {
+        return false;
+    }
+    *seconds = (uint32_t)number;
+    return true;
+}
+
+static bool parse_period(tri_heap_options *options, const char *text)
+{
+    return parse_seconds(text, &options->period_s);
+}
+
+static bool parse_give_up(tri_heap_options *options, const char *text)
+{
+    return parse_seconds(text, &options->give_up_s);
+}
+
 static bool parse_trace(tri_heap_options *options, const char *text)
 {
     uint64_t number;
@@ -126,6 +214,16 @@ static bool parse_trace(tri_heap_options *options, const char *text)
     return true;
 }
 
+static bool parse_trace_or_form(tri_heap_options *options, const char *text)
+{
+    if (strcmp(text, "json") == 0) {
+        options->trace = 1;
+        options->trace_form = TRI_TRACE_JSON;
+        return true;
+    }
+    return parse_trace(options, text);
+}
+
 static bool parse_flag(const char *text, bool *flag)
 {
     uint64_t number;
@@ -133,6 +231,41 @@ static bool parse_flag(const char *text, bool *flag)
         return false;
     }
     *flag = number != 0;
+    return true;
+}
+
+static bool parse_old_trace(tri_heap_options *options, const char *text)
+{
+    bool old;
+    if (!parse_flag(text, &old)) {
+        return false;
+    }
+    if (old) {
+        options->trace_form = TRI_TRACE_GO_1_6;
+    } else if (options->trace_form == TRI_TRACE_GO_1_6) {
+        options->trace_form = TRI_TRACE_GO;
+    }
+    return true;
+}
+
+static bool parse_scavenge_trace(tri_heap_options *options, const char *text)
+{
+    return parse_flag(text, &options->scavenge_trace);
+}
+
+static bool parse_pacer_trace(tri_heap_options *options, const char *text)
+{
+    return parse_flag(text, &options->pacer_trace);
+}
+
+/* MADV_DONTNEED frees at once, MADV_FREE lazily. */
+static bool parse_dont_need(tri_heap_options *options, const char *text)
+{
+    bool at_once;
+    if (!parse_flag(text, &at_once)) {
+        return false;
+    }
+    options->free_lazily = !at_once;
     return true;
 }
 
@@ -191,14 +324,21 @@ static bool parse_slow_safepoint(tri_heap_options *options, const char *text)
     return true;
 }
 
+#define MEMORY_LIMIT_EXPECTED                                                                      \
+    "a size such as 2G, 2GiB, 512MiB or 1073741824, a part of the container's limit such as 80%, " \
+    "auto for 90% of it, or off"
+
 /* Variables with a value of their own. Where two set one option, the later one wins. */
 static const struct variable variables[] = {
     {"GOGC", parse_gc_percent, "a percentage such as 100, or off"},
-    {"GOMEMLIMIT", parse_memory_limit, "a size such as 2GiB, 512MiB or 1073741824, or off"},
-    {"MEMLIMIT", parse_memory_limit, "a size such as 2G, 2GiB, 512MiB or 1073741824, or off"},
+    {"GOMEMLIMIT", parse_memory_limit, MEMORY_LIMIT_EXPECTED},
+    {"MEMLIMIT", parse_memory_limit, MEMORY_LIMIT_EXPECTED},
     {"GCMARKERS", parse_markers,
      "a number of threads from 1 to 1024, 0 for none, or auto for as many as processors"},
-    {"GCTRACE", parse_trace, "0, 1 or 2"},
+    {"GCPROCS", parse_processors, "a number of processors such as 2 or 0.5, or auto"},
+    {"GCPERIOD", parse_period, "a number of seconds, or off"},
+    {"GCGIVEUP", parse_give_up, "a number of seconds, or off"},
+    {"GCTRACE", parse_trace_or_form, "0, 1, 2 or json"},
 };
 
 /* Keys of GCDEBUG=name=value,name=value. */
@@ -211,12 +351,22 @@ static const struct variable debug_keys[] = {
     {"gccheckmark", parse_check_mark, "0 or 1"},
     {"barrierverify", parse_barrier_verify, "0 or 1"},
     {"handshakedelay", parse_handshake_delay, "a number of microseconds, or 0"},
+    {"gctraceold", parse_old_trace, "0 or 1"},
+    {"scavtrace", parse_scavenge_trace, "0 or 1"},
+    {"gcpacertrace", parse_pacer_trace, "0 or 1"},
+    {"madvdontneed", parse_dont_need, "0 or 1"},
 };
 
 /* Keys of GODEBUG that mean something here; it belongs to others too, so that unknown ones are
  * passed over. */
 static const struct variable go_debug_keys[] = {
     {"gctrace", parse_trace, "0, 1 or 2"},
+    {"scavtrace", parse_scavenge_trace, "0 or 1"},
+    {"gcpacertrace", parse_pacer_trace, "0 or 1"},
+    {"madvdontneed", parse_dont_need, "0 or 1"},
+    {"gcstoptheworld", parse_stop_the_world, "0 or 1"},
+    {"clobberfree", parse_clobber_free, "0 or 1"},
+    {"gccheckmark", parse_check_mark, "0 or 1"},
 };
 
 static void complain(const char *name, const char *value, const char *expected)

@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "gc/port.h"
+#include "runtime/container.h"
 #include "runtime/stall_log.h"
 
 /* ---- Values ---------------------------------------------------------------------------------- */
@@ -174,4 +175,5 @@ void port_cycle_ended(struct tri_heap *heap)
     if (heap->options.trace > 1) {
         stall_log_cycle(heap);
     }
+    container_cycle_ended(process_heap_of(heap));
 }

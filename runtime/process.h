@@ -192,9 +192,17 @@ struct workers_state {
     bool sweeper_started;
     bool sweep_wanted;
     pthread_t collector;
-    bool collector_started;
-    uint32_t cycle_wanted; /* atomic; written under SWEEP */
-    bool sweep_stopping;   /* both shall stop */
+    uint32_t collector_started; /* atomic; written under SWEEP */
+    uint32_t cycle_wanted;      /* atomic; written under SWEEP */
+    bool sweep_stopping;        /* both shall stop */
+};
+
+/* What the container allows; see container.c. */
+struct container_state {
+    struct lock lock; /* CONTAINER: one thread at a time reads */
+    const char *root; /* where its files are looked for: "", but in tests. Guarded by lock */
+    uint64_t read_ns; /* atomic; written under lock: when they were read last */
+    uint32_t processors_thousandths; /* atomic; written under lock */
 };
 
 struct process_heap {
@@ -202,6 +210,7 @@ struct process_heap {
     struct handshake_state handshake;
     struct roots_state roots;
     struct workers_state workers;
+    struct container_state container;
     struct lock log_lock; /* LOG */
 
     /* See fork.c; guarded by the list's lock. */

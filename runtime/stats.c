@@ -26,6 +26,7 @@ static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
     stats->heap_alloc = stats->total_alloc - freed_bytes;
     stats->heap_live = counters_live(counters);
     stats->next_gc = load_relaxed(&counters->goal_bytes);
+    stats->external = load_relaxed(&counters->external_bytes);
 }
 
 static void fill_memory(struct process_heap *heap, tri_stats *stats)

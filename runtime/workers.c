@@ -18,9 +18,11 @@
  *   [workers.5] Threads MUST be lowered only where they can be raised again, which takes a
  *               privilege or a resource limit; otherwise a marker stays at idle priority for ever,
  *               whoever waits for it.
+ *   [workers.6] The collector's thread MUST NOT wake up while there is nothing for it to do;
+ *               otherwise an idle process keeps its processor from sleeping.
  * Locks:      MARK for markers, SWEEP for the sweeper and the collector; neither is held while they
  *             work.
- * Callers:    cycle through port.h; destruction of the heap.
+ * Callers:    cycle through port.h; the first mutator; destruction of the heap.
  */
 #include "runtime/workers.h"
 
@@ -30,6 +32,7 @@
 #include "gc/cycle.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
+#include "runtime/container.h"
 
 void workers_init(struct workers_state *workers)
 {
@@ -47,7 +50,7 @@ void workers_forget(struct workers_state *workers)
     workers->job_open = false;
     workers->job_running = 0;
     workers->sweeper_started = false;
-    workers->collector_started = false;
+    store_relaxed(&workers->collector_started, 0U);
     workers->sweep_wanted = false;
     store_relaxed(&workers->cycle_wanted, 0U);
     store_relaxed(&workers->urgent, 0U);
@@ -203,9 +206,9 @@ static unsigned close_job(struct workers_state *workers)
 }
 
 /* Of count markers those that a quarter of the processors' time is enough for. */
-static unsigned shared_markers(unsigned count)
+static unsigned shared_markers(const struct tri_heap *heap, unsigned count)
 {
-    unsigned due = (unsigned)(MARKER_SHARE * port_cpu_count());
+    unsigned due = (unsigned)(MARKER_SHARE * port_processors(heap));
     due = due > 1 ? due : 1;
     return count < due ? count : due;
 }
@@ -218,7 +221,7 @@ unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
     count = count < MARKERS_MAX ? count : MARKERS_MAX;
     workers->paced_ns = port_thread_cpu_ns();
     if (count > 1 && !idle_priority_works(workers) && load_relaxed(&workers->urgent) == 0) {
-        count = shared_markers(count); /* none but those that have a processor by right */
+        count = shared_markers(heap, count); /* none but those that have a processor by right */
     }
     if (count > 1) {
         start_threads(process, count);
@@ -246,22 +249,78 @@ static bool is_late(const struct tri_heap *heap)
            load_relaxed(&heap->cycle.limited) == 0;
 }
 
+/* Whether marker 0 has to take more than its share: somebody waits for it, or it shall stop. */
+static bool is_pressed(struct process_heap *heap)
+{
+    return load_relaxed(&heap->workers.urgent) != 0 || load_relaxed(&heap->heap.mark.stop) != 0 ||
+           is_late(&heap->heap);
+}
+
+/* A share of a small quota may mean a long sleep, during which the marker looks around. */
+static void nap_unless_pressed(struct process_heap *heap, uint64_t ns)
+{
+    while (ns > 0 && !is_pressed(heap)) {
+        uint64_t nap_ns = ns < PACE_NAP_MAX_NS ? ns : PACE_NAP_MAX_NS;
+        port_nap(nap_ns);
+        ns -= nap_ns;
+    }
+}
+
 void port_pace_marker(struct tri_heap *heap, unsigned index)
 {
-    struct workers_state *workers = &process_heap_of(heap)->workers;
-    double share = MARKER_SHARE * port_cpu_count();
-    if (index != 0 || share >= 1.0 || load_relaxed(&workers->urgent) != 0 || is_late(heap)) {
+    struct process_heap *process = process_heap_of(heap);
+    struct workers_state *workers = &process->workers;
+    double share = MARKER_SHARE * port_processors(heap);
+    if (index != 0 || share >= 1.0 || is_pressed(process)) {
         return;
     }
     uint64_t worked_ns = port_thread_cpu_ns() - workers->paced_ns;
     if (worked_ns >= PACE_SLICE_NS) {
-        uint64_t nap_ns = (uint64_t)((double)worked_ns * (1.0 / share - 1.0));
-        port_nap(nap_ns < PACE_NAP_MAX_NS ? nap_ns : PACE_NAP_MAX_NS);
+        nap_unless_pressed(process, (uint64_t)((double)worked_ns * (1.0 / share - 1.0)));
         workers->paced_ns = port_thread_cpu_ns();
     }
 }
 
 /* ---- The sweeper and the collector ----------------------------------------------------------- */
+
+/* When the collector's thread has something to do although nobody asks for a cycle; UINT64_MAX:
+ * never, and then it does not wake up [workers.6]. */
+static uint64_t collector_due_ns(const struct process_heap *heap)
+{
+    return size_min(container_due_ns(heap), cycle_period_end_ns(&heap->heap));
+}
+
+/* What the collector's thread does without being asked. */
+static void look_after(struct process_heap *heap)
+{
+    bool limit_changed = container_refresh(heap);
+    if (port_now_ns() >= cycle_period_end_ns(&heap->heap)) {
+        cycle_collect(&heap->heap, CYCLE_PERIODIC);
+    } else if (limit_changed) {
+        cycle_collect(&heap->heap, CYCLE_TRIGGERED);
+    }
+}
+
+/* What the collector's thread does next: true where that is a cycle, false where it is
+ * look_after. SWEEP held. */
+static bool wait_for_collecting(struct process_heap *heap) LOCK_REQUIRES(heap->workers.sweep_lock)
+{
+    struct workers_state *workers = &heap->workers;
+    while (!workers->sweep_stopping && load_relaxed(&workers->cycle_wanted) == 0) {
+        uint64_t due_ns = collector_due_ns(heap);
+        uint64_t now_ns = port_now_ns();
+        if (due_ns == UINT64_MAX) {
+            condition_wait(&workers->sweep_changed, &workers->sweep_lock);
+        } else if (now_ns < due_ns) {
+            condition_wait_for(&workers->sweep_changed, &workers->sweep_lock, due_ns - now_ns);
+        } else {
+            return false;
+        }
+    }
+    bool wanted = load_relaxed(&workers->cycle_wanted) != 0;
+    store_relaxed(&workers->cycle_wanted, 0U); /* who wants one from now on is heard [workers.2] */
+    return wanted;
+}
 
 static void *collector_thread(void *argument)
 {
@@ -269,17 +328,43 @@ static void *collector_thread(void *argument)
     struct workers_state *workers = &heap->workers;
     lock_acquire(&workers->sweep_lock);
     while (!workers->sweep_stopping) {
-        if (load_relaxed(&workers->cycle_wanted) == 0) { /* [workers.2]: with the lock held */
-            condition_wait(&workers->sweep_changed, &workers->sweep_lock);
-            continue;
+        bool wanted = wait_for_collecting(heap);
+        if (workers->sweep_stopping) {
+            break;
         }
         lock_release(&workers->sweep_lock);
-        cycle_collect(&heap->heap, CYCLE_TRIGGERED);
+        if (wanted) {
+            cycle_collect(&heap->heap, CYCLE_TRIGGERED);
+        }
+        look_after(heap);
         lock_acquire(&workers->sweep_lock);
-        store_relaxed(&workers->cycle_wanted, 0U);
     }
     lock_release(&workers->sweep_lock);
     return NULL;
+}
+
+/* False where the system refuses. SWEEP held. */
+static bool start_collector(struct process_heap *heap) LOCK_REQUIRES(heap->workers.sweep_lock)
+{
+    struct workers_state *workers = &heap->workers;
+    if (load_relaxed(&workers->collector_started) == 0 &&
+        thread_start(&workers->collector, collector_thread, heap, "trillium gc")) {
+        store_relaxed(&workers->collector_started, 1U);
+    }
+    return load_relaxed(&workers->collector_started) != 0;
+}
+
+void workers_look_after(struct process_heap *heap)
+{
+    struct workers_state *workers = &heap->workers;
+    if (heap->heap.options.markers == 0 || collector_due_ns(heap) == UINT64_MAX) {
+        return;
+    }
+    lock_acquire(&workers->sweep_lock);
+    if (start_collector(heap)) {
+        condition_broadcast(&workers->sweep_changed);
+    }
+    lock_release(&workers->sweep_lock);
 }
 
 bool port_wake_collector(struct tri_heap *heap)
@@ -290,11 +375,7 @@ bool port_wake_collector(struct tri_heap *heap)
         return true;
     }
     lock_acquire(&workers->sweep_lock);
-    if (!workers->collector_started) {
-        workers->collector_started =
-            thread_start(&workers->collector, collector_thread, process, "trillium gc");
-    }
-    bool started = workers->collector_started;
+    bool started = start_collector(process);
     if (started) {
         store_relaxed(&workers->cycle_wanted, 1U);
         condition_broadcast(&workers->sweep_changed);
@@ -351,7 +432,7 @@ void workers_stop(struct process_heap *heap)
     workers->sweep_stopping = true;
     condition_broadcast(&workers->sweep_changed);
     lock_release(&workers->sweep_lock);
-    if (workers->collector_started) {
+    if (load_relaxed(&workers->collector_started) != 0) {
         (void)pthread_join(workers->collector, NULL);
     }
     if (workers->sweeper_started) {

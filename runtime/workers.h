@@ -7,6 +7,11 @@
 /* Starts no thread: they start with the first work for them. */
 void workers_init(struct workers_state *workers);
 
+/* Let the collector's thread, which is started where there is none, find out anew when it has
+ * something to do by itself: a cycle for its time, a look at the container's limit. Nothing happens
+ * where it has not. */
+void workers_look_after(struct process_heap *heap);
+
 /* Let all threads end, and wait for that. */
 void workers_stop(struct process_heap *heap);
 

@@ -39,6 +39,7 @@ static struct {
     uint64_t now_ns;
     uint64_t tick_ns;
     unsigned cpu_count;
+    double processors;
 
     size_t live_mutexes; /* atomic */
     size_t live_conds;   /* atomic */
@@ -396,6 +397,11 @@ void fake_port_set_cpu_count(unsigned count)
     port.cpu_count = count;
 }
 
+void fake_port_set_processors(double processors)
+{
+    port.processors = processors;
+}
+
 uint64_t port_now_ns(void)
 {
     return fetch_add_relaxed(&port.now_ns, port.tick_ns) + port.tick_ns;
@@ -414,6 +420,12 @@ uint64_t port_process_cpu_ns(void)
 unsigned port_cpu_count(void)
 {
     return port.cpu_count;
+}
+
+double port_processors(const struct tri_heap *heap)
+{
+    (void)heap;
+    return port.processors > 0.0 ? port.processors : port.cpu_count;
 }
 
 void port_yield(void)
@@ -533,6 +545,14 @@ void port_cond_wait(port_cond *cond, port_mutex *mutex)
     } else {
         broken("port_cond_wait: nobody would wake the caller");
     }
+    port_mutex_lock(mutex);
+}
+
+void port_cond_wait_for(port_cond *cond, port_mutex *mutex, uint64_t ns)
+{
+    check_cond("port_cond_wait_for", cond);
+    port_mutex_unlock(mutex);
+    port_nap(ns);
     port_mutex_lock(mutex);
 }
 

@@ -65,6 +65,9 @@ void fake_port_advance_ns(uint64_t ns);
 void fake_port_set_tick_ns(uint64_t ns);
 void fake_port_set_cpu_count(unsigned count);
 
+/* What port_processors says, of whatever heap; 0 at first: as many as fake_port_set_cpu_count. */
+void fake_port_set_processors(double processors);
+
 /* ---- What others do: functions a test sets. NULL stands for the default ---------------------- */
 
 struct fake_port_hooks {

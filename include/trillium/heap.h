@@ -185,7 +185,8 @@ TRI_API void tri_heap_options_init(tri_heap_options *options);
 
 /**
  * Create a heap: reserve its address space and start no thread yet (marker and sweeper threads
- * start with the first cycle).
+ * start with the first cycle; with a period_s or a memory_limit_percent, one starts with the first
+ * mutator).
  *
  * @param heap     receives the heap; untouched on failure
  * @param options  NULL: as ::tri_heap_options_init fills them. Copied.
@@ -194,7 +195,8 @@ TRI_API void tri_heap_options_init(tri_heap_options *options);
  *         the smallest reservation (16 MiB) was to be had.
  *
  * Threads: any.
- * Cost:    a few mmap calls; some 100 KiB of memory until objects are allocated.
+ * Cost:    a few mmap calls, and reading what the container allows, together less than a
+ *          millisecond; some 100 KiB of memory until objects are allocated.
  */
 TRI_API tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options);
 

@@ -21,8 +21,8 @@ typedef struct tri_stats {
     uint64_t frees;          /**< objects ever freed */
     uint64_t heap_alloc;     /**< bytes of objects that are reachable or not yet swept */
     uint64_t heap_objects;   /**< objects that are reachable or not yet swept: mallocs - frees */
-    uint64_t heap_live;      /**< bytes marked by the last cycle, plus allocated since: what the
-                                    pacer goes by */
+    uint64_t heap_live;      /**< bytes marked by the last cycle, plus allocated since, plus
+                                    external: what the pacer goes by */
     uint64_t heap_sys;       /**< bytes of address space made accessible for objects */
     uint64_t heap_in_use;    /**< bytes in spans */
     uint64_t heap_idle;      /**< bytes in no span: heap_sys - heap_in_use */
@@ -40,6 +40,7 @@ typedef struct tri_stats {
     uint64_t last_marked_objects; /**< objects found live by the last cycle */
     uint64_t mutators;            /**< attached now */
     uint64_t handles;             /**< strong handles now */
+    uint64_t external;            /**< bytes outside of the heap, by ::tri_external_adjust */
 } tri_stats;
 
 /**

@@ -4,6 +4,7 @@
  * Built twice: as a host's release build, and with TRI_CHECKED, where the inline fast paths look
  * too.
  */
+#include <math.h>
 #include <trillium/debug.h>
 
 #include "tests/scenario/child.h"
@@ -638,7 +639,37 @@ START_TEST(options_outside_their_range)
     options = options_new();
     options.value_encoding.address = 0;
     ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
+    options = options_new();
+    options.memory_limit_percent = 101;
+    ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
+    options = options_new();
+    options.memory_limit_percent = -1;
+    ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
+    options = options_new();
+    options.trace_form = (tri_trace_form)3;
+    ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
     ck_assert_ptr_eq(heap, before); /* untouched */
+}
+END_TEST
+
+START_TEST(processors_outside_their_range)
+{
+    static const double bad[] = {-1.0, 0.009, 65537.0, 1e300, HUGE_VAL, -HUGE_VAL, NAN};
+    static const double good[] = {0.0, 0.01, 0.5, 1.0, 65536.0};
+    for (size_t i = 0; i < LENGTH(bad); i++) {
+        tri_heap *heap = NULL;
+        tri_heap_options options = options_new();
+        options.processors = bad[i];
+        ck_assert_int_eq(tri_heap_create(&heap, &options), TRI_E_INVALID);
+        ck_assert_ptr_null(heap);
+    }
+    for (size_t i = 0; i < LENGTH(good); i++) {
+        tri_heap_options options = options_new();
+        options.processors = good[i];
+        struct host host = host_new(&options);
+        ck_assert_uint_eq(collect_and_count(host.mutator), 0);
+        host_end(&host);
+    }
 }
 END_TEST
 
@@ -1101,7 +1132,8 @@ struct setting {
 static void environment_clear(void)
 {
     static const char *const names[] = {"GOGC",    "GOMEMLIMIT", "MEMLIMIT", "GCMARKERS",
-                                        "GCTRACE", "GODEBUG",    "GCDEBUG"};
+                                        "GCPROCS", "GCPERIOD",   "GCGIVEUP", "GCTRACE",
+                                        "GODEBUG", "GCDEBUG"};
     for (size_t i = 0; i < LENGTH(names); i++) {
         MUST(unsetenv(names[i]) == 0);
     }
@@ -1112,7 +1144,12 @@ static bool options_are_equal(const tri_heap_options *a, const tri_heap_options 
     return a->gc_percent == b->gc_percent && a->memory_limit == b->memory_limit &&
            a->markers == b->markers && a->trace == b->trace &&
            a->stop_the_world == b->stop_the_world && a->verify == b->verify &&
-           a->clobber_free == b->clobber_free && a->stress == b->stress;
+           a->clobber_free == b->clobber_free && a->stress == b->stress &&
+           a->check_mark == b->check_mark && a->memory_limit_percent == b->memory_limit_percent &&
+           a->processors == b->processors && a->period_s == b->period_s &&
+           a->give_up_s == b->give_up_s && a->trace_form == b->trace_form &&
+           a->scavenge_trace == b->scavenge_trace && a->pacer_trace == b->pacer_trace &&
+           a->free_lazily == b->free_lazily;
 }
 
 static void read_environment(const void *argument)
@@ -1124,19 +1161,24 @@ static void read_environment(const void *argument)
     tri_heap_options_init(&options);
     MUST(options.size == sizeof options && options.max_heap == 0);
     MUST(options.heap_minimum == (size_t)4 << 20 && options.background_sweep);
+    MUST(options.background_scavenge && options.pressure == NULL);
     MUST(options_are_equal(&options, &setting->options));
 }
 
 #define PACED    .gc_percent = 100, .memory_limit = TRI_MEMORY_LIMIT_OFF
 #define DEFAULTS PACED, .markers = TRI_MARKERS_AUTO
 #define PERCENT  "a percentage such as 100, or off"
-#define GO_SIZE  "a size such as 2GiB, 512MiB or 1073741824, or off"
-#define SIZE     "a size such as 2G, 2GiB, 512MiB or 1073741824, or off"
-#define THREADS  "a number of threads from 1 to 1024, 0 for none, or auto for as many as processors"
-#define BIT      "0 or 1"
-#define LEVEL    "0, 1 or 2"
-#define NUMBER   "a number: a cycle at every so many slow paths, or 0"
-#define KEYS     "one of the keys in docs/tuning.md"
+#define SIZE                                                                                       \
+    "a size such as 2G, 2GiB, 512MiB or 1073741824, a part of the container's limit such as 80%, " \
+    "auto for 90% of it, or off"
+#define THREADS "a number of threads from 1 to 1024, 0 for none, or auto for as many as processors"
+#define BIT     "0 or 1"
+#define LEVEL   "0, 1 or 2"
+#define FORM    "0, 1, 2 or json"
+#define SECONDS "a number of seconds, or off"
+#define PROCS   "a number of processors such as 2 or 0.5, or auto"
+#define NUMBER  "a number: a cycle at every so many slow paths, or 0"
+#define KEYS    "one of the keys in docs/tuning.md"
 
 /* A value of a variable of its own that cannot be understood. */
 #define BAD(name, value, expected)                                                                 \
@@ -1166,6 +1208,9 @@ static void read_environment(const void *argument)
          .markers = TRI_MARKERS_AUTO),                                                             \
         GOOD("GOMEMLIMIT", value, .gc_percent = 100, .memory_limit = (bytes),                      \
              .markers = TRI_MARKERS_AUTO)
+#define GOOD_PART(value, percent)                                                                  \
+    GOOD("MEMLIMIT", value, DEFAULTS, .memory_limit_percent = (percent)),                          \
+        GOOD("GOMEMLIMIT", value, DEFAULTS, .memory_limit_percent = (percent))
 #define GOOD_PERCENT(value, percent)                                                               \
     GOOD("GOGC", value, .gc_percent = (percent), .memory_limit = TRI_MEMORY_LIMIT_OFF,             \
          .markers = TRI_MARKERS_AUTO)
@@ -1189,14 +1234,50 @@ static const struct setting settings[] = {
     BAD("MEMLIMIT", "MiB", SIZE),
     BAD("MEMLIMIT", "9223372036854775808", SIZE),
     BAD("MEMLIMIT", "8388608TiB", SIZE),
-    BAD("GOMEMLIMIT", "twoGiB", GO_SIZE),
-    BAD("GOMEMLIMIT", "1PiB", GO_SIZE),
+    BAD("MEMLIMIT", "0%", SIZE),
+    BAD("MEMLIMIT", "101%", SIZE),
+    BAD("MEMLIMIT", "-5%", SIZE),
+    BAD("MEMLIMIT", "%", SIZE),
+    BAD("MEMLIMIT", "80 %", SIZE),
+    BAD("MEMLIMIT", "80%%", SIZE),
+    BAD("MEMLIMIT", "80.5%", SIZE),
+    BAD("MEMLIMIT", "99999999999999999999999%", SIZE),
+    BAD("MEMLIMIT", "Auto", SIZE),
+    BAD("GOMEMLIMIT", "twoGiB", SIZE),
+    BAD("GOMEMLIMIT", "1PiB", SIZE),
     BAD("GCMARKERS", "two", THREADS),
     BAD("GCMARKERS", "1025", THREADS),
     BAD("GCMARKERS", "-2", THREADS),
-    BAD("GCTRACE", "yes", LEVEL),
-    BAD("GCTRACE", "3", LEVEL),
+    BAD("GCPROCS", "0", PROCS),
+    BAD("GCPROCS", "0.009", PROCS),
+    BAD("GCPROCS", "65537", PROCS),
+    BAD("GCPROCS", "1e2", PROCS),
+    BAD("GCPROCS", "0,5", PROCS),
+    BAD("GCPROCS", ".5", PROCS),
+    BAD("GCPROCS", "1.", PROCS),
+    BAD("GCPROCS", ".", PROCS),
+    BAD("GCPROCS", "1.5.2", PROCS),
+    BAD("GCPROCS", "-1", PROCS),
+    BAD("GCPROCS", "inf", PROCS),
+    BAD("GCPROCS", "nan", PROCS),
+    BAD("GCPROCS", "2 ", PROCS),
+    BAD("GCPERIOD", "-1", SECONDS),
+    BAD("GCPERIOD", "2m", SECONDS),
+    BAD("GCPERIOD", "1.5", SECONDS),
+    BAD("GCPERIOD", "4294967296", SECONDS),
+    BAD("GCGIVEUP", "never", SECONDS),
+    BAD("GCTRACE", "yes", FORM),
+    BAD("GCTRACE", "3", FORM),
+    BAD("GCTRACE", "JSON", FORM),
+    BAD("GCTRACE", "json,1", FORM),
     BAD_KEY("GODEBUG", "gctrace=x", "gctrace=x", LEVEL),
+    BAD_KEY("GODEBUG", "gctrace=json", "gctrace=json", LEVEL),
+    BAD_KEY("GODEBUG", "scavtrace=2", "scavtrace=2", BIT),
+    BAD_KEY("GODEBUG", "gcpacertrace=on", "gcpacertrace=on", BIT),
+    BAD_KEY("GODEBUG", "madvdontneed=2", "madvdontneed=2", BIT),
+    BAD_KEY("GODEBUG", "gcstoptheworld=2", "gcstoptheworld=2", BIT),
+    BAD_KEY("GODEBUG", "clobberfree=", "clobberfree=", BIT),
+    BAD_KEY("GODEBUG", "gccheckmark=x", "gccheckmark=x", BIT),
     BAD_KEY("GODEBUG", "inittrace=1,gctrace=,x=1", "gctrace=", LEVEL),
     BAD_KEY("GCDEBUG", "gcverify=2", "gcverify=2", BIT),
     BAD_KEY("GCDEBUG", "gcverify=-1", "gcverify=-1", BIT),
@@ -1204,6 +1285,10 @@ static const struct setting settings[] = {
     BAD_KEY("GCDEBUG", "gcstoptheworld=", "gcstoptheworld=", BIT),
     BAD_KEY("GCDEBUG", "gcstress=often", "gcstress=often", NUMBER),
     BAD_KEY("GCDEBUG", "gcstress=4294967296", "gcstress=4294967296", NUMBER),
+    BAD_KEY("GCDEBUG", "scavtrace=x", "scavtrace=x", BIT),
+    BAD_KEY("GCDEBUG", "gcpacertrace=2", "gcpacertrace=2", BIT),
+    BAD_KEY("GCDEBUG", "madvdontneed=-1", "madvdontneed=-1", BIT),
+    BAD_KEY("GCDEBUG", "gctraceold=yes", "gctraceold=yes", BIT),
     BAD_KEY("GCDEBUG", "verify=1", "verify=1", KEYS),
     BAD_KEY("GCDEBUG", "=1", "=1", KEYS),
 
@@ -1228,6 +1313,22 @@ static const struct setting settings[] = {
     GOOD("MEMLIMIT", "6MB", .gc_percent = 100, .memory_limit = 6 << 20,
          .markers = TRI_MARKERS_AUTO),
     GOOD_LIMIT("9223372036854775807", INT64_MAX),
+    GOOD_PART("1%", 1),
+    GOOD_PART("80%", 80),
+    GOOD_PART("100%", 100),
+    GOOD_PART("auto", 90),
+    GOOD("GCPROCS", "auto", DEFAULTS),
+    GOOD("GCPROCS", "2", DEFAULTS, .processors = 2.0),
+    GOOD("GCPROCS", "0.5", DEFAULTS, .processors = 0.5),
+    GOOD("GCPROCS", "0.25000000000000000000", DEFAULTS, .processors = 0.25),
+    GOOD("GCPROCS", "12.75", DEFAULTS, .processors = 12.75),
+    GOOD("GCPROCS", "65536", DEFAULTS, .processors = 65536.0),
+    GOOD("GCPERIOD", "off", DEFAULTS),
+    GOOD("GCPERIOD", "0", DEFAULTS),
+    GOOD("GCPERIOD", "120", DEFAULTS, .period_s = 120),
+    GOOD("GCPERIOD", "4294967295", DEFAULTS, .period_s = UINT32_MAX),
+    GOOD("GCGIVEUP", "30", DEFAULTS, .give_up_s = 30),
+    GOOD("GCGIVEUP", "off", DEFAULTS),
     GOOD("GCMARKERS", "0", PACED, .markers = 0),
     GOOD("GCMARKERS", "auto", DEFAULTS),
     GOOD("GCMARKERS", "1", PACED, .markers = 1),
@@ -1235,8 +1336,15 @@ static const struct setting settings[] = {
     GOOD("GCTRACE", "0", DEFAULTS),
     GOOD("GCTRACE", "1", DEFAULTS, .trace = 1),
     GOOD("GCTRACE", "2", DEFAULTS, .trace = 2),
+    GOOD("GCTRACE", "json", DEFAULTS, .trace = 1, .trace_form = TRI_TRACE_JSON),
     GOOD("GODEBUG", "gctrace=1", DEFAULTS, .trace = 1),
     GOOD("GODEBUG", "schedtrace=1000,gctrace=1,madvdontneed=1", DEFAULTS, .trace = 1),
+    GOOD("GODEBUG", "madvdontneed=0", DEFAULTS, .free_lazily = true),
+    GOOD("GODEBUG", "scavtrace=1,gcpacertrace=1", DEFAULTS, .scavenge_trace = true,
+         .pacer_trace = true),
+    GOOD("GODEBUG", "gcstoptheworld=1,clobberfree=1,gccheckmark=1", DEFAULTS,
+         .stop_the_world = true, .clobber_free = true, .check_mark = true),
+    GOOD("GODEBUG", "gcverify=1,gcstress=2,gctraceold=1", DEFAULTS), /* keys of GCDEBUG only */
     GOOD("GODEBUG", ",,gctrace=0,", DEFAULTS),
     GOOD("GODEBUG", "gctracer=1", DEFAULTS),
     GOOD("GCDEBUG", "gcverify=1", DEFAULTS, .verify = true),
@@ -1244,6 +1352,12 @@ static const struct setting settings[] = {
     GOOD("GCDEBUG", "clobberfree=1,gcstress=7,gcstoptheworld=1,gcverify=1", DEFAULTS,
          .clobber_free = true, .stress = 7, .stop_the_world = true, .verify = true),
     GOOD("GCDEBUG", "gcstress=4294967295", DEFAULTS, .stress = UINT32_MAX),
+    GOOD("GCDEBUG", "scavtrace=1,gcpacertrace=1", DEFAULTS, .scavenge_trace = true,
+         .pacer_trace = true),
+    GOOD("GCDEBUG", "madvdontneed=0", DEFAULTS, .free_lazily = true),
+    GOOD("GCDEBUG", "madvdontneed=0,madvdontneed=1", DEFAULTS),
+    GOOD("GCDEBUG", "gctraceold=1", DEFAULTS, .trace_form = TRI_TRACE_GO_1_6),
+    GOOD("GCDEBUG", "gctraceold=1,gctraceold=0", DEFAULTS),
 };
 
 START_TEST(environment_is_understood_or_named)
@@ -1285,6 +1399,35 @@ START_TEST(environment_with_several_errors)
 }
 END_TEST
 
+/* What sets one option twice. */
+static void read_twofold_environment(const void *argument)
+{
+    tri_heap_options options;
+    (void)argument;
+    environment_clear();
+    MUST(setenv("GOMEMLIMIT", "80%", 1) == 0);
+    MUST(setenv("MEMLIMIT", "2G", 1) == 0);
+    MUST(setenv("GODEBUG", "madvdontneed=0,scavtrace=1", 1) == 0);
+    MUST(setenv("GCDEBUG", "madvdontneed=1,gctraceold=1", 1) == 0);
+    MUST(setenv("GCTRACE", "json", 1) == 0);
+    tri_heap_options_init(&options);
+    MUST(options.memory_limit == INT64_C(2) << 30 && options.memory_limit_percent == 0);
+    MUST(!options.free_lazily && options.scavenge_trace);
+    MUST(options.trace == 1 && options.trace_form == TRI_TRACE_GO_1_6);
+    MUST(setenv("GOMEMLIMIT", "2G", 1) == 0);
+    MUST(setenv("MEMLIMIT", "auto", 1) == 0);
+    MUST(setenv("GCDEBUG", "gctraceold=0", 1) == 0);
+    tri_heap_options_init(&options);
+    MUST(options.memory_limit == TRI_MEMORY_LIMIT_OFF && options.memory_limit_percent == 90);
+    MUST(options.free_lazily && options.trace_form == TRI_TRACE_JSON);
+}
+
+START_TEST(environment_that_sets_an_option_twice)
+{
+    expect_life(read_twofold_environment, NULL, "");
+}
+END_TEST
+
 /* A program says what is wrong at its first heap, and runs. */
 static void run_with_bad_environment(const void *argument)
 {
@@ -1313,6 +1456,7 @@ int main(void)
         {right_use_is_silent, 0},
         {results_have_texts, 0},
         {options_outside_their_range, 0},
+        {processors_outside_their_range, 0},
         {states_that_do_not_allow_a_call, 0},
         {limits_are_returned_as_they_were, 0},
         {bad_types_are_told, LENGTH(bad_types)},
@@ -1326,6 +1470,7 @@ int main(void)
         {verifier_does_not_mind_candidates, 0},
         {environment_is_understood_or_named, LENGTH(settings)},
         {environment_with_several_errors, 0},
+        {environment_that_sets_an_option_twice, 0},
         {environment_does_not_stop_a_program, 0},
     };
     return scenario_run(TRI_CHECKED ? "errors, checked" : "errors", tests, LENGTH(tests));

@@ -1494,6 +1494,99 @@ START_TEST(destroyed_twice)
 END_TEST
 #endif
 
+/* ---- What a heap does without a mutator ------------------------------------------------------ */
+
+START_TEST(limit_follows_until_it_is_set)
+{
+    struct tri_heap *heap = fixture.heap;
+    int64_t mib = MIB;
+    heap->options.gc_percent = TRI_GC_PERCENT_OFF;
+    ck_assert(!cycle_follow_memory_limit(heap, 100 * mib)); /* it follows nothing */
+    ck_assert_int_eq(heap->options.memory_limit, TRI_MEMORY_LIMIT_OFF);
+    heap->options.memory_limit_percent = 80;
+    ck_assert(cycle_follow_memory_limit(heap, 100 * mib));
+    ck_assert_int_eq(heap->options.memory_limit, 80 * mib);
+    uint64_t goal = heap->counters.goal_bytes;
+    ck_assert_uint_lt(goal, 80 * MIB);
+    ck_assert(!cycle_follow_memory_limit(heap, 100 * mib)); /* no change */
+    ck_assert(cycle_follow_memory_limit(heap, 50 * mib));
+    ck_assert_int_eq(heap->options.memory_limit, 40 * mib);
+    ck_assert_uint_lt(heap->counters.goal_bytes, goal);
+    ck_assert(cycle_follow_memory_limit(heap, TRI_MEMORY_LIMIT_OFF));
+    ck_assert_int_eq(heap->options.memory_limit, TRI_MEMORY_LIMIT_OFF);
+    ck_assert_uint_eq(heap->counters.goal_bytes, UINT64_MAX);
+    ck_assert(cycle_follow_memory_limit(heap, (INT64_C(1) << 60) - 1)); /* no overflow */
+    ck_assert_int_eq(heap->options.memory_limit, ((INT64_C(1) << 60) - 1) / 5 * 4);
+    ck_assert_int_eq(cycle_set_memory_limit(heap, 30 * mib), ((INT64_C(1) << 60) - 1) / 5 * 4);
+    ck_assert_uint_lt(heap->counters.goal_bytes, 30 * MIB);
+    ck_assert(!cycle_follow_memory_limit(heap, 100 * mib));
+    ck_assert_int_eq(heap->options.memory_limit, 30 * mib);
+}
+END_TEST
+
+START_TEST(periodic_cycles)
+{
+    struct tri_heap *heap = fixture.heap;
+    const uint64_t second_ns = 1000 * MS;
+    ck_assert_uint_eq(cycle_period_end_ns(heap), UINT64_MAX); /* there are none */
+    heap->options.period_s = 10;
+    heap->options.trace = 1;
+    ck_assert_uint_eq(cycle_period_end_ns(heap), heap->cycle.created_ns + 10 * second_ns);
+    fake_port_advance_ns(10 * second_ns - 1);
+    cycle_run(fixture.mutators[0], CYCLE_PERIODIC);
+    ck_assert_uint_eq(heap->cycle.count, 0);
+    ck_assert_str_eq(fake_port_log_text(), "");
+    fake_port_advance_ns(1);
+    ck_assert_uint_eq(port_now_ns(), cycle_period_end_ns(heap));
+    cycle_run(fixture.mutators[0], CYCLE_PERIODIC);
+    ck_assert_uint_eq(heap->cycle.count, 1);
+    ck_assert_uint_eq(heap->cycle.forced_count, 0); /* nobody has asked */
+    ck_assert(heap->cycle.unhurried && !heap->cycle.last.forced);
+    ck_assert_str_eq(fake_port_log_text(), "GC forced\n");
+    cycle_run(fixture.mutators[0], CYCLE_PERIODIC); /* one has just ended */
+    ck_assert_uint_eq(heap->cycle.count, 1);
+    ck_assert_uint_eq(cycle_period_end_ns(heap), heap->cycle.last_end_ns + 10 * second_ns);
+    fake_port_advance_ns(5 * second_ns);
+    fixture_collect();
+    ck_assert(!heap->cycle.unhurried);
+    ck_assert_uint_eq(cycle_period_end_ns(heap), heap->cycle.last_end_ns + 10 * second_ns);
+    heap->options.gc_percent = TRI_GC_PERCENT_OFF;
+    ck_assert_uint_eq(cycle_period_end_ns(heap), UINT64_MAX);
+}
+END_TEST
+
+static unsigned wakes;
+
+static bool count_wake(struct tri_heap *heap)
+{
+    (void)heap;
+    wakes++;
+    return true;
+}
+
+START_TEST(wake_where_one_is_due)
+{
+    struct tri_heap *heap = fixture.heap;
+    wakes = 0;
+    fake_port_hooks()->wake_collector = count_wake;
+    cycle_wake(heap);
+    ck_assert_uint_eq(wakes, 0); /* none is due */
+    heap->counters.external_bytes = heap->counters.trigger_bytes;
+    cycle_wake(heap);
+    bool held = heap->options.stop_the_world;
+    ck_assert_uint_eq(wakes, held ? 0 : 1); /* held: by the next slow path */
+    heap->options.markers = 0;
+    cycle_wake(heap);
+    ck_assert_uint_eq(wakes, held ? 0 : 1); /* no thread */
+    heap->options.markers = 1;
+    heap->cycle.drivers = 1;
+    cycle_wake(heap);
+    ck_assert_uint_eq(wakes, held ? 0 : 2); /* who drives may have set the goal already */
+    heap->cycle.drivers = 0;
+    heap->counters.external_bytes = 0;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("cycle");
@@ -1509,6 +1602,9 @@ int main(void)
     tcase_add_test(cases, goals);
     tcase_add_test(cases, flush_of_a_mutator);
     tcase_add_test(cases, mutator_again);
+    tcase_add_test(cases, limit_follows_until_it_is_set);
+    tcase_add_test(cases, periodic_cycles);
+    tcase_add_test(cases, wake_where_one_is_due);
     suite_add_tcase(suite, cases);
     TCase *held = tcase_create("cycle, held");
     tcase_add_checked_fixture(held, held_begin, default_end);
@@ -1516,6 +1612,8 @@ int main(void)
     tcase_add_test(held, due_or_not);
     tcase_add_test(held, figures_held);
     tcase_add_test(held, goals);
+    tcase_add_test(held, periodic_cycles);
+    tcase_add_test(held, wake_where_one_is_due);
     suite_add_tcase(suite, held);
     TCase *others = tcase_create("cycle, other heaps");
     tcase_add_loop_test(others, random_heaps, 0, 2);

@@ -106,6 +106,27 @@ START_TEST(conditions)
 }
 END_TEST
 
+/* Somebody else makes it hold; else the time passes. */
+START_TEST(conditions_for_a_while)
+{
+    struct lock lock;
+    struct condition condition;
+    lock_init(&lock, LOCK_SWEEP);
+    condition_init(&condition);
+    lock_acquire(&lock);
+    unsigned waits = 0;
+    while (port_now_ns() < 5000) {
+        condition_wait_for(&condition, &lock, 5000 - port_now_ns());
+        waits++;
+    }
+    ck_assert_uint_eq(waits, 1);
+    lock_assert_held(&lock);
+    lock_release(&lock);
+    condition_destroy(&condition);
+    lock_destroy(&lock);
+}
+END_TEST
+
 #if TRI_CHECKS >= 1
 
 static void acquire(void *lock)
@@ -137,6 +158,12 @@ static void wait_for_condition(void *lock)
 {
     struct condition condition; /* not even looked at */
     condition_wait(&condition, lock);
+}
+
+static void wait_for_a_while(void *lock)
+{
+    struct condition condition; /* not even looked at */
+    condition_wait_for(&condition, lock, 0);
 }
 
 /* function(lock) dies with a message that has want in it. */
@@ -209,6 +236,7 @@ START_TEST(not_held)
     expect_death(assert_held, &lock, want);
     expect_death(release, &lock, want);
     expect_death(wait_for_condition, &lock, want);
+    expect_death(wait_for_a_while, &lock, want);
     lock_release(&other);
     lock_destroy(&other);
     lock_destroy(&lock);
@@ -224,6 +252,8 @@ START_TEST(wait_with_a_lower_lock)
     lock_acquire(&lock);
     lock_acquire(&lower);
     expect_death(wait_for_condition, &lock,
+                 "a condition of lock MARK is waited for while lock META is held");
+    expect_death(wait_for_a_while, &lock,
                  "a condition of lock MARK is waited for while lock META is held");
     lock_release(&lower);
     lock_release(&lock);
@@ -284,6 +314,7 @@ int main(void)
     tcase_add_test(cases, all_ranks_downward);
     tcase_add_test(cases, try_fails_while_another_holds);
     tcase_add_test(cases, conditions);
+    tcase_add_test(cases, conditions_for_a_while);
 #if TRI_CHECKS >= 1
     tcase_add_test(cases, every_pair_of_ranks);
     tcase_add_test(cases, the_last_taken_counts);

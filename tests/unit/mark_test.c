@@ -663,10 +663,13 @@ static unsigned count_markers(struct tri_heap *heap, unsigned count,
 
 static const struct {
     int32_t markers;
-    unsigned processors;
+    double processors;
     uint64_t live;
     unsigned want;
 } numbers[] = {
+    {TRI_MARKERS_AUTO, 0.25, 100 * MARKER_WORTH_BYTES, 1},
+    {TRI_MARKERS_AUTO, 2.0, 100 * MARKER_WORTH_BYTES, 2},
+    {TRI_MARKERS_AUTO, 2.01, 100 * MARKER_WORTH_BYTES, 3},
     {TRI_MARKERS_AUTO, 4, 0, 1},
     {TRI_MARKERS_AUTO, 4, MARKER_WORTH_BYTES - 1, 1},
     {TRI_MARKERS_AUTO, 4, MARKER_WORTH_BYTES, 2},
@@ -684,10 +687,23 @@ START_TEST(number_of_markers)
 {
     begin(numbers[_i].markers, 256 * MIB);
     fake_port_hooks()->run_parallel = count_markers;
-    fake_port_set_cpu_count(numbers[_i].processors);
+    fake_port_set_processors(numbers[_i].processors);
     pretend_live(numbers[_i].live);
     mark();
     ck_assert_uint_eq(asked_for, numbers[_i].want);
+    destroy();
+}
+END_TEST
+
+/* A cycle that nobody waits for: one marker, however much there is to mark. */
+START_TEST(number_of_markers_without_hurry)
+{
+    begin(4, 256 * MIB);
+    fake_port_hooks()->run_parallel = count_markers;
+    pretend_live(64 * MIB);
+    fixture.heap->cycle.unhurried = true;
+    mark();
+    ck_assert_uint_eq(asked_for, 1);
     destroy();
 }
 END_TEST
@@ -772,6 +788,7 @@ int main(void)
     tcase_add_test(others, marker_beside_a_busy_one);
     tcase_add_loop_test(others, number_of_markers, 0, (int)ARRAY_LENGTH(numbers));
     tcase_add_test(others, number_of_markers_later);
+    tcase_add_test(others, number_of_markers_without_hurry);
     suite_add_tcase(suite, others);
     return unit_run(suite);
 }

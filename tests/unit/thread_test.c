@@ -126,12 +126,36 @@ START_TEST(no_cancellation_while_a_heap_is_destroyed)
 }
 END_TEST
 
+/* A wait that nobody ends ends by the clock of port_now_ns, and sleeps until then. */
+START_TEST(wait_ends_by_the_clock)
+{
+    port_mutex mutex;
+    port_cond cond;
+    unsigned waits = 0;
+    port_mutex_init(&mutex);
+    port_cond_init(&cond);
+    port_mutex_lock(&mutex);
+    port_cond_wait_for(&cond, &mutex, 0); /* is over */
+    uint64_t deadline_ns = port_now_ns() + 20000000;
+    while (port_now_ns() < deadline_ns) {
+        port_cond_wait_for(&cond, &mutex, 20000000);
+        waits++;
+    }
+    ck_assert_uint_ge(waits, 1);
+    ck_assert_uint_lt(waits, 100); /* a wait may end without cause, but is no spinning */
+    port_mutex_unlock(&mutex);
+    port_cond_destroy(&cond);
+    port_mutex_destroy(&mutex);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("thread");
     TCase *cancelled = tcase_create("cancelled");
     tcase_add_test(cancelled, no_cancellation_inside);
     tcase_add_test(cancelled, no_cancellation_while_a_heap_is_destroyed);
+    tcase_add_test(cancelled, wait_ends_by_the_clock);
     suite_add_tcase(suite, cancelled);
     return unit_run(suite);
 }
