@@ -173,7 +173,8 @@ static void note_limit(struct tri_heap *heap)
 
 static void trace_begin(struct tri_heap *heap)
 {
-    double due = MARKER_SHARE * port_cpu_count();
+    double processors = port_processors(heap);
+    double due = MARKER_SHARE * processors;
     uint32_t whole = (uint32_t)due;
     struct pacer_begin_figures figures = {
         .rate.work_per_byte = (double)load_relaxed(&heap->mark.work_per_kib) / (double)KIB,
@@ -181,7 +182,7 @@ static void trace_begin(struct tri_heap *heap)
         .live = counters_live(&heap->counters),
         .goal = load_relaxed(&heap->counters.goal_bytes),
         .markers = whole,
-        .fractional_share = (due - whole) / port_cpu_count(),
+        .fractional_share = (due - whole) / processors,
     };
     port_pacer_begun(heap, &figures);
 }

@@ -132,8 +132,9 @@ static void format_go(const struct gctrace_values *values, bool has_roots,
                    (int)(values->utilization * 100), times,
                    (uintmax_t)(values->heap_before_bytes / MIB),
                    (uintmax_t)(values->heap_after_bytes / MIB),
-                   (uintmax_t)(values->marked_bytes / MIB), (uintmax_t)goal_mib(values), roots,
-                   (uintmax_t)values->processors, values->forced ? " (forced)" : "");
+                   (uintmax_t)((values->marked_bytes + values->external_bytes) / MIB),
+                   (uintmax_t)goal_mib(values), roots, (uintmax_t)values->processors,
+                   values->forced ? " (forced)" : "");
 }
 
 /* ---- JSON ------------------------------------------------------------------------------------ */

@@ -1,10 +1,12 @@
 /* workers.c -- the heap's own threads: markers, the sweeper, the collector.
  *
  * Owns:       struct workers_state.
- * Idea:       marking has a quarter of the processors' time by right, and all that would idle: the
- *             collector's thread, marker 0, takes the former in small slices; the others run at the
- *             system's idle priority. Where somebody waits for the cycle, or marker 0 for the
- *             others to end, they are raised to the priority of any thread.
+ * Idea:       marking has a quarter of the processors' time by right, and all that would idle. Of
+ *             the markers the first few take the former: the collector's thread, marker 0, in small
+ *             slices where less than a whole processor is due, and where more is, as many whole
+ *             ones as that is. The others run at the system's idle priority. Where somebody waits
+ *             for the cycle, or marker 0 for the others to end, they are raised to the priority of
+ *             any thread.
  * Invariants:
  *   [workers.1] port_run_parallel MUST NOT return before each thread that began its part has ended
  *               it; otherwise a marker works on when marking is over. It MUST NOT wait for one that
@@ -111,11 +113,14 @@ static void end_part(struct workers_state *workers, unsigned index) LOCK_REQUIRE
     workers->job_running--;
 }
 
-/* One part of the job, at idle priority while nobody is in a hurry; but without the lock then
- * [workers.4]. */
-static void do_part(struct workers_state *workers, unsigned index)
+/* One part of the job; at idle priority where that has no processor by right, while nobody is in a
+ * hurry; but without the lock then [workers.4]. */
+static void do_part(const struct worker_start *start)
 {
-    bool lowered = workers->idle == IDLE_WORKS && load_relaxed(&workers->urgent) == 0;
+    struct workers_state *workers = &start->heap->workers;
+    unsigned index = start->index;
+    bool lowered = index >= start->heap->heap.mark.by_right && workers->idle == IDLE_WORKS &&
+                   load_relaxed(&workers->urgent) == 0;
     if (lowered) {
         (void)set_idle_priority(pthread_self(), true);
     }
@@ -135,7 +140,7 @@ static void *marker_thread(void *argument)
         last = workers->job;
         begin_part(workers, start->index);
         lock_release(&workers->lock);
-        do_part(workers, start->index);
+        do_part(start);
         lock_acquire(&workers->lock);
         end_part(workers, start->index);
     }
@@ -205,14 +210,6 @@ static unsigned close_job(struct workers_state *workers)
     return begun;
 }
 
-/* Of count markers those that a quarter of the processors' time is enough for. */
-static unsigned shared_markers(const struct tri_heap *heap, unsigned count)
-{
-    unsigned due = (unsigned)(MARKER_SHARE * port_processors(heap));
-    due = due > 1 ? due : 1;
-    return count < due ? count : due;
-}
-
 unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
                            void (*function)(void *argument, unsigned index), void *argument)
 {
@@ -221,7 +218,7 @@ unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
     count = count < MARKERS_MAX ? count : MARKERS_MAX;
     workers->paced_ns = port_thread_cpu_ns();
     if (count > 1 && !idle_priority_works(workers) && load_relaxed(&workers->urgent) == 0) {
-        count = shared_markers(heap, count); /* none but those that have a processor by right */
+        count = heap->mark.by_right; /* none but those that have a processor by right */
     }
     if (count > 1) {
         start_threads(process, count);
