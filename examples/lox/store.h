@@ -12,6 +12,19 @@
 
 #include <trillium/trillium.h>
 
+/* Whether stores must be seen by the collector at all. Until the next safepoint, store_unseen may
+ * stand for all others where this is false: one test for several stores, and what comes where it is
+ * true is a function of its own, called last, so that the usual way saves no register for it. */
+static inline bool stores_are_seen(const tri_mutator *mutator)
+{
+    return TRI_UNLIKELY(tri_barrier_is_on(mutator));
+}
+
+static inline void store_unseen(tri_mutator *mutator, void *slot, tri_word word)
+{
+    tri_store_unrecorded(mutator, slot, word);
+}
+
 #ifdef LOX_INSERTION
 
 #define HEAP_BARRIER TRI_BARRIER_INSERTION
@@ -49,6 +62,18 @@ static inline void init_value(tri_mutator *mutator, void *slot, tri_word word)
 }
 
 #endif
+
+/* init_value of the one field, or the last, of `object`, and give that back. */
+TRI_COLD void *init_last_seen(tri_mutator *mutator, void *object, void *slot, tri_word word);
+
+static inline void *init_last(tri_mutator *mutator, void *object, void *slot, const void *reference)
+{
+    if (stores_are_seen(mutator)) {
+        return init_last_seen(mutator, object, slot, (tri_word)reference);
+    }
+    store_unseen(mutator, slot, (tri_word)reference);
+    return object;
+}
 
 /* The same for plain addresses. */
 static inline void store_reference(tri_mutator *mutator, void *slot, const void *reference)
