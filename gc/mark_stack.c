@@ -10,9 +10,9 @@
  *                  private one on the stack (Note [N1 tagged head]).
  *   [mark_stack.3] Segments MUST stay mapped until the heap ends; otherwise such a thread reads the
  *                  next field of one that is gone.
- *   [mark_stack.4] A stack that is lock_free MUST NOT take META; otherwise a marker at idle priority
- *                  is interrupted with it, and a mutator whose barrier wants a segment waits until
- *                  some processor is idle.
+ *   [mark_stack.4] A stack that is lock_free MUST NOT take META; otherwise a marker at idle
+ *                  priority is interrupted with it, and a mutator whose barrier wants a segment
+ *                  waits until some processor is idle.
  * Locks:      META inside meta_alloc, where a segment is fresh.
  * Callers:    markers; mutators for their own.
  */

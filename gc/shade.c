@@ -8,7 +8,8 @@
  *             otherwise what it refers to is lost.
  *   [shade.3] Only a slot whose allocated bit is set MUST be shaded; otherwise the sweep makes an
  *             object out of free memory ([span.2]).
- *   [shade.4] A marker MUST NOT take META while its stacks are lock_free; see [mark_stack.4].
+ *   [shade.4] A marker MUST NOT take META while its stacks are lock_free; otherwise a mutator waits
+ *             until some processor is idle ([mark_stack.4]).
  * Locks:      META inside the pool of segments.
  * Callers:    markers; root scanners and trace functions by way of tri_visit_ref and its kin.
  */

@@ -176,7 +176,8 @@ struct workers_state {
     unsigned job_begun;            /* workers that have begun their part */
     unsigned job_running;          /* workers that have not ended it */
     bool job_working[MARKERS_MAX]; /* which */
-    bool job_lowered[MARKERS_MAX]; /* each its own thread's: it is at idle priority while it marks */
+    bool job_lowered[MARKERS_MAX]; /* each its own thread's: it is at idle priority while it
+                                      marks */
     void (*job_function)(void *argument, unsigned index);
     void *job_argument;
     enum {

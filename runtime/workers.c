@@ -74,8 +74,7 @@ static bool set_idle_priority(pid_t thread_id, bool idle)
 /* On a thread of its own, which may not come back from idle priority. */
 static void *try_idle_priority(void *works)
 {
-    *(bool *)works =
-        set_idle_priority(THIS_THREAD, true) && set_idle_priority(THIS_THREAD, false);
+    *(bool *)works = set_idle_priority(THIS_THREAD, true) && set_idle_priority(THIS_THREAD, false);
     return NULL;
 }
 

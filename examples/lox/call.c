@@ -57,7 +57,7 @@ static bool call_class(struct vm *vm, struct class *class, uint32_t count)
     if (stores_are_seen(vm->mutator)) {
         return construct_seen(vm, class, instance, count);
     }
-    store_unseen(vm->mutator, &instance->class, (tri_word)class);
+    store_unseen(vm->mutator, &instance->class, (tri_word) class);
     return construct(vm, class, instance, count);
 }
 

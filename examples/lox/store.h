@@ -17,7 +17,12 @@
  * true is a function of its own, called last, so that the usual way saves no register for it. */
 static inline bool stores_are_seen(const tri_mutator *mutator)
 {
+#ifdef LOX_PLAIN
+    (void)mutator;
+    return false;
+#else
     return TRI_UNLIKELY(tri_barrier_is_on(mutator));
+#endif
 }
 
 static inline void store_unseen(tri_mutator *mutator, void *slot, tri_word word)
@@ -25,7 +30,23 @@ static inline void store_unseen(tri_mutator *mutator, void *slot, tri_word word)
     tri_store_unrecorded(mutator, slot, word);
 }
 
-#ifdef LOX_INSERTION
+#ifdef LOX_PLAIN
+
+/* No barrier at all: wrong as soon as a cycle marks. With GOGC=off it is what the barrier's cost is
+ * measured against, see docs/benchmarks.md. */
+#define HEAP_BARRIER TRI_BARRIER_HYBRID
+
+static inline void store_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    store_unseen(mutator, slot, word);
+}
+
+static inline void init_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    store_unseen(mutator, slot, word);
+}
+
+#elif defined(LOX_INSERTION)
 
 #define HEAP_BARRIER TRI_BARRIER_INSERTION
 

@@ -29,8 +29,8 @@ TRI_API TRI_NOINLINE void tri_check_stored_(tri_mutator *mutator, const void *co
  * Whether stores must pass the barrier: a cycle is marking, or a debugging mode looks at them.
  *
  * False holds until this mutator's next safepoint: the next call that is one, also where it has
- * nothing to do. Up to there ::tri_store_unrecorded may stand for ::tri_store and ::tri_init, so that
- * one test serves several stores:
+ * nothing to do. Up to there ::tri_store_unrecorded may stand for ::tri_store and ::tri_init, so
+ * that one test serves several stores:
  *
  *     if (TRI_UNLIKELY(tri_barrier_is_on(mutator))) {
  *         return enter_recorded(mutator, entry, key, value);   // the same by tri_store
@@ -39,14 +39,15 @@ TRI_API TRI_NOINLINE void tri_check_stored_(tri_mutator *mutator, const void *co
  *     tri_store_unrecorded(mutator, &entry->value, value);
  *
  * Where the other way is a call in tail position, of a function that is not inlined, no register
- * need be saved for it. The answer is one mutator's: others' barriers go on and off at safepoints of
- * their own. True says nothing about the next store.
+ * need be saved for it. The answer is one mutator's: others' barriers go on and off at safepoints
+ * of their own. True says nothing about the next store.
  *
  * Threads:   the mutator's own, running. Safepoint: no. Cost: one load.
  */
 TRI_INLINE bool tri_barrier_is_on(const tri_mutator *mutator)
 {
-    /* A plain load: what is written to it for a blocked mutator comes before that one is running. */
+    /* A plain load: what is written to it for a blocked mutator comes before that one is
+     * running. */
     const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
     return head->barrier != 0;
 }

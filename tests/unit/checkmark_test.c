@@ -166,8 +166,7 @@ static char *make_holder(enum holder_kind kind, size_t *index)
 {
     tri_type_desc desc = TRI_TYPE_DESC("holder", char);
     desc.size = 48;
-    desc.layout.kind =
-        kind == HOLDER_CONSERVATIVE ? TRI_LAYOUT_CONSERVATIVE : TRI_LAYOUT_ALL_WORDS;
+    desc.layout.kind = kind == HOLDER_CONSERVATIVE ? TRI_LAYOUT_CONSERVATIVE : TRI_LAYOUT_ALL_WORDS;
     desc.layout.encoding = kind == HOLDER_ENCODED ? &boxed : NULL;
     tri_type *type = fixture_define(&desc);
     if (kind != HOLDER_MIXED) {

@@ -16,9 +16,9 @@ static struct tri_mutator *first;
 static struct tri_mutator *second;
 static tri_type *type;
 
-static char blocks[BLOCKS];        /* their addresses are what counts */
-static uint32_t released[BLOCKS];  /* how often; atomic */
-static uint32_t released_in;       /* atomic: the phase at the last release */
+static char blocks[BLOCKS];       /* their addresses are what counts */
+static uint32_t released[BLOCKS]; /* how often; atomic */
+static uint32_t released_in;      /* atomic: the phase at the last release */
 static int argument;
 
 static void create(void)
@@ -93,10 +93,10 @@ static const struct {
     bool answered;
     bool kept;
 } moments[] = {
-    {CYCLE_SWEEP, false, false},  {CYCLE_ARM, false, false},   {CYCLE_ARM, true, true},
-    {CYCLE_SETTLE, false, true},  {CYCLE_SETTLE, true, true},  {CYCLE_ROOTS, false, true},
-    {CYCLE_ROOTS, true, true},    {CYCLE_MARK, false, true},   {CYCLE_FLUSH, false, true},
-    {CYCLE_FLUSH, true, true},    {CYCLE_DISARM, false, true}, {CYCLE_DISARM, true, true},
+    {CYCLE_SWEEP, false, false},   {CYCLE_ARM, false, false},    {CYCLE_ARM, true, true},
+    {CYCLE_SETTLE, false, true},   {CYCLE_SETTLE, true, true},   {CYCLE_ROOTS, false, true},
+    {CYCLE_ROOTS, true, true},     {CYCLE_MARK, false, true},    {CYCLE_FLUSH, false, true},
+    {CYCLE_FLUSH, true, true},     {CYCLE_DISARM, false, true},  {CYCLE_DISARM, true, true},
     {CYCLE_RELEASE, false, false}, {CYCLE_RELEASE, true, false},
 };
 

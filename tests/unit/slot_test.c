@@ -80,7 +80,7 @@ static const struct declared declarations[] = {
     {"p-", 2, "T", 2, 6, NULL},
     {"v-", 2, "C", 2, 6, NULL},
     {"T", 2, "p-", 2, 6, NULL},
-    {"V", 900, NULL, 0, 0, NULL}, /* a span of several pages */
+    {"V", 900, NULL, 0, 0, NULL},    /* a span of several pages */
     {"p-", 2, NULL, 0, 40000, NULL}, /* a large object */
 };
 
@@ -90,8 +90,8 @@ static uint32_t list_fields(const char *letters, size_t words, tri_field *fields
     uint32_t count = 0;
     for (size_t i = 0; i < words; i++) {
         if (letters[i] != '-') {
-            fields[count++] = (tri_field){
-                (uint32_t)(i * WORD_BYTES), letters[i] == 'p' ? TRI_FIELD_POINTER : TRI_FIELD_VALUE};
+            fields[count++] = (tri_field){(uint32_t)(i * WORD_BYTES),
+                                          letters[i] == 'p' ? TRI_FIELD_POINTER : TRI_FIELD_VALUE};
         }
     }
     return count;
@@ -240,8 +240,8 @@ START_TEST(as_marked)
     ck_assert(object_find(fixture.heap, (uintptr_t)make(declared, type), &place));
     (void)declare(&declarations[2]); /* so that the heap knows both encodings */
     uintptr_t address = (uintptr_t)target + 8;
-    const uintptr_t forms[] = {address, BOX | address, address | 1, address | 2,
-                               BOX >> 1 | address, 0, BOX};
+    const uintptr_t forms[] = {
+        address, BOX | address, address | 1, address | 2, BOX >> 1 | address, 0, BOX};
     size_t references = 0;
     for (size_t i = 0; i < place.bytes / WORD_BYTES; i++) {
         for (size_t k = 0; is_looked_at(i, place.bytes / WORD_BYTES) && k < ARRAY_LENGTH(forms);
