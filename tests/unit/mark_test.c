@@ -702,11 +702,15 @@ static unsigned run_idle_marker(struct tri_heap *heap, unsigned count,
     return 2;
 }
 
+/* Children of one parent, on top of the other parents: more than a segment, and not. */
+#define MANY 32
+#define FEW  1
+
 #define FAMILIES (3 * MARK_SEGMENT_ENTRIES) /* their parents, as roots, fill three segments */
 
 static uint64_t make_families(size_t children)
 {
-    tri_type *type = fixture_type(children * WORD_BYTES, TRI_LAYOUT_ALL_WORDS);
+    tri_type *type = fixture_type(MANY * WORD_BYTES, TRI_LAYOUT_ALL_WORDS);
     for (size_t i = 0; i < FAMILIES; i++) {
         char *parent = fixture_new(type);
         fixture_keep(parent);
@@ -728,10 +732,6 @@ static uint64_t begin_idle_marker(size_t children)
     pretend_live(64 * MIB);
     return objects;
 }
-
-/* Children of one parent, on top of the other parents: more than a segment, and not. */
-#define MANY 64
-#define FEW  8
 
 /* The pool has just so many unused segments; memory for more there is. */
 static void leave_segments(size_t count)
@@ -775,7 +775,8 @@ START_TEST(idle_marker_stays_low)
 }
 END_TEST
 
-/* Somebody is hungry: it shares what it has, though there is no segment for the half. */
+/* Somebody is hungry: it shares what it has, though there is no segment for the half; for nothing
+ * else does it need one. */
 static unsigned run_idle_marker_hungrily(struct tri_heap *heap, unsigned count,
                                          void (*function)(void *argument, unsigned index),
                                          void *argument)
