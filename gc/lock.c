@@ -1,11 +1,14 @@
 /* lock.c -- mutual exclusion with an order that is checked.
  *
- * Owns:       the list of locks that the calling thread holds (checked builds).
+ * Owns:       the list of locks that the calling thread holds, and whether it may take any (checked
+ *             builds).
  * Invariants:
  *   [lock.1] A thread MUST take locks in the order of LOCK_RANKS, each rank once; otherwise two
  *            threads can wait for each other for ever.
  *   [lock.2] A thread that waits for a condition MUST hold no lock that ranks below the
  *            condition's; otherwise taking the lock again afterwards breaks [lock.1].
+ *   [lock.3] A thread that has said locks_forbid MUST take none; otherwise it is taken off its
+ *            processor with the lock held, and mutators wait for it until some processor is idle.
  * Locks:      is them.
  * Callers:    anyone. Not a signal handler.
  *
@@ -31,6 +34,7 @@ const char *lock_rank_name(enum lock_rank rank)
 struct held_locks {
     unsigned count;
     const struct lock *lock[LOCK_RANK_COUNT];
+    bool forbidden; /* none may be taken */
 };
 
 static THREAD_LOCAL struct held_locks held_locks;
@@ -46,6 +50,10 @@ static void check_alive(const struct lock *lock)
 static void check_order(const struct lock *lock)
 {
     check_alive(lock);
+    if (held_locks.forbidden) { /* [lock.3] */
+        fatal("internal error: lock %s is taken by a thread that may be off its processor for long",
+              lock_rank_name(lock->rank));
+    }
     if (held_locks.count == 0) {
         return;
     }
@@ -96,6 +104,17 @@ void lock_assert_held(const struct lock *lock)
     }
     fatal("internal error: lock %s should be held by this thread and is not",
           lock_rank_name(lock->rank));
+}
+
+void locks_forbid(void)
+{
+    TRI_ASSERT(held_locks.count == 0);
+    held_locks.forbidden = true;
+}
+
+void locks_allow(void)
+{
+    held_locks.forbidden = false;
 }
 
 static void sign(struct lock *lock, enum lock_rank rank)

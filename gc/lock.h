@@ -74,6 +74,20 @@ static inline void lock_assert_held(const struct lock *lock)
 }
 #endif
 
+/* The calling thread, which holds no lock, takes none from here to locks_allow; checked builds die
+ * where it does. For threads that may be off their processor for long: others would wait. */
+#if TRI_CHECKS >= 1
+void locks_forbid(void);
+void locks_allow(void);
+#else
+static inline void locks_forbid(void)
+{
+}
+static inline void locks_allow(void)
+{
+}
+#endif
+
 /* The name of a rank, as in LOCK_RANKS. */
 const char *lock_rank_name(enum lock_rank rank);
 

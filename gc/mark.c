@@ -24,7 +24,10 @@
  *            stays below what is handed over meanwhile, marking ends, and the object that only a
  *            black stack still holds is lost. So the whole list is taken at once, not so many as
  *            were counted.
- * Locks:      none; CYCLE is held by the caller of what only one thread may do.
+ *   [mark.10] A marker other than number 0 MUST take no lock but where it has raised itself;
+ *             otherwise it is interrupted with the lock at idle priority, and mutators wait.
+ * Locks:      META inside the pool of segments; CYCLE is held by the caller of what only one thread
+ *             may do.
  * Callers:    cycle; mutators that assist, and that give up what they have made grey.
  *
  * Why the end of mark_drain is an end for the markers: work appears only where a marker that is not
@@ -96,7 +99,7 @@ static void empty_ring(struct prefetch_ring *ring, struct marker *marker)
 {
     while (ring->head != ring->tail) {
         uintptr_t entry = ring->entries[--ring->tail % MARK_PREFETCH_OBJECTS];
-        if (!mark_stack_push(&marker->stack, entry)) {
+        if (!marker_push(marker, &marker->stack, entry)) {
             marker->scanned_bytes += scan_entry(marker, entry); /* no memory to queue it */
         }
     }
@@ -269,6 +272,16 @@ static void shade_some(struct mark_state *mark, struct marker *marker)
     }
 }
 
+/* Let others have some of what marker has. */
+static void share(struct marker *marker)
+{
+    bool raised = !segment_pool_has_unused(marker->stack.pool) && marker_raise(marker);
+    mark_stack_share(&marker->stack);
+    if (raised) {
+        marker_lower(marker);
+    }
+}
+
 /* Drain, with looks around between. False where markers shall stop. */
 static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsigned index)
 {
@@ -282,7 +295,7 @@ static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsig
         add_counts(mark, marker);
         if (others_are_hungry(marker) || load_relaxed(&mark->hungry) != 0) {
             store_relaxed(&mark->hungry, 0U);
-            mark_stack_share(&marker->stack);
+            share(marker);
         }
         if (is_stopping(mark)) {
             return false;
@@ -294,6 +307,13 @@ static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsig
     return true;
 }
 
+/* All but marker 0, whose thread drives the cycle, may be at idle priority [mark.10]. */
+static void set_lock_free(struct marker *marker, bool lock_free)
+{
+    marker->stack.lock_free = lock_free;
+    marker->later.lock_free = lock_free;
+}
+
 /* What one thread does. */
 static void mark_worker(void *argument, unsigned index)
 {
@@ -301,10 +321,12 @@ static void mark_worker(void *argument, unsigned index)
     struct mark_state *mark = &heap->mark;
     struct marker *marker = &mark->markers[index];
     start_clock(marker);
+    set_lock_free(marker, index != 0);
     fetch_add_seq_cst(&mark->started, 1U); /* pairs with the load in find_work */
     while (drain_and_look(mark, marker, index) && find_work(mark, marker)) {
     }
     read_clock(heap, marker);
+    set_lock_free(marker, false);
     (void)mark_publish(heap, marker); /* [mark.6] */
 }
 

@@ -10,6 +10,9 @@
  *                  private one on the stack (Note [N1 tagged head]).
  *   [mark_stack.3] Segments MUST stay mapped until the heap ends; otherwise such a thread reads the
  *                  next field of one that is gone.
+ *   [mark_stack.4] A stack that is lock_free MUST NOT take META; otherwise a marker at idle
+ *                  priority is interrupted with it, and a mutator whose barrier wants a segment
+ *                  waits until some processor is idle.
  * Locks:      META inside meta_alloc, where a segment is fresh.
  * Callers:    markers; mutators for their own.
  */
@@ -74,17 +77,28 @@ void segment_pool_init(struct segment_pool *pool, struct meta_alloc *meta)
     *pool = (struct segment_pool){.meta = meta};
 }
 
-struct mark_segment *segment_pool_take(struct segment_pool *pool)
+struct mark_segment *segment_pool_take_unused(struct segment_pool *pool)
 {
     struct mark_segment *segment = stack_take(&pool->unused);
-    if (segment == NULL) {
-        segment = meta_alloc_take(pool->meta, SEGMENT_BYTES, SEGMENT_BYTES);
-        TRI_ASSERT((uint64_t)(uintptr_t)segment >> 48 == 0);
-    }
     if (segment != NULL) {
         segment->count = 0;
     }
     return segment;
+}
+
+struct mark_segment *segment_pool_take(struct segment_pool *pool)
+{
+    struct mark_segment *segment = segment_pool_take_unused(pool);
+    if (segment == NULL) {
+        segment = meta_alloc_take(pool->meta, SEGMENT_BYTES, SEGMENT_BYTES); /* zeroed */
+        TRI_ASSERT((uint64_t)(uintptr_t)segment >> 48 == 0);
+    }
+    return segment;
+}
+
+bool segment_pool_has_unused(const struct segment_pool *pool)
+{
+    return !stack_is_empty(&pool->unused);
 }
 
 void segment_pool_give(struct segment_pool *pool, struct mark_segment *segment)
@@ -111,11 +125,18 @@ bool mark_stack_has_shared(const struct mark_stack *stack)
     return !stack_is_empty(&stack->shared);
 }
 
-/* Make a new private segment after the full one was shared. False where there is no memory; then
- * nothing has changed. */
+/* A segment for stack; NULL where it can have none. */
+static struct mark_segment *take_segment(struct mark_stack *stack)
+{
+    return stack->lock_free ? segment_pool_take_unused(stack->pool) /* [mark_stack.4] */
+                            : segment_pool_take(stack->pool);
+}
+
+/* Make a new private segment after the full one was shared. False where there is none; then nothing
+ * has changed. */
 static bool begin_segment(struct mark_stack *stack)
 {
-    struct mark_segment *fresh = segment_pool_take(stack->pool);
+    struct mark_segment *fresh = take_segment(stack);
     if (fresh == NULL) {
         return false;
     }
@@ -172,7 +193,7 @@ void mark_stack_share(struct mark_stack *stack)
     if (segment == NULL || segment->count < 2) {
         return;
     }
-    struct mark_segment *half = segment_pool_take(stack->pool);
+    struct mark_segment *half = take_segment(stack);
     if (half == NULL) {
         return;
     }

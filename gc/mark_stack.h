@@ -31,22 +31,27 @@ struct segment_pool {
 
 void segment_pool_init(struct segment_pool *pool, struct meta_alloc *meta);
 
-/* An empty segment, the caller's; NULL where the system gives no memory. */
+/* An empty segment, the caller's; NULL where the system gives no memory. Takes META where none is
+ * unused. */
 struct mark_segment *segment_pool_take(struct segment_pool *pool);
+/* An empty segment that is unused; NULL if there is none. Lock-free. */
+struct mark_segment *segment_pool_take_unused(struct segment_pool *pool);
+bool segment_pool_has_unused(const struct segment_pool *pool);
 void segment_pool_give(struct segment_pool *pool, struct mark_segment *segment);
 
 struct mark_stack {
     struct segment_pool *pool;    /* written once */
     struct mark_segment *current; /* owner only; NULL: no segment yet */
     struct segment_stack shared;  /* segments that anyone may take */
+    bool lock_free; /* owner only: new segments are unused ones of the pool's, or none */
 };
 
 void mark_stack_init(struct mark_stack *stack, struct segment_pool *pool);
 /* The stack is empty. */
 void mark_stack_destroy(struct mark_stack *stack);
 
-/* Put entry on top. False where there is no memory for another segment: the entry is not on the
- * stack. Owner only. */
+/* Put entry on top. False where there is no memory for another segment, or, on a stack that is
+ * lock_free, none unused: the entry is not on the stack. Owner only. */
 bool mark_stack_push(struct mark_stack *stack, uintptr_t entry);
 
 /* Take the topmost entry, from the shared segments where the private one is used up. False if there
@@ -62,7 +67,7 @@ static inline bool mark_stack_is_full(const struct mark_stack *stack)
     return stack->current != NULL && stack->current->count == MARK_SEGMENT_ENTRIES;
 }
 
-/* Let others have half of the private segment. Owner only. */
+/* Let others have half of the private segment, as far as there is a segment for it. Owner only. */
 void mark_stack_share(struct mark_stack *stack);
 
 /* Give all that is on stack to target, for anyone to take. Owner of stack only; target may be

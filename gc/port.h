@@ -123,6 +123,12 @@ unsigned port_run_parallel(struct tri_heap *heap, unsigned count,
  * like any other thread. */
 void port_hurry_markers(struct tri_heap *heap);
 
+/* The caller, which marks as number index inside port_run_parallel, is about to take a lock that
+ * mutators take as well: let it have a processor like any other thread, until port_lower_marker.
+ * False where the system refuses: then it must not take the lock. */
+bool port_raise_marker(struct tri_heap *heap, unsigned index);
+void port_lower_marker(struct tri_heap *heap, unsigned index);
+
 /* Marker index has worked a little while since the last call: let others have the processor as far
  * as that is due to them. */
 void port_pace_marker(struct tri_heap *heap, unsigned index);

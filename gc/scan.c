@@ -132,7 +132,7 @@ static void scan_range(struct marker *marker, const struct object_place *place, 
 static void queue_oblets(struct marker *marker, const struct object_place *place)
 {
     for (size_t offset = OBLET_BYTES; offset < place->bytes; offset += OBLET_BYTES) {
-        if (!mark_stack_push(&marker->stack, (uintptr_t)place->object + offset)) {
+        if (!marker_push(marker, &marker->stack, (uintptr_t)place->object + offset)) {
             /* No memory for the queue: scan the rest here. */
             scan_range(marker, place, offset, place->bytes);
             return;
@@ -159,7 +159,7 @@ static size_t scan_unshared(struct marker *marker, const struct object_place *pl
         scan_range(marker, place, 0, place->bytes);
         return place->bytes;
     }
-    if (!mark_stack_push(&marker->later, entry)) {
+    if (!marker_push(marker, &marker->later, entry)) {
         store_relaxed(&marker->heap->mark.is_void, 1U); /* this cycle frees nothing */
     }
     return 0;

@@ -8,12 +8,15 @@
  *             otherwise what it refers to is lost.
  *   [shade.3] Only a slot whose allocated bit is set MUST be shaded; otherwise the sweep makes an
  *             object out of free memory ([span.2]).
- * Locks:      none.
+ *   [shade.4] A marker MUST NOT take META while its stacks are lock_free; otherwise a mutator waits
+ *             until some processor is idle ([mark_stack.4]).
+ * Locks:      META inside the pool of segments.
  * Callers:    markers; root scanners and trace functions by way of tri_visit_ref and its kin.
  */
 #include "gc/shade.h"
 
 #include "gc/assert.h"
+#include "gc/port.h"
 
 /* True for exactly one marker, the one that turned the bit on. */
 static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_t mask)
@@ -45,9 +48,41 @@ static void found_dead(const struct marker *marker, size_t offset)
     }
 }
 
+static unsigned index_of(const struct marker *marker)
+{
+    return (unsigned)(marker - marker->heap->mark.markers);
+}
+
+bool marker_raise(struct marker *marker)
+{
+    if (!marker->stack.lock_free || !port_raise_marker(marker->heap, index_of(marker))) {
+        return false;
+    }
+    marker->stack.lock_free = false; /* [shade.4] */
+    marker->later.lock_free = false;
+    return true;
+}
+
+void marker_lower(struct marker *marker)
+{
+    marker->stack.lock_free = true;
+    marker->later.lock_free = true;
+    port_lower_marker(marker->heap, index_of(marker));
+}
+
+TRI_COLD bool marker_push_slow(struct marker *marker, struct mark_stack *stack, uintptr_t entry)
+{
+    if (!marker_raise(marker)) {
+        return false;
+    }
+    bool pushed = mark_stack_push(stack, entry);
+    marker_lower(marker);
+    return pushed;
+}
+
 static void enqueue(struct marker *marker, uintptr_t address)
 {
-    if (TRI_UNLIKELY(!mark_stack_push(&marker->stack, address))) {
+    if (TRI_UNLIKELY(!marker_push(marker, &marker->stack, address))) {
         /* release: pairs with the exchange in mark_rescan [shade.2] */
         store_release(&marker->heap->mark.overflow, 1U);
     }

@@ -42,6 +42,21 @@ static inline void shade(struct marker *marker, uintptr_t address)
     }
 }
 
+/* Let marker's stacks take locks until marker_lower, with the priority for that. False where they
+ * may anyhow, or where they still may not. Marker's thread only. */
+bool marker_raise(struct marker *marker);
+void marker_lower(struct marker *marker);
+
+/* The slow half of marker_push. */
+bool marker_push_slow(struct marker *marker, struct mark_stack *stack, uintptr_t entry);
+
+/* Put entry on stack, one of marker's own. False where there is no memory for it. A marker at idle
+ * priority raises itself where that takes a lock. Marker's thread only. */
+static inline bool marker_push(struct marker *marker, struct mark_stack *stack, uintptr_t entry)
+{
+    return TRI_LIKELY(mark_stack_push(stack, entry)) || marker_push_slow(marker, stack, entry);
+}
+
 static inline void shade_value(struct marker *marker, const tri_encoding *encoding, uintptr_t word)
 {
     if (encoding_is_reference(encoding, word)) {

@@ -585,6 +585,15 @@ static void reference_require(const tri_heap *heap, tri_word word, const char *c
     }
 }
 
+void tri_check_unrecorded_(tri_mutator *mutator, const void *slot, tri_word word)
+{
+    tri_check_store_(mutator, slot, word);
+    TRI_REQUIRE(
+        !barrier_is_slow(mutator),
+        "tri_store_unrecorded: the barrier is on. Ask tri_barrier_is_on after the last call "
+        "that is a safepoint, and use tri_store where it is true");
+}
+
 void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word)
 {
     mutator_require(mutator, "tri_store");

@@ -166,6 +166,7 @@ struct workers_state {
                                  long while it has it */
     struct condition changed; /* a job begins, a worker has ended its part, or all shall stop */
     pthread_t threads[MARKERS_MAX];
+    pid_t thread_ids[MARKERS_MAX]; /* the system's, by index; each thread enters its own */
     struct worker_start starts[MARKERS_MAX]; /* each written before its thread starts */
     unsigned thread_count;
     bool stopping;
@@ -175,6 +176,8 @@ struct workers_state {
     unsigned job_begun;            /* workers that have begun their part */
     unsigned job_running;          /* workers that have not ended it */
     bool job_working[MARKERS_MAX]; /* which */
+    bool job_lowered[MARKERS_MAX]; /* each its own thread's: it is at idle priority while it
+                                      marks */
     void (*job_function)(void *argument, unsigned index);
     void *job_argument;
     enum {

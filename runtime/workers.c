@@ -15,8 +15,13 @@
  *               stay unswept until somebody needs them, or a cycle is late.
  *   [workers.3] A marker that others wait for MUST NOT stay at idle priority; otherwise busy
  *               mutators keep the cycle from ending.
- *   [workers.4] A thread at idle priority MUST NOT have MARK; otherwise the collector waits for it
- *               until a processor would idle.
+ *   [workers.4] A thread at idle priority MUST NOT take a lock, neither of the heap's nor of the C
+ *               library's; otherwise the collector, or a mutator in its barrier, waits for it until
+ *               a processor would idle. Where a marker needs one, it raises itself first
+ *               (port_raise_marker). Checked builds die where it does not ([lock.3]). Priorities
+ *               are changed by the system call: pthread_setschedparam has a lock of the thread's,
+ *               and would be interrupted with it just when it has lowered its own thread, while
+ *               whoever is to raise that waits for it.
  *   [workers.5] Threads MUST be lowered only where they can be raised again, which takes a
  *               privilege or a resource limit; otherwise a marker stays at idle priority for ever,
  *               whoever waits for it.
@@ -29,6 +34,7 @@
 #include "runtime/workers.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "gc/assert.h"
 #include "gc/cycle.h"
@@ -60,18 +66,20 @@ void workers_forget(struct workers_state *workers)
 
 /* ---- Markers --------------------------------------------------------------------------------- */
 
+/* The calling thread, for set_idle_priority. */
+#define THIS_THREAD ((pid_t)0)
+
 /* False where the system refuses; the thread has the priority then that it had. */
-static bool set_idle_priority(pthread_t thread, bool idle)
+static bool set_idle_priority(pid_t thread_id, bool idle)
 {
     struct sched_param none = {.sched_priority = 0};
-    return pthread_setschedparam(thread, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0;
+    return sched_setscheduler(thread_id, idle ? SCHED_IDLE : SCHED_OTHER, &none) == 0;
 }
 
 /* On a thread of its own, which may not come back from idle priority. */
 static void *try_idle_priority(void *works)
 {
-    *(bool *)works =
-        set_idle_priority(pthread_self(), true) && set_idle_priority(pthread_self(), false);
+    *(bool *)works = set_idle_priority(THIS_THREAD, true) && set_idle_priority(THIS_THREAD, false);
     return NULL;
 }
 
@@ -113,20 +121,48 @@ static void end_part(struct workers_state *workers, unsigned index) LOCK_REQUIRE
     workers->job_running--;
 }
 
-/* One part of the job; at idle priority where that has no processor by right, while nobody is in a
- * hurry; but without the lock then [workers.4]. */
+/* Whether marker index has no processor by right, and nobody is in a hurry. */
+static bool may_be_lowered(const struct process_heap *heap, unsigned index)
+{
+    const struct workers_state *workers = &heap->workers;
+    return index >= heap->heap.mark.by_right && workers->idle == IDLE_WORKS &&
+           load_relaxed(&workers->urgent) == 0;
+}
+
+/* One part of the job, at idle priority where that may be; but without a lock then [workers.4]. */
 static void do_part(const struct worker_start *start)
 {
     struct workers_state *workers = &start->heap->workers;
     unsigned index = start->index;
-    bool lowered = index >= start->heap->heap.mark.by_right && workers->idle == IDLE_WORKS &&
-                   load_relaxed(&workers->urgent) == 0;
+    bool lowered = may_be_lowered(start->heap, index);
+    workers->job_lowered[index] = lowered;
+    locks_forbid();
     if (lowered) {
-        (void)set_idle_priority(pthread_self(), true);
+        (void)set_idle_priority(THIS_THREAD, true);
     }
     workers->job_function(workers->job_argument, index);
     if (lowered) {
-        (void)set_idle_priority(pthread_self(), false);
+        (void)set_idle_priority(THIS_THREAD, false);
+    }
+    locks_allow();
+}
+
+bool port_raise_marker(struct tri_heap *heap, unsigned index)
+{
+    const struct workers_state *workers = &process_heap_of(heap)->workers;
+    if (workers->job_lowered[index] && !set_idle_priority(THIS_THREAD, false)) {
+        return false;
+    }
+    locks_allow();
+    return true;
+}
+
+void port_lower_marker(struct tri_heap *heap, unsigned index)
+{
+    const struct process_heap *process = process_heap_of(heap);
+    locks_forbid();
+    if (process->workers.job_lowered[index] && may_be_lowered(process, index)) {
+        (void)set_idle_priority(THIS_THREAD, true);
     }
 }
 
@@ -136,6 +172,7 @@ static void *marker_thread(void *argument)
     struct workers_state *workers = &start->heap->workers;
     uint64_t last = 0;
     lock_acquire(&workers->lock);
+    workers->thread_ids[start->index] = gettid();
     while (wait_for_job(workers, start->index, last)) {
         last = workers->job;
         begin_part(workers, start->index);
@@ -189,7 +226,7 @@ static void raise_workers(struct workers_state *workers) LOCK_REQUIRES(workers->
     store_relaxed(&workers->urgent, 1U);
     for (unsigned i = 0; i < workers->thread_count; i++) {
         if (workers->job_working[i + 1]) {
-            (void)set_idle_priority(workers->threads[i], false);
+            (void)set_idle_priority(workers->thread_ids[i + 1], false);
         }
     }
 }

@@ -596,6 +596,18 @@ void port_hurry_markers(struct tri_heap *heap)
     }
 }
 
+bool port_raise_marker(struct tri_heap *heap, unsigned index)
+{
+    return port.hooks.raise_marker == NULL || port.hooks.raise_marker(heap, index);
+}
+
+void port_lower_marker(struct tri_heap *heap, unsigned index)
+{
+    if (port.hooks.lower_marker != NULL) {
+        port.hooks.lower_marker(heap, index);
+    }
+}
+
 void port_pace_marker(struct tri_heap *heap, unsigned index)
 {
     if (port.hooks.pace_marker != NULL) {

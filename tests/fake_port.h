@@ -81,6 +81,9 @@ struct fake_port_hooks {
     unsigned (*run_parallel)(struct tri_heap *heap, unsigned count,
                              void (*function)(void *argument, unsigned index), void *argument);
     void (*hurry_markers)(struct tri_heap *heap);
+    /* Default: nothing happens, and true is returned. */
+    bool (*raise_marker)(struct tri_heap *heap, unsigned index);
+    void (*lower_marker)(struct tri_heap *heap, unsigned index);
     void (*pace_marker)(struct tri_heap *heap, unsigned index);
     void (*wake_sweeper)(struct tri_heap *heap);
     /* Default: there is none to be had. */

@@ -4,6 +4,7 @@
 #include "store.h"
 #include "string_object.h"
 #include "table.h"
+#include "types.h"
 
 bool call_refuse(struct vm *vm, const struct function *function, uint32_t count)
 {
@@ -27,10 +28,11 @@ static bool call_native(struct vm *vm, const struct native *native, uint32_t cou
     return true;
 }
 
-static bool call_class(struct vm *vm, struct class *class, uint32_t count)
+/* The instance takes the callee's place, and is initialized by the class's `init`. */
+static inline bool construct(struct vm *vm, const struct class *class, struct instance *instance,
+                             uint32_t count)
 {
-    /* The class is in the callee's slot, and so held, until the instance takes its place. */
-    *callee_slot(vm, count) = value_of_object(instance_create(vm, class));
+    *callee_slot(vm, count) = value_of_object(instance);
     if (class->initializer != NULL) {
         return call_closure(vm, class->initializer, count);
     }
@@ -38,6 +40,25 @@ static bool call_class(struct vm *vm, struct class *class, uint32_t count)
         return vm_fail(vm, "Expected 0 arguments but got %u.", count);
     }
     return true;
+}
+
+TRI_COLD static bool construct_seen(struct vm *vm, struct class *class, struct instance *instance,
+                                    uint32_t count)
+{
+    init_reference(vm->mutator, &instance->class, class);
+    return construct(vm, class, instance, count);
+}
+
+static bool call_class(struct vm *vm, struct class *class, uint32_t count)
+{
+    /* The class is in the callee's slot, and so held. */
+    struct instance *instance = tri_alloc(vm->mutator, vm->types->instance);
+    instance->object.kind = OBJECT_INSTANCE;
+    if (stores_are_seen(vm->mutator)) {
+        return construct_seen(vm, class, instance, count);
+    }
+    store_unseen(vm->mutator, &instance->class, (tri_word) class);
+    return construct(vm, class, instance, count);
 }
 
 bool call_value(struct vm *vm, value callee, uint32_t count)

@@ -7,6 +7,12 @@
 #include "types.h"
 #include "vm.h"
 
+void *init_last_seen(tri_mutator *mutator, void *object, void *slot, tri_word word)
+{
+    init_value(mutator, slot, word);
+    return object;
+}
+
 struct function *function_create(struct vm *vm)
 {
     struct function *function = tri_alloc(vm->mutator, vm->types->function);
@@ -28,8 +34,7 @@ struct closure *closure_create(struct vm *vm, struct function *function)
     struct closure *closure = tri_alloc_trailing(vm->mutator, vm->types->closure, count);
     closure->object.kind = OBJECT_CLOSURE;
     closure->upvalue_count = count;
-    init_reference(vm->mutator, &closure->function, function);
-    return closure;
+    return init_last(vm->mutator, closure, &closure->function, function);
 }
 
 struct upvalue *upvalue_create(struct vm *vm, value *location)
@@ -47,23 +52,26 @@ struct class *class_create(struct vm *vm, struct string *name)
     return class;
 }
 
-struct instance *instance_create(struct vm *vm, struct class *class)
+/* What the tables of later instances begin with is what this one grows to. */
+TRI_NOINLINE static void grow_fields(struct vm *vm, struct instance *instance, struct string *name,
+                                     value v)
 {
-    struct instance *instance = tri_alloc(vm->mutator, vm->types->instance);
-    instance->object.kind = OBJECT_INSTANCE;
-    init_reference(vm->mutator, &instance->class, class);
-    return instance;
+    struct class *class = instance->class;
+    table_set(vm, &instance->fields, name, v);
+    if (instance->fields.capacity > class->field_capacity) {
+        class->field_capacity = instance->fields.capacity;
+    }
 }
 
 void instance_set_field(struct vm *vm, struct instance *instance, struct string *name, value v)
 {
-    struct class *class = instance->class;
-    if (instance->fields.capacity == 0 && class->field_capacity != 0) {
-        table_reserve(vm, &instance->fields, class->field_capacity);
-    }
-    table_set(vm, &instance->fields, name, v);
-    if (instance->fields.capacity > class->field_capacity) {
-        class->field_capacity = instance->fields.capacity;
+    uint32_t capacity = instance->class->field_capacity;
+    if (instance->fields.capacity == 0 && capacity != 0) {
+        table_begin(vm, &instance->fields, capacity, name, v);
+    } else if (table_is_full(&instance->fields)) {
+        grow_fields(vm, instance, name, v);
+    } else {
+        table_set(vm, &instance->fields, name, v);
     }
 }
 
@@ -72,8 +80,7 @@ struct bound_method *bound_method_create(struct vm *vm, value receiver, struct c
     struct bound_method *bound = tri_alloc(vm->mutator, vm->types->bound_method);
     bound->object.kind = OBJECT_BOUND_METHOD;
     init_value(vm->mutator, &bound->receiver, receiver);
-    init_reference(vm->mutator, &bound->method, method);
-    return bound;
+    return init_last(vm->mutator, bound, &bound->method, method);
 }
 
 struct module *module_create(struct vm *vm)

@@ -172,7 +172,6 @@ struct native *native_create(struct vm *vm, native_function *function);
 struct closure *closure_create(struct vm *vm, struct function *function);
 struct upvalue *upvalue_create(struct vm *vm, value *location);
 struct class *class_create(struct vm *vm, struct string *name);
-struct instance *instance_create(struct vm *vm, struct class *class);
 struct bound_method *bound_method_create(struct vm *vm, value receiver, struct closure *method);
 struct module *module_create(struct vm *vm);
 

@@ -12,7 +12,41 @@
 
 #include <trillium/trillium.h>
 
-#ifdef LOX_INSERTION
+/* Whether stores must be seen by the collector at all. Until the next safepoint, store_unseen may
+ * stand for all others where this is false: one test for several stores, and what comes where it is
+ * true is a function of its own, called last, so that the usual way saves no register for it. */
+static inline bool stores_are_seen(const tri_mutator *mutator)
+{
+#ifdef LOX_PLAIN
+    (void)mutator;
+    return false;
+#else
+    return TRI_UNLIKELY(tri_barrier_is_on(mutator));
+#endif
+}
+
+static inline void store_unseen(tri_mutator *mutator, void *slot, tri_word word)
+{
+    tri_store_unrecorded(mutator, slot, word);
+}
+
+#ifdef LOX_PLAIN
+
+/* No barrier at all: wrong as soon as a cycle marks. With GOGC=off it is what the barrier's cost is
+ * measured against, see docs/benchmarks.md. */
+#define HEAP_BARRIER TRI_BARRIER_HYBRID
+
+static inline void store_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    store_unseen(mutator, slot, word);
+}
+
+static inline void init_value(tri_mutator *mutator, void *slot, tri_word word)
+{
+    store_unseen(mutator, slot, word);
+}
+
+#elif defined(LOX_INSERTION)
 
 #define HEAP_BARRIER TRI_BARRIER_INSERTION
 
@@ -49,6 +83,18 @@ static inline void init_value(tri_mutator *mutator, void *slot, tri_word word)
 }
 
 #endif
+
+/* init_value of the one field, or the last, of `object`, and give that back. */
+TRI_COLD void *init_last_seen(tri_mutator *mutator, void *object, void *slot, tri_word word);
+
+static inline void *init_last(tri_mutator *mutator, void *object, void *slot, const void *reference)
+{
+    if (stores_are_seen(mutator)) {
+        return init_last_seen(mutator, object, slot, (tri_word)reference);
+    }
+    store_unseen(mutator, slot, (tri_word)reference);
+    return object;
+}
 
 /* The same for plain addresses. */
 static inline void store_reference(tri_mutator *mutator, void *slot, const void *reference)

@@ -8,12 +8,6 @@
 
 #define CAPACITY_FIRST 4
 
-/* Entries may be occupied up to three quarters, so that a search for an absent key ends soon. */
-static bool table_is_full(const struct table *table)
-{
-    return (table->count + 1) * 4 > table->capacity * 3;
-}
-
 /* The entry of `key`, or the free one where it belongs. There is one: tables are never full. */
 static struct entry *entry_for(struct entry *entries, uint32_t capacity, const struct string *key)
 {
@@ -25,9 +19,11 @@ static struct entry *entry_for(struct entry *entries, uint32_t capacity, const s
     return &entries[i];
 }
 
-void table_reserve(struct vm *vm, struct table *table, uint32_t capacity)
+/* Twice as many entries, with what is in `table`. A safepoint. */
+static void grow(struct vm *vm, struct table *table)
 {
     tri_mutator *mutator = vm->mutator;
+    uint32_t capacity = table->capacity * 2;
     struct entry *entries = tri_alloc_array(mutator, vm->types->entry, capacity);
     /* From here to the end there is no safepoint: nobody knows `entries` yet, so init_value will
      * do. */
@@ -43,19 +39,70 @@ void table_reserve(struct vm *vm, struct table *table, uint32_t capacity)
     table->capacity = capacity;
 }
 
+TRI_COLD static void begin_seen(tri_mutator *mutator, struct table *table, struct entry *entries,
+                                struct string *key, value v)
+{
+    struct entry *entry = entry_for(entries, table->capacity, key);
+    init_reference(mutator, &entry->key, key);
+    init_value(mutator, &entry->value, v);
+    store_reference(mutator, &table->entries, entries);
+}
+
+TRI_NOINLINE void table_begin(struct vm *vm, struct table *table, uint32_t capacity,
+                              struct string *key, value v)
+{
+    struct entry *entries = tri_alloc_array(vm->mutator, vm->types->entry, capacity);
+    table->capacity = capacity;
+    table->count = 1;
+    if (stores_are_seen(vm->mutator)) {
+        begin_seen(vm->mutator, table, entries, key, v);
+        return;
+    }
+    struct entry *entry = &entries[key->hash & (capacity - 1)];
+    store_unseen(vm->mutator, &entry->key, (tri_word)key);
+    store_unseen(vm->mutator, &entry->value, v);
+    store_unseen(vm->mutator, &table->entries, (tri_word)entries);
+}
+
+TRI_COLD static void enter_seen(tri_mutator *mutator, struct entry *entry, struct string *key,
+                                value v)
+{
+    store_reference(mutator, &entry->key, key);
+    store_value(mutator, &entry->value, v);
+}
+
+/* Enter a key that is not there where there is room for it. */
+static void enter(tri_mutator *mutator, struct table *table, struct string *key, value v)
+{
+    struct entry *entry = entry_for(table->entries, table->capacity, key);
+    table->count++;
+    if (stores_are_seen(mutator)) {
+        enter_seen(mutator, entry, key, v);
+        return;
+    }
+    store_unseen(mutator, &entry->key, (tri_word)key);
+    store_unseen(mutator, &entry->value, v);
+}
+
+TRI_NOINLINE static void grow_and_enter(struct vm *vm, struct table *table, struct string *key,
+                                        value v)
+{
+    grow(vm, table);
+    enter(vm->mutator, table, key, v);
+}
+
 void table_set(struct vm *vm, struct table *table, struct string *key, value v)
 {
     struct entry *entry = table_find(table, key);
-    if (entry == NULL) {
-        if (table_is_full(table)) {
-            uint32_t capacity = table->capacity == 0 ? CAPACITY_FIRST : table->capacity * 2;
-            table_reserve(vm, table, capacity);
-        }
-        entry = entry_for(table->entries, table->capacity, key);
-        store_reference(vm->mutator, &entry->key, key);
-        table->count++;
+    if (entry != NULL) {
+        store_value(vm->mutator, &entry->value, v);
+    } else if (!table_is_full(table)) {
+        enter(vm->mutator, table, key, v);
+    } else if (table->capacity != 0) {
+        grow_and_enter(vm, table, key, v);
+    } else {
+        table_begin(vm, table, CAPACITY_FIRST, key, v);
     }
-    store_value(vm->mutator, &entry->value, v);
 }
 
 void table_add_all(struct vm *vm, struct table *target, const struct table *source)

@@ -15,6 +15,12 @@
 
 struct vm;
 
+/* Entries may be occupied up to three quarters, so that a search for an absent key ends soon. */
+static inline bool table_is_full(const struct table *table)
+{
+    return (table->count + 1) * 4 > table->capacity * 3;
+}
+
 /* NULL where there is no such key. No safepoint. The entry is good until the next table_set. */
 static inline struct entry *table_find(const struct table *table, const struct string *key)
 {
@@ -41,8 +47,9 @@ void table_set(struct vm *vm, struct table *table, struct string *key, value v);
  * by the caller. */
 void table_add_all(struct vm *vm, struct table *target, const struct table *source);
 
-/* Let the first growth of an empty table go to `capacity`, a power of two, at once. A safepoint, as
- * table_set. */
-void table_reserve(struct vm *vm, struct table *table, uint32_t capacity);
+/* Enter the first key of an empty table, whose first growth goes to `capacity`, a power of two, at
+ * once. A safepoint, as table_set. */
+void table_begin(struct vm *vm, struct table *table, uint32_t capacity, struct string *key,
+                 value v);
 
 #endif

@@ -18,10 +18,55 @@ TRI_BEGIN_DECLS
 TRI_API TRI_NOINLINE void tri_store_slow_(tri_mutator *mutator, void *slot, tri_word word);
 TRI_API TRI_NOINLINE void tri_init_slow_(tri_mutator *mutator, void *slot, tri_word word);
 TRI_API TRI_NOINLINE void tri_check_store_(tri_mutator *mutator, const void *slot, tri_word word);
+TRI_API TRI_NOINLINE void tri_check_unrecorded_(tri_mutator *mutator, const void *slot,
+                                                tri_word word);
 TRI_API TRI_NOINLINE void tri_stored_slow_(tri_mutator *mutator, tri_word word);
 TRI_API TRI_NOINLINE void tri_check_stored_(tri_mutator *mutator, const void *container,
                                             tri_word word);
 /** @} */
+
+/**
+ * Whether stores must pass the barrier: a cycle is marking, or a debugging mode looks at them.
+ *
+ * False holds until this mutator's next safepoint: the next call that is one, also where it has
+ * nothing to do. Up to there ::tri_store_unrecorded may stand for ::tri_store and ::tri_init, so
+ * that one test serves several stores:
+ *
+ *     if (TRI_UNLIKELY(tri_barrier_is_on(mutator))) {
+ *         return enter_recorded(mutator, entry, key, value);   // the same by tri_store
+ *     }
+ *     tri_store_unrecorded(mutator, &entry->key, key);
+ *     tri_store_unrecorded(mutator, &entry->value, value);
+ *
+ * Where the other way is a call in tail position, of a function that is not inlined, no register
+ * need be saved for it. The answer is one mutator's: others' barriers go on and off at safepoints
+ * of their own. True says nothing about the next store.
+ *
+ * Threads:   the mutator's own, running. Safepoint: no. Cost: one load.
+ */
+TRI_INLINE bool tri_barrier_is_on(const tri_mutator *mutator)
+{
+    /* A plain load: what is written to it for a blocked mutator comes before that one is
+     * running. */
+    const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
+    return head->barrier != 0;
+}
+
+/**
+ * ::tri_store or ::tri_init where ::tri_barrier_is_on has been false since this mutator's last
+ * safepoint. With ::TRI_CHECKED the process ends where it is true.
+ *
+ * Threads, Safepoint: as ::tri_store. Cost: the store.
+ */
+TRI_INLINE void tri_store_unrecorded(tri_mutator *mutator, void *slot, tri_word word)
+{
+    if (TRI_CHECKED) {
+        tri_check_unrecorded_(mutator, slot, word);
+    }
+    (void)mutator;
+    /* release: pairs with the dependent load of whoever follows the word, marker or mutator */
+    TRI_STORE_RELEASE((tri_aliased_word *)slot, word);
+}
 
 /**
  * Store @p word into @p slot, a word of a heap object or of a global slot, with the barrier.
@@ -37,11 +82,10 @@ TRI_API TRI_NOINLINE void tri_check_stored_(tri_mutator *mutator, const void *co
  */
 TRI_INLINE void tri_store(tri_mutator *mutator, void *slot, tri_word word)
 {
-    const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
     if (TRI_CHECKED) {
         tri_check_store_(mutator, slot, word);
     }
-    if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
+    if (TRI_UNLIKELY(tri_barrier_is_on(mutator))) {
         tri_store_slow_(mutator, slot, word);
         return;
     }
@@ -64,11 +108,10 @@ TRI_INLINE void tri_store_ref(tri_mutator *mutator, void *slot, const void *refe
  */
 TRI_INLINE void tri_init(tri_mutator *mutator, void *slot, tri_word word)
 {
-    const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
     if (TRI_CHECKED) {
         tri_check_store_(mutator, slot, word);
     }
-    if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
+    if (TRI_UNLIKELY(tri_barrier_is_on(mutator))) {
         tri_init_slow_(mutator, slot, word);
         return;
     }
@@ -137,11 +180,10 @@ TRI_API void tri_written(tri_mutator *mutator, tri_ref reference);
  */
 TRI_INLINE void tri_stored(tri_mutator *mutator, const void *container, tri_word word)
 {
-    const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
     if (TRI_CHECKED) {
         tri_check_stored_(mutator, container, word);
     }
-    if (TRI_UNLIKELY(TRI_LOAD_RELAXED(&head->barrier) != 0)) {
+    if (TRI_UNLIKELY(tri_barrier_is_on(mutator))) {
         tri_stored_slow_(mutator, word);
     }
 }

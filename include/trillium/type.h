@@ -88,7 +88,8 @@ typedef enum tri_layout_kind {
  * It runs on any of the collector's threads, on several at a time, beside the host's mutators once
  * marking is concurrent. It must not allocate, store into the heap, take a lock that a mutator may
  * hold at a safepoint, or call any other function of Trillium. It must read slots that mutators
- * write by one load a word.
+ * write by one load a word. Some of these threads run at the system's idle priority: a mutator that
+ * wants a lock which such a function holds may wait until some processor would idle.
  *
  * @p bytes is the size of the object's slot. For a trailing layout, @p object is one element, and
  * @p bytes the trailing_size; it is called for each element that the slot has room for, those

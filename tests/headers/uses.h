@@ -36,6 +36,9 @@ tri_ref use_frames(tri_mutator *mutator, tri_type *type, unsigned depth)
 void use_stores(tri_mutator *mutator, struct pair *pair, tri_ref reference)
 {
     tri_init(mutator, &pair->value, 1);
+    if (!tri_barrier_is_on(mutator)) {
+        tri_store_unrecorded(mutator, &pair->value, 1);
+    }
     tri_init_ref(mutator, &pair->next, reference);
     tri_store(mutator, &pair->value, (tri_word)reference);
     tri_store_ref(mutator, &pair->next, reference);

@@ -474,6 +474,16 @@ static void init_by_foreign_mutator(struct host *host)
     tri_init_ref(host->mutator, &link->next, NULL);
 }
 
+static void store_unrecorded_while_on(struct host *host)
+{
+    tri_heap_options options = options_new();
+    options.barrier_verify = true; /* the barrier is on at any time */
+    struct host other = host_new(&options);
+    struct link *link = rooted(&other);
+    (void)host;
+    tri_store_unrecorded(other.mutator, &link->next, 0);
+}
+
 static void store_into_local(struct host *host)
 {
     struct link local = {0};
@@ -549,6 +559,9 @@ static void quick_alloc_on_wrong_thread(struct host *host)
 static const struct misuse checked_misuses[] = {
     {store_by_foreign_mutator, NOWHERE},
     {init_by_foreign_mutator, NOWHERE},
+    {store_unrecorded_while_on,
+     "tri_store_unrecorded: the barrier is on. Ask tri_barrier_is_on after the last call that is a "
+     "safepoint, and use tri_store where it is true"},
     {store_into_local, NOWHERE},
     {store_into_header, NOWHERE},
     {store_unaligned, "tri_store: the slot {p} is not aligned to 8"},

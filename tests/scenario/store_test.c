@@ -249,9 +249,69 @@ START_TEST(compare_and_swap_among_threads)
 }
 END_TEST
 
+/* Both words of a pair after one test, by either way, beside marking. */
+struct pair {
+    tri_word first;
+    tri_word second;
+};
+
+static bool pair_set(tri_mutator *mutator, struct pair *pair, tri_word first, tri_word second)
+{
+    if (tri_barrier_is_on(mutator)) {
+        tri_store(mutator, &pair->first, first);
+        tri_store(mutator, &pair->second, second);
+        return true;
+    }
+    tri_store_unrecorded(mutator, &pair->first, first);
+    tri_store_unrecorded(mutator, &pair->second, second);
+    return false;
+}
+
+#define PAIRS 64
+
+/* References wander through pairs, out of the slot that held them last, while cycles come and go:
+ * none is lost, and both ways were taken. */
+START_TEST(one_test_for_several_stores)
+{
+    tri_heap_options options = options_new();
+    options.heap_minimum = (size_t)64 * 1024;
+    options.markers = 0; /* cycles go on at this thread's steps */
+    options.value_encoding = TRI_ENCODING_LOW_TAG(1, 1);
+    struct store_host made = {.host = host_new(&options)};
+    tri_mutator *mutator = made.host.mutator;
+    tri_type_desc desc = TRI_TYPE_DESC("pair", struct pair);
+    desc.layout = TRI_LAYOUT(TRI_LAYOUT_ALL_WORDS);
+    tri_type *type = type_new(made.host.heap, &desc);
+    uint64_t ways[2] = {0, 0};
+    {
+        TRI_FRAME(mutator, 1);
+        TRI_LOCAL(0) = tri_alloc_array(mutator, type, PAIRS);
+        for (uint64_t i = 0; i < 100000; i++) {
+            if (i % 16 == 0) {
+                (void)tri_gc_step(mutator, 64);
+            }
+            struct pair *pairs = TRI_LOCAL(0);
+            struct pair *from = &pairs[i % PAIRS];
+            struct pair *to = &pairs[i * 7 % PAIRS];
+            tri_word word = from->second;
+            ways[pair_set(mutator, from, 0, 0)]++;
+            if (word == 0 || i % 3 == 0) {
+                word = tagged(link_new(mutator, made.host.leaf, i));
+            }
+            ways[pair_set(mutator, to, tagged(pairs), word)]++;
+            ck_assert_uint_le(untagged(word)->number, i);
+        }
+    }
+    ck_assert_uint_gt(ways[0], 0);
+    ck_assert_uint_gt(ways[1], 0);
+    host_end(&made.host);
+}
+END_TEST
+
 int main(void)
 {
     const struct test_entry tests[] = {
+        {one_test_for_several_stores, 0},
         {ranges_are_copied, LENGTH(copies)},
         {ranges_come_from_anywhere, 0},
         {ranges_are_filled, 0},

@@ -4,6 +4,7 @@
 #include "gc/barrier.h"
 
 #include <string.h>
+#include <trillium/store.h>
 
 #include "gc/answer.h"
 #include "gc/cycle.h"
@@ -83,6 +84,25 @@ START_TEST(while_off)
     fixture_store(first, fixture_slot(object, 0), object);
     fixture_init(first, fixture_slot(object, 1), object);
     expect_nothing(first);
+}
+END_TEST
+
+/* The answer changes at the mutator's own answers to arm and disarm, and at no other time. */
+START_TEST(is_on)
+{
+    static const enum cycle_phase phases[] = {CYCLE_ARM,   CYCLE_SETTLE, CYCLE_ROOTS,
+                                              CYCLE_FLUSH, CYCLE_DISARM, CYCLE_RELEASE};
+    ck_assert(!tri_barrier_is_on(first));
+    for (size_t i = 0; i < ARRAY_LENGTH(phases); i++) {
+        bool before = phases[i] > CYCLE_ARM && phases[i] <= CYCLE_DISARM;
+        bool after = phases[i] >= CYCLE_ARM && phases[i] < CYCLE_DISARM;
+        fixture_step_to(phases[i]);
+        ck_assert_int_eq(tri_barrier_is_on(first), before);
+        fixture_answer(1);
+        ck_assert_int_eq(tri_barrier_is_on(first), before);
+        fixture_answer(0);
+        ck_assert_int_eq(tri_barrier_is_on(first), after);
+    }
 }
 END_TEST
 
@@ -838,6 +858,7 @@ int main(void)
     TCase *cases = tcase_create("barrier");
     tcase_add_checked_fixture(cases, create, destroy);
     tcase_add_test(cases, while_off);
+    tcase_add_test(cases, is_on);
     tcase_add_loop_test(cases, grey_stack, CYCLE_ARM, CYCLE_SETTLE + 1);
     tcase_add_test(cases, black_stack);
     tcase_add_test(cases, other_words);

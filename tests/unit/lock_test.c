@@ -225,6 +225,22 @@ START_TEST(the_last_taken_counts)
 }
 END_TEST
 
+/* [lock.3]: whoever has said that it takes none dies, also where the lock is free, and by a try. */
+START_TEST(forbidden)
+{
+    struct lock lock;
+    lock_init(&lock, LOCK_META);
+    locks_forbid();
+    const char *want = "lock META is taken by a thread that may be off its processor for long";
+    expect_death(acquire, &lock, want);
+    expect_death(try_to_acquire, &lock, want);
+    locks_allow();
+    lock_acquire(&lock);
+    lock_release(&lock);
+    lock_destroy(&lock);
+}
+END_TEST
+
 START_TEST(not_held)
 {
     struct lock lock;
@@ -318,6 +334,7 @@ int main(void)
 #if TRI_CHECKS >= 1
     tcase_add_test(cases, every_pair_of_ranks);
     tcase_add_test(cases, the_last_taken_counts);
+    tcase_add_test(cases, forbidden);
     tcase_add_test(cases, not_held);
     tcase_add_test(cases, wait_with_a_lower_lock);
     tcase_add_test(cases, not_alive);

@@ -254,6 +254,39 @@ START_TEST(push_without_memory)
 }
 END_TEST
 
+/* ---- Without a lock -------------------------------------------------------------------------- */
+
+/* [mark_stack.4]: a stack that is lock_free has unused segments, and where there are none, none: it
+ * does not ask for memory, which is there. */
+START_TEST(lock_free)
+{
+    static uint8_t seen[SEGMENT];
+    struct mark_segment *withheld = NULL;
+    struct mark_segment *segment;
+    while (segment_pool_has_unused(&pool)) {
+        segment = segment_pool_take_unused(&pool);
+        segment->next = withheld;
+        withheld = segment;
+    }
+    ck_assert_ptr_null(segment_pool_take_unused(&pool));
+    stack.lock_free = true;
+    locks_forbid();
+    ck_assert(!mark_stack_push(&stack, 0));
+    segment = withheld;
+    withheld = withheld->next;
+    segment_pool_give(&pool, segment);
+    push_range(&stack, 0, SEGMENT);
+    ck_assert(!mark_stack_push(&stack, SEGMENT));
+    mark_stack_share(&stack); /* does nothing */
+    ck_assert(!mark_stack_has_shared(&stack));
+    locks_allow();
+    memset(seen, 0, sizeof seen);
+    ck_assert_uint_eq(pop_into(&stack, seen, SEGMENT), SEGMENT);
+    feed(withheld);
+    stack.lock_free = false;
+}
+END_TEST
+
 /* ---- Several threads ------------------------------------------------------------------------- */
 
 #define THREADS 4
@@ -356,6 +389,7 @@ int main(void)
     tcase_add_test(cases, steal);
     tcase_add_loop_test(cases, publish, 0, 25);
     tcase_add_loop_test(cases, push_without_memory, 0, 4);
+    tcase_add_test(cases, lock_free);
     tcase_add_test(cases, threads);
 #if TRI_CHECKS >= 1
     tcase_add_test(cases, misuse);

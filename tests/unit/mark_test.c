@@ -648,6 +648,157 @@ START_TEST(marker_beside_a_busy_one)
 }
 END_TEST
 
+/* ---- Markers at idle priority ---------------------------------------------------------------- */
+
+static struct {
+    unsigned raises;
+    bool raised;
+    bool refuse;
+} idle;
+
+static bool raise_marker(struct tri_heap *heap, unsigned index)
+{
+    EXPECT(heap == fixture.heap && index == 1 && !idle.raised);
+    idle.raises++;
+    if (idle.refuse) {
+        return false;
+    }
+    idle.raised = true;
+    locks_allow();
+    return true;
+}
+
+static void lower_marker(struct tri_heap *heap, unsigned index)
+{
+    EXPECT(heap == fixture.heap && index == 1 && idle.raised);
+    idle.raised = false;
+    locks_forbid();
+}
+
+struct part {
+    void (*function)(void *argument, unsigned index);
+    void *argument;
+};
+
+/* On a thread of its own: this one has CYCLE. */
+static void run_part(void *argument, unsigned index)
+{
+    const struct part *part = argument;
+    (void)index;
+    locks_forbid();
+    part->function(part->argument, 1);
+    locks_allow();
+}
+
+/* Marker 1, at idle priority, has the heap for itself; then marker 0 comes. */
+static unsigned run_idle_marker(struct tri_heap *heap, unsigned count,
+                                void (*function)(void *argument, unsigned index), void *argument)
+{
+    struct part part = {function, argument};
+    (void)heap;
+    EXPECT(count == 2);
+    fixture_run_threads(1, run_part, &part);
+    function(argument, 0);
+    return 2;
+}
+
+/* Children of one parent, on top of the other parents: more than a segment, and not. */
+#define MANY 32
+#define FEW  1
+
+#define FAMILIES (3 * MARK_SEGMENT_ENTRIES) /* their parents, as roots, fill three segments */
+
+static uint64_t make_families(size_t children)
+{
+    tri_type *type = fixture_type(MANY * WORD_BYTES, TRI_LAYOUT_ALL_WORDS);
+    for (size_t i = 0; i < FAMILIES; i++) {
+        char *parent = fixture_new(type);
+        fixture_keep(parent);
+        for (size_t k = 0; k < children; k++) {
+            fixture_link(parent, k, fixture_new(type));
+        }
+    }
+    return FAMILIES * (1 + children);
+}
+
+static uint64_t begin_idle_marker(size_t children)
+{
+    begin(2, 256 * MIB);
+    memset(&idle, 0, sizeof idle);
+    fake_port_hooks()->run_parallel = run_idle_marker;
+    fake_port_hooks()->raise_marker = raise_marker;
+    fake_port_hooks()->lower_marker = lower_marker;
+    uint64_t objects = make_families(children);
+    pretend_live(64 * MIB);
+    return objects;
+}
+
+/* The pool has just so many unused segments; memory for more there is. */
+static void leave_segments(size_t count)
+{
+    fixture_starve(count);
+    fake_port_fail_memory_after(FAKE_PORT_NEVER);
+}
+
+/* [mark.10], [shade.4]: a marker at idle priority takes no lock, in checked builds dies where it
+ * does; where the pool has no segment for it, it raises itself, and else it does not. */
+START_TEST(idle_marker_raises_itself)
+{
+    uint64_t objects = begin_idle_marker(MANY);
+    mark();
+    ck_assert_uint_eq(figures.objects, objects);
+    ck_assert_uint_eq(idle.raises, 0);
+    fixture_unmark();
+
+    pretend_live(64 * MIB);
+    leave_segments(3); /* for the roots */
+    mark();
+    fixture_feed();
+    ck_assert_uint_eq(figures.objects, objects);
+    ck_assert_uint_gt(idle.raises, 0);
+    ck_assert(!idle.raised);
+    destroy();
+}
+END_TEST
+
+/* Where it cannot be raised, the slower way is as right: marker 0 finds what was not queued. */
+START_TEST(idle_marker_stays_low)
+{
+    uint64_t objects = begin_idle_marker(MANY);
+    idle.refuse = true;
+    leave_segments(3);
+    mark();
+    fixture_feed();
+    ck_assert_uint_eq(figures.objects, objects);
+    ck_assert_uint_gt(idle.raises, 0);
+    destroy();
+}
+END_TEST
+
+/* Somebody is hungry: it shares what it has, though there is no segment for the half; for nothing
+ * else does it need one. */
+static unsigned run_idle_marker_hungrily(struct tri_heap *heap, unsigned count,
+                                         void (*function)(void *argument, unsigned index),
+                                         void *argument)
+{
+    store_relaxed(&heap->mark.hungry, 1U);
+    return run_idle_marker(heap, count, function, argument);
+}
+
+START_TEST(idle_marker_shares)
+{
+    uint64_t objects = begin_idle_marker(FEW);
+    fake_port_hooks()->run_parallel = run_idle_marker_hungrily;
+    leave_segments(3);
+    mark();
+    fixture_feed();
+    ck_assert_uint_eq(figures.objects, objects);
+    ck_assert_uint_eq(fixture.heap->mark.hungry, 0);
+    ck_assert_uint_gt(idle.raises, 0);
+    destroy();
+}
+END_TEST
+
 /* ---- How many markers, and what they report -------------------------------------------------- */
 
 static unsigned asked_for;
@@ -786,6 +937,9 @@ int main(void)
     tcase_add_test(others, random_graphs_by_threads);
     tcase_add_loop_test(others, late_and_absent_markers, 0, 5);
     tcase_add_test(others, marker_beside_a_busy_one);
+    tcase_add_test(others, idle_marker_raises_itself);
+    tcase_add_test(others, idle_marker_stays_low);
+    tcase_add_test(others, idle_marker_shares);
     tcase_add_loop_test(others, number_of_markers, 0, (int)ARRAY_LENGTH(numbers));
     tcase_add_test(others, number_of_markers_later);
     tcase_add_test(others, number_of_markers_without_hurry);
