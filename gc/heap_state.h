@@ -16,11 +16,15 @@
 #define MUTATOR_SIGNATURE UINT32_C(0x4d555441) /* "MUTA" */
 #define MUTATOR_DETACHED  UINT32_C(0x64656164) /* "dead" */
 
-/* References that a marker has met and not looked at yet, while the processor fetches what it takes
- * to do so. A ring: a new one takes the oldest one's place. */
+/* References that a marker has met and not looked at yet, as offsets from the heap's base: those
+ * that are being collected, and a batch that came before, for which the processor fetches what it
+ * takes to look at them. */
 struct pending_references {
-    size_t offsets[MARK_PREFETCH_REFERENCES]; /* from the heap's base; SIZE_MAX: none */
-    uint32_t next;                            /* the oldest */
+    size_t offsets[2][MARK_PREFETCH_REFERENCES];
+    uint32_t count[2];
+    uint32_t collecting; /* 0 or 1: the other one is the batch before */
+    page_index near;     /* the page of the object that is being scanned: what lies there is at
+                            hand */
 };
 
 /* What one thread marks with, a marker thread or a mutator. Also what the host knows as a

@@ -88,6 +88,9 @@ _Static_assert((MARK_PREFETCH_OBJECTS & (MARK_PREFETCH_OBJECTS - 1)) == 0, "a ri
 static void fill_ring(struct prefetch_ring *ring, struct mark_stack *stack)
 {
     uintptr_t entry;
+    if (ring->tail - ring->head > MARK_PREFETCH_OBJECTS / 2) {
+        return; /* in one go, see shade_batch */
+    }
     while (ring->tail - ring->head < MARK_PREFETCH_OBJECTS && mark_stack_pop(stack, &entry)) {
         prefetch_read((const void *)entry);
         ring->entries[ring->tail++ % MARK_PREFETCH_OBJECTS] = entry;
@@ -141,27 +144,14 @@ static void read_clock(struct tri_heap *heap, struct marker *marker)
     fetch_add_relaxed(&heap->cycle.gc_cpu_ns, cpu_ns);
 }
 
-static void begin_pending(struct pending_references *pending, struct marker *marker)
-{
-    for (size_t i = 0; i < MARK_PREFETCH_REFERENCES; i++) {
-        pending->offsets[i] = SIZE_MAX;
-    }
-    pending->next = 0;
-    marker->pending = pending;
-}
-
 /* Look at all that is pending. False where nothing is. */
 static bool look_at_pending(struct marker *marker)
 {
-    struct pending_references *pending = marker->pending;
+    const struct pending_references *pending = marker->pending;
     bool any = false;
-    for (size_t i = 0; i < MARK_PREFETCH_REFERENCES; i++) {
-        size_t offset = pending->offsets[i];
-        if (offset != SIZE_MAX) {
-            pending->offsets[i] = SIZE_MAX;
-            shade_offset(marker, offset);
-            any = true;
-        }
+    while (pending->count[0] + pending->count[1] > 0) {
+        shade_batch(marker);
+        any = true;
     }
     return any;
 }
@@ -173,12 +163,16 @@ static void drain(struct marker *marker, size_t budget)
     struct prefetch_ring ring = {.head = 0};
     struct pending_references pending;
     size_t limit = marker->scanned_bytes + budget;
-    begin_pending(&pending, marker);
+    pending.count[0] = 0;
+    pending.count[1] = 0;
+    pending.collecting = 0;
+    marker->pending = &pending;
     while (marker->scanned_bytes < limit) {
         fill_ring(&ring, &marker->stack);
         if (ring.head != ring.tail) {
-            marker->scanned_bytes +=
-                scan_entry(marker, ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS]);
+            uintptr_t entry = ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS];
+            pending.near = (page_index)((entry - marker->base) >> PAGE_SHIFT);
+            marker->scanned_bytes += scan_entry(marker, entry);
         } else if (!look_at_pending(marker)) {
             break;
         }

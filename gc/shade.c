@@ -124,3 +124,24 @@ void shade_offset(struct marker *marker, size_t offset)
                 marker->base + ((size_t)first << PAGE_SHIFT) + (size_t)slot * span->slot_bytes);
     }
 }
+
+void shade_batch(struct marker *marker)
+{
+    struct pending_references *pending = marker->pending;
+    uint32_t collected = pending->collecting;
+    uint32_t before = collected ^ 1;
+    /* One after the other, with nothing between: a processor waits for the translation of an
+     * address that it does not know, and can look up several of them at a time only where they are
+     * close together in its queue. */
+    for (uint32_t i = 0; i < pending->count[collected]; i++) {
+        size_t page = pending->offsets[collected][i] >> PAGE_SHIFT;
+        const struct span *span = span_at(marker->spans, (page_index)page);
+        prefetch_read(span);
+        prefetch_write(&span->bits[0]);
+    }
+    for (uint32_t i = 0; i < pending->count[before]; i++) {
+        shade_offset(marker, pending->offsets[before][i]);
+    }
+    pending->count[before] = 0;
+    pending->collecting = before;
+}

@@ -10,19 +10,24 @@ void shade_offset(struct marker *marker, size_t offset);
 /* Where a mutator's barrier wants to know what an object refers to: barrier.c. */
 void barrier_record(struct tri_mutator *mutator, uintptr_t address);
 
-/* Let the processor fetch what shade_offset reads and writes for offset, and look at the reference
- * that came MARK_PREFETCH_REFERENCES before. */
+/* Let the processor fetch what shade_offset needs for what is collected, look at the batch before,
+ * and begin to collect anew. */
+void shade_batch(struct marker *marker);
+
+/* Look at the reference: now if what that takes is at hand, else some time from now. */
 static inline void shade_soon(struct marker *marker, size_t offset)
 {
     struct pending_references *pending = marker->pending;
-    const struct span *span = span_at(marker->spans, (page_index)(offset >> PAGE_SHIFT));
-    prefetch_read(span);
-    prefetch_write(&span->bits[0]);
-    size_t *place = &pending->offsets[pending->next++ % MARK_PREFETCH_REFERENCES];
-    size_t oldest = *place;
-    *place = offset;
-    if (TRI_LIKELY(oldest != SIZE_MAX)) {
-        shade_offset(marker, oldest);
+    if ((page_index)(offset >> PAGE_SHIFT) == pending->near) {
+        shade_offset(marker, offset);
+        return;
+    }
+    uint32_t which = pending->collecting;
+    uint32_t count = pending->count[which];
+    pending->offsets[which][count] = offset;
+    pending->count[which] = count + 1;
+    if (TRI_UNLIKELY(count + 1 == MARK_PREFETCH_REFERENCES)) {
+        shade_batch(marker);
     }
 }
 

@@ -36,10 +36,12 @@
  * of docs/benchmarks.md. A power of two. */
 #define MARK_PREFETCH_OBJECTS 16
 
-/* References between their object's scan and the test of their mark, while the head and the bits of
- * their span are prefetched. Fewer: the test waits for memory, which is most of what marking a
- * random graph takes. More: the lines leave the cache again. */
-#define MARK_PREFETCH_REFERENCES 16
+/* References of a batch, between their object's scan and the test of their mark, while the heads
+ * and the bits of their spans are prefetched. Fewer: the test waits for memory, which is most of
+ * what marking a random graph takes. More: the lines leave the cache again, and small assists end
+ * with half a batch. 512 MiB of 64-byte nodes in random order took 2.3 s without, 1.5 s with 16,
+ * 1.45 with 32; lists and trees do not mind. */
+#define MARK_PREFETCH_REFERENCES 32
 
 /* Entries of one segment of a mark stack; a segment is also what is stolen. 510 make a segment a
  * page of 4 KiB. */
