@@ -36,6 +36,7 @@
 #include "gc/barrier_verify.h"
 #include "gc/checkmark.h"
 #include "gc/free_later.h"
+#include "gc/give_back.h"
 #include "gc/mark.h"
 #include "gc/pacer.h"
 #include "gc/port.h"
@@ -84,6 +85,7 @@ static void publish_target(struct tri_heap *heap)
     uint64_t trigger = heap->options.stop_the_world ? target.goal : target.trigger;
     store_relaxed(&heap->counters.goal_bytes, target.goal);
     store_relaxed(&heap->counters.trigger_bytes, trigger);
+    give_back_commit(heap);
 }
 
 void cycle_commit_goal(struct tri_heap *heap)
@@ -122,6 +124,7 @@ static void take_mark_figures(struct tri_heap *heap)
     struct mark_state *mark = &heap->mark;
     struct cycle_figures *now = &heap->cycle.now;
     mark_end(heap);
+    give_back_end_cycle(heap);
     uint64_t marked = load_relaxed(&mark->marked_bytes);
     now->heap_after = counters_live(&heap->counters);
     now->marked_bytes = marked + load_relaxed(&heap->counters.black_bytes);
@@ -267,6 +270,7 @@ static void collect_held(struct tri_heap *heap, enum cycle_reason reason)
     }
     end_figures(heap);
     port_wake_sweeper(heap);
+    port_wake_scavenger(heap);
 }
 
 /* ---- On the fly: the steps ------------------------------------------------------------------- */
@@ -462,6 +466,7 @@ static enum progress finish(struct tri_heap *heap)
     end_figures(heap);
     enter_phase(heap, CYCLE_IDLE);
     port_wake_sweeper(heap);
+    port_wake_scavenger(heap);
     return STEP_OVER;
 }
 

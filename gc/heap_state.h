@@ -180,6 +180,15 @@ struct free_later_state {
     struct free_later_block *blocks; /* atomic: the newest first */
 };
 
+/* See give_back.c. Atomic; in bytes. */
+struct give_back_state {
+    uint64_t last_in_use;  /* in spans when the last cycle's marking ended; written with CYCLE
+                              held, as last_goal */
+    uint64_t last_goal;    /* the goal of that cycle; 0: there was none */
+    uint64_t percent_goal; /* of heap memory to be kept; written with GOAL held, as limit_goal */
+    uint64_t limit_goal;   /* of all memory to be kept */
+};
+
 /* Atomic counters, written by many. */
 struct heap_counters {
     uint64_t live_bytes;      /* marked by the last cycle plus handed to runs since, but for
@@ -216,6 +225,7 @@ struct tri_heap {
     struct sweep_state sweep;
     struct cycle_state cycle;
     struct heap_counters counters;
+    struct give_back_state give_back;
     struct stall_state stalls;
     struct barrier_verify_state barrier_verify;
     struct free_later_state free_later;

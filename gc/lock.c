@@ -176,6 +176,14 @@ void condition_wait(struct condition *condition, struct lock *lock)
     note_acquired(lock);
 }
 
+void condition_wait_for(struct condition *condition, struct lock *lock, uint64_t ns)
+{
+    check_wait(lock);
+    note_released(lock);
+    port_cond_wait_for(&condition->cond, &lock->mutex, ns);
+    note_acquired(lock);
+}
+
 void condition_broadcast(struct condition *condition)
 {
     port_cond_broadcast(&condition->cond);

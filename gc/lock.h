@@ -84,6 +84,10 @@ void condition_destroy(struct condition *condition);
  * waits for in a loop. No lock that ranks further down than lock is held. */
 void condition_wait(struct condition *condition, struct lock *lock) LOCK_REQUIRES(lock);
 
+/* As condition_wait, and returns after some ns at the latest. */
+void condition_wait_for(struct condition *condition, struct lock *lock, uint64_t ns)
+    LOCK_REQUIRES(lock);
+
 /* Wakes all that wait. Best called with the lock held, so that no wake-up is lost. */
 void condition_broadcast(struct condition *condition);
 

@@ -38,6 +38,14 @@ bool port_commit(void *address, size_t bytes, const char *name);
  * False if unsupported, then the contents are unspecified. */
 bool port_decommit(void *address, size_t bytes);
 
+/* Let the system take the memory behind a committed part when it needs some. It stays accessible;
+ * until it is written it reads as it was or as zero, at any moment. False as above. */
+bool port_decommit_lazily(void *address, size_t bytes);
+
+/* Undo port_commit: the part is reserved only, as it was. False where the system refuses: nothing
+ * has changed. */
+bool port_uncommit(void *address, size_t bytes, const char *name);
+
 /* End a reservation, all of it, committed or not. */
 void port_release(void *address, size_t bytes);
 
@@ -81,6 +89,8 @@ void port_cond_init(port_cond *cond);
 void port_cond_destroy(port_cond *cond);
 /* May wake without cause; the caller holds mutex and tests its condition again. */
 void port_cond_wait(port_cond *cond, port_mutex *mutex);
+/* The same, but not for much longer than ns. */
+void port_cond_wait_for(port_cond *cond, port_mutex *mutex, uint64_t ns);
 void port_cond_broadcast(port_cond *cond);
 
 /* ---- Threads --------------------------------------------------------------------------------- */
@@ -111,6 +121,10 @@ void port_pace_marker(struct tri_heap *heap, unsigned index);
 /* There are spans to sweep: let the heap's background sweeper, if it has one, call sweep_some until
  * none is left. */
 void port_wake_sweeper(struct tri_heap *heap);
+
+/* Pages came free, or a cycle has ended: let the heap's scavenging thread, if it has one, give back
+ * what is too much, if there is any. */
+void port_wake_scavenger(struct tri_heap *heap);
 
 /* A cycle is due: let a thread of the heap's own call cycle_collect. False where there is none to
  * be had. */

@@ -181,7 +181,9 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
         fetch_add_relaxed(&counts[generation & 1], UINT64_C(1));
     }
     /* release half: pairs with the acquire in sweep_is_done [sweep.4] */
-    fetch_sub_acq_rel(&counts[(generation & 1) ^ 1], UINT64_C(1));
+    if (fetch_sub_acq_rel(&counts[(generation & 1) ^ 1], UINT64_C(1)) == 1) {
+        port_wake_scavenger(heap); /* all pages that come free by this sweep are */
+    }
     return outcome;
 }
 

@@ -197,11 +197,20 @@ struct workers_state {
     bool sweep_stopping;   /* both shall stop */
 };
 
+/* See scavenger.c. Guarded by SWEEP. */
+struct scavenger_state {
+    struct condition changed; /* wanted, or all shall stop */
+    pthread_t thread;
+    bool started;
+    bool wanted; /* there may be something to give back */
+};
+
 struct process_heap {
     struct tri_heap heap; /* first */
     struct handshake_state handshake;
     struct roots_state roots;
     struct workers_state workers;
+    struct scavenger_state scavenger;
     struct lock log_lock; /* LOG */
 
     /* See fork.c; guarded by the list's lock. */

@@ -66,7 +66,12 @@ void port_mutex_unlock(port_mutex *mutex)
 
 void port_cond_init(port_cond *cond)
 {
-    int error = pthread_cond_init(cond_of(cond), NULL);
+    pthread_condattr_t attributes; /* port_cond_wait_for is by the clock that nobody sets */
+    int error = pthread_condattr_init(&attributes);
+    TRI_REQUIRE(error == 0, "pthread_condattr_init failed with error %d", error);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    error = pthread_cond_init(cond_of(cond), &attributes);
+    (void)pthread_condattr_destroy(&attributes);
     TRI_REQUIRE(error == 0, "pthread_cond_init failed with error %d", error);
 }
 
@@ -79,6 +84,16 @@ void port_cond_wait(port_cond *cond, port_mutex *mutex)
 {
     int before = thread_cancel_disable(); /* [thread.3] */
     (void)pthread_cond_wait(cond_of(cond), mutex_of(mutex));
+    thread_cancel_restore(before);
+}
+
+void port_cond_wait_for(port_cond *cond, port_mutex *mutex, uint64_t ns)
+{
+    uint64_t until = port_now_ns() + ns;
+    struct timespec at = {(time_t)(until / UINT64_C(1000000000)),
+                          (long)(until % UINT64_C(1000000000))};
+    int before = thread_cancel_disable(); /* [thread.3] */
+    (void)pthread_cond_timedwait(cond_of(cond), mutex_of(mutex), &at);
     thread_cancel_restore(before);
 }
 
