@@ -77,6 +77,7 @@ void tri_heap_options_init(tri_heap_options *options)
         .heap_minimum = HEAP_MINIMUM_BYTES,
         .markers = TRI_MARKERS_AUTO,
         .background_sweep = true,
+        .background_scavenge = true,
         .slow_safepoint_us = SLOW_SAFEPOINT_US,
         .barrier = TRI_BARRIER_HYBRID,
         .value_encoding = TRI_ENCODING_RAW,
