@@ -384,8 +384,9 @@ size_t page_alloc_hold(struct page_alloc *pages, page_index first, size_t count)
 {
     lock_assert_held(&pages->lock);
     TRI_ASSERT(count > 0 && part_in_chunk(first, count) == count);
+    size_t scavenged = mark_taken(pages, first, count);
     scavenge_index_hold(&pages->index, first / CHUNK_PAGES, count);
-    return count - mark_taken(pages, first, count);
+    return count - scavenged;
 }
 
 void page_alloc_let_go(struct page_alloc *pages, page_index first, size_t count, bool scavenged)
