@@ -23,9 +23,9 @@ uint64_t give_back_excess(const struct tri_heap *heap);
  * there is nothing to give at the moment. */
 size_t give_back_step(struct tri_heap *heap);
 
-/* An allocation has taken pages, for which the heap has grown by growth bytes: give back what is too
- * much now. limiter_is_on: a memory limit may be passed, collecting takes too much time already. On
- * the mutator's thread; no safepoint. */
+/* An allocation has taken pages, for which the heap has grown by growth bytes: give back what is
+ * too much now. limiter_is_on: a memory limit may be passed, collecting takes too much time
+ * already. On the mutator's thread; no safepoint. */
 void give_back_at_allocation(struct tri_heap *heap, size_t growth, bool limiter_is_on);
 
 /* page_heap_take, and then give_back_at_allocation. */

@@ -103,10 +103,9 @@ static bool create_tables(struct page_alloc *pages)
         !scavenge_index_init(&pages->index, chunks)) {
         return false;
     }
-    if (inner > 0 &&
-        (!side_table_init(&pages->inner, sizeof(page_summary), inner,
-                          "trillium metadata: page summaries") ||
-         !side_table_extend(&pages->inner, inner))) {
+    if (inner > 0 && (!side_table_init(&pages->inner, sizeof(page_summary), inner,
+                                       "trillium metadata: page summaries") ||
+                      !side_table_extend(&pages->inner, inner))) {
         return false;
     }
     page_summary *next = (page_summary *)(void *)pages->inner.base;

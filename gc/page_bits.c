@@ -2,8 +2,8 @@
  *
  * Owns:       nothing; it works on what the page heap owns.
  * Invariants:
- *   [page_bits.1] A page that is in use MUST NOT be marked scavenged; otherwise it is taken for zero,
- *                 and for memory that costs nothing, when it is free again.
+ *   [page_bits.1] A page that is in use MUST NOT be marked scavenged; otherwise it is taken for
+ *                 zero, and for memory that costs nothing, when it is free again.
  * Locks:      none of its own; callers hold PAGES.
  * Callers:    page_alloc, scavenge.
  */

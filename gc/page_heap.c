@@ -221,8 +221,7 @@ static bool decommit_run(struct page_heap *heap, const struct page_run *run, boo
 {
     void *address = address_space_address(&heap->space, run->first);
     size_t bytes = run->count * PAGE_BYTES;
-    bool done =
-        heap->lazily ? port_decommit_lazily(address, bytes) : port_decommit(address, bytes);
+    bool done = heap->lazily ? port_decommit_lazily(address, bytes) : port_decommit(address, bytes);
     *dormant = done && run->count == CHUNK_PAGES &&
                span_table_decommit(&heap->spans, run->first, run->count);
     return done;
@@ -358,8 +357,7 @@ const char *page_heap_check(struct page_heap *heap, size_t *in_spans)
 {
     lock_acquire(&heap->pages.lock);
     const char *problem = page_alloc_check(&heap->pages);
-    *in_spans =
-        heap->pages.grown_pages - page_alloc_free_pages(&heap->pages) - heap->held_pages;
+    *in_spans = heap->pages.grown_pages - page_alloc_free_pages(&heap->pages) - heap->held_pages;
     lock_release(&heap->pages.lock);
     return problem;
 }

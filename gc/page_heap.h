@@ -36,10 +36,10 @@ struct page_heap {
     page_index touched; /* no page from here on was ever taken. Kept where lazily */
 
     /* Guarded by PAGES. */
-    size_t held_pages;    /* in the hands of who gives them back: neither free nor of a span */
-    unsigned pauses;      /* threads that want nobody to give memory back */
-    bool refused;         /* the system has refused the last time, ... */
-    uint64_t refused_ns;  /* ... at this moment; atomic */
+    size_t held_pages;   /* in the hands of who gives them back: neither free nor of a span */
+    unsigned pauses;     /* threads that want nobody to give memory back */
+    bool refused;        /* the system has refused the last time, ... */
+    uint64_t refused_ns; /* ... at this moment; atomic */
 };
 
 /* Reserve address space for at most max_heap_bytes (0: the default). False where the system refuses

@@ -112,7 +112,7 @@ bool scavenge_index_may_give(const struct scavenge_index *index, size_t chunk, b
     if (!record->may_give || forced) {
         return record->may_give;
     }
-    bool was_dense = record->generation == index->generation &&
-                     record->last_in_use >= SCAVENGE_DENSE_PAGES;
+    bool was_dense =
+        record->generation == index->generation && record->last_in_use >= SCAVENGE_DENSE_PAGES;
     return record->in_use < SCAVENGE_DENSE_PAGES && !was_dense;
 }

@@ -13,7 +13,8 @@ struct chunk_record {
     uint16_t generation;  /* the index's when in_use changed for the last time; it wraps, which
                              makes a chunk look as it was 65536 cycles ago */
     uint8_t may_give;     /* there may be free pages with contents */
-    uint8_t dormant;      /* all of it is scavenged, and what is kept beside it for its spans, too */
+    uint8_t dormant;      /* all of it is scavenged, and what is kept beside it for its spans,
+                             too */
 };
 
 struct scavenge_index {

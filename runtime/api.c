@@ -103,7 +103,8 @@ static size_t process_heap_mapping_bytes(void)
 static struct process_heap *map_process_heap(void)
 {
     size_t bytes = process_heap_mapping_bytes();
-    struct process_heap *heap = port_reserve(bytes, port_os_page_bytes(), "trillium metadata: heap state");
+    struct process_heap *heap =
+        port_reserve(bytes, port_os_page_bytes(), "trillium metadata: heap state");
     if (heap != NULL && !port_commit(heap, bytes, "trillium metadata: heap state")) {
         port_release(heap, bytes);
         heap = NULL;

@@ -41,8 +41,7 @@ static uint64_t sleep_for(struct process_heap *heap, uint64_t ns, bool until_new
 {
     uint64_t begin = port_now_ns();
     uint64_t slept = 0;
-    while (slept < ns && !heap->workers.sweep_stopping &&
-           !(until_news && heap->scavenger.wanted)) {
+    while (slept < ns && !heap->workers.sweep_stopping && !(until_news && heap->scavenger.wanted)) {
         condition_wait_for(&heap->scavenger.changed, &heap->workers.sweep_lock, ns - slept);
         slept = port_now_ns() - begin;
     }

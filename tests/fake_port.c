@@ -399,8 +399,8 @@ static bool uncommit_guarded(void *address, size_t bytes)
     }
     bitmap_clear_range(reservation->committed, first, pages);
     port.committed_bytes -= bytes;
-    return mmap(address, bytes, PROT_NONE,
-                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == address;
+    return mmap(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+                -1, 0) == address;
 }
 
 bool port_uncommit(void *address, size_t bytes, const char *name)

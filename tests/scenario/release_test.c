@@ -173,7 +173,8 @@ START_TEST(release_in_the_background)
         uint64_t goal = stats_of(host.heap).next_gc;
         uint64_t bound = goal + goal / 10 + MIB;
         tri_blocking_begin(host.mutator);
-        while (retained(host.heap) > bound) { /* what has not come, comes: the test has a time limit */
+        while (retained(host.heap) > bound) { /* what has not come, comes: the test has a time
+                                                 limit */
             (void)usleep(10000);
         }
         tri_blocking_end(host.mutator);
@@ -409,8 +410,8 @@ END_TEST
 int main(void)
 {
     const struct test_entry tests[] = {
-        {release_on_request, 2}, {release_in_the_background, 0}, {no_thread, 2},
-        {limit_at_allocation, 0}, {names_of_mappings, 0},        {release_beside_others, 2},
+        {release_on_request, 2},    {release_in_the_background, 0}, {no_thread, 2},
+        {limit_at_allocation, 0},   {names_of_mappings, 0},         {release_beside_others, 2},
         {fork_while_scavenging, 0},
     };
     return scenario_run("release", tests, LENGTH(tests));

@@ -423,7 +423,7 @@ struct model {
     size_t pages;
     size_t max_pages;
     bool *in_use;
-    bool *zero; /* only of free pages */
+    bool *zero;           /* only of free pages */
     struct page_run held; /* in the hands of who scavenges; count 0: nothing is */
 };
 

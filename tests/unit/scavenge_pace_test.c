@@ -28,7 +28,9 @@ static const struct {
     {"an empty heap", {0, 4 * MIB, 4 * MIB}, PAGE, 0},
     {"everything goes", {100 * MIB, 200 * MIB, 0}, PAGE, 0},
     {"no overflow", {UINT64_MAX / 2, 1, UINT64_MAX / 2}, PAGE, NONE},
-    {"no overflow by the tenth", {UINT64_MAX / 2, 10, 9}, PAGE,
+    {"no overflow by the tenth",
+     {UINT64_MAX / 2, 10, 9},
+     PAGE,
      /* 8301034833169298227 + its tenth, rounded up */
      UINT64_C(9131138316486230016)},
     {"one TiB", {TIB, 2 * TIB, TIB}, PAGE, TIB / 2 + TIB / 20 - (TIB / 20) % PAGE + PAGE},

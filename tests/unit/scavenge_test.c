@@ -238,12 +238,12 @@ START_TEST(dense_chunks)
         bool want;       /* it may give in this generation */
         bool want_later; /* in the next one */
     } cases[] = {
-        {0, 16, false, false},         /* 496 in use */
-        {0, 17, false, true},          /* 495; but all were when the generation changed */
-        {16, 1, false, true},          /* 496 were */
-        {17, 1, true, true},           /* 495 were */
-        {17, 0, true, true},           /* not touched since */
-        {0, C, false, true},           /* all free now */
+        {0, 16, false, false}, /* 496 in use */
+        {0, 17, false, true},  /* 495; but all were when the generation changed */
+        {16, 1, false, true},  /* 496 were */
+        {17, 1, true, true},   /* 495 were */
+        {17, 0, true, true},   /* not touched since */
+        {0, C, false, true},   /* all free now */
     };
     create(2);
     if (cases[_i].freed_before > 0) {
