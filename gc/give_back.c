@@ -63,6 +63,8 @@ void give_back_commit(struct tri_heap *heap)
         .last_in_use = load_relaxed(&state->last_in_use),
         .last_goal = load_relaxed(&state->last_goal),
         .goal = load_relaxed(&heap->counters.goal_bytes),
+        .metadata =
+            page_heap_bytes(&heap->page_heap).metadata + meta_alloc_mapped_bytes(&heap->meta),
     };
     uint64_t percent_goal = scavenge_percent_goal(&demand, port_os_page_bytes());
     uint64_t limit_goal = scavenge_limit_goal(memory_limit(heap));

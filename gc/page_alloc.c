@@ -496,7 +496,8 @@ static const char *check_record(const struct page_alloc *pages, size_t i)
     const struct page_bits *bits = chunk_bits(pages, i);
     const struct chunk_record *record = scavenge_index_record(&pages->index, i);
     size_t scavenged = bitmap_count_range(bits->scavenged, 0, CHUNK_PAGES);
-    if (record->in_use != bitmap_count_range(bits->in_use, 0, CHUNK_PAGES)) {
+    if (record->in_use !=
+        bitmap_count_range(bits->in_use, 0, CHUNK_PAGES)) { /* [scavenge_index.1] */
         return "the pages in use of a chunk are miscounted [scavenge_index.1]";
     }
     if (!record->may_give && record->in_use + scavenged != CHUNK_PAGES &&

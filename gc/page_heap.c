@@ -126,6 +126,7 @@ static bool are_zero(struct page_heap *heap, page_index first, size_t count, siz
     page_index touched = load_relaxed(&heap->touched); /* [page_heap.7] */
     bool zero = first >= touched;
     page_index end = first + (page_index)count;
+    /* Pairs with nothing, a number by itself: who takes and gives pages orders them. */
     while (touched < end && !cas_relaxed(&heap->touched, &touched, end)) {
     }
     return zero;
@@ -277,6 +278,7 @@ bool page_heap_next_generation(struct page_heap *heap)
 static void lower_touched(struct page_heap *heap, page_index end)
 {
     page_index touched = load_relaxed(&heap->touched);
+    /* Pairs with nothing, as in are_zero. */
     while (touched > end && !cas_relaxed(&heap->touched, &touched, end)) {
     }
 }
@@ -291,7 +293,7 @@ static size_t shrink_locked(struct page_heap *heap) LOCK_REQUIRES(heap->pages.lo
         return 0;
     }
     page_index first = (page_index)(heap->pages.grown_pages - count);
-    page_alloc_shrink(&heap->pages, count);
+    page_alloc_shrink(&heap->pages, count); /* the span table stays as it is [page_heap.8] */
     if (span_table_decommit(&heap->spans, first, count)) {
         for (size_t i = 0; i < count / CHUNK_PAGES; i++) {
             scavenge_index_set_dormant(&heap->pages.index, first / CHUNK_PAGES + i);

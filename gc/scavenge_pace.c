@@ -2,10 +2,11 @@
  *
  * Owns:       struct scavenge_pace.
  * Idea:       Go's. The next cycle will need what the last one needed, times the change of its
- *             goal; a tenth more is kept, since freed pages are not where the next spans want them.
- *             What is over that goes back at a hundredth of the processors' time: a controller
- *             looks at what share the last stretch of work and sleep has been, and sets the length
- *             of the next sleep.
+ *             goal; a tenth more is kept, since freed pages are not where the next spans want them;
+ *             the collector's own memory is part of that tenth, so that the process is not much
+ *             larger than 1.1 times its goal. What is over that goes back at a hundredth of the
+ *             processors' time: a controller looks at what share the last stretch of work and sleep
+ *             has been, and sets the length of the next sleep.
  * Invariants:
  *   [scavenge_pace.1] ratio MUST be within SCAVENGE_RATIO_MIN and _MAX; otherwise the thread never
  *                     sleeps, or never works again.
@@ -33,7 +34,9 @@ uint64_t scavenge_percent_goal(const struct scavenge_demand *demand, size_t os_p
         return SCAVENGE_NO_GOAL;
     }
     uint64_t goal = (uint64_t)bytes;
-    return align_up(goal + goal / RETAIN_PART, os_page_bytes);
+    uint64_t more = goal / RETAIN_PART;
+    more -= size_min(more, demand->metadata);
+    return align_up(goal + more, os_page_bytes);
 }
 
 uint64_t scavenge_limit_goal(uint64_t limit)

@@ -14,11 +14,13 @@ struct scavenge_demand {
     uint64_t last_in_use; /* in spans at the end of its marking, when most was */
     uint64_t last_goal;   /* its goal; 0: there was no cycle yet; UINT64_MAX: it had none */
     uint64_t goal;        /* of the next one, as above */
+    uint64_t metadata;    /* the collector's own memory */
 };
 
 /* The bytes of heap memory to be kept: what was in use at the end of the last cycle, changed as the
- * goal has changed, and a tenth for what does not fit; rounded up to the system's page.
- * SCAVENGE_NO_GOAL where nothing is known. (Go: gcPercentGoal.) */
+ * goal has changed, and what the collector's own memory leaves of a tenth more, for what does not
+ * fit; rounded up to the system's page. SCAVENGE_NO_GOAL where nothing is known. (Go:
+ * gcPercentGoal, whose tenth is for the heap alone.) */
 uint64_t scavenge_percent_goal(const struct scavenge_demand *demand, size_t os_page_bytes);
 
 /* All the memory that may be kept under limit, of which UINT64_MAX is none. (Go:

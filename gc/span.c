@@ -51,7 +51,7 @@ bool span_table_extend(struct span_table *table, page_index pages)
     return true;
 }
 
-_Static_assert(SPAN_FREE == 0, "[span.6]");
+_Static_assert(SPAN_FREE == 0, "an entry of zeros is no span"); /* [span.6] */
 
 bool span_table_decommit(const struct span_table *table, page_index first, size_t count)
 {

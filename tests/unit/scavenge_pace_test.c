@@ -16,24 +16,26 @@ static const struct {
     size_t os_page;
     uint64_t want;
 } percent_goals[] = {
-    {"no cycle yet", {100 * MIB, 0, 200 * MIB}, PAGE, NONE},
-    {"the last cycle had no goal", {100 * MIB, UINT64_MAX, 200 * MIB}, PAGE, NONE},
-    {"the next cycle has no goal", {100 * MIB, 200 * MIB, UINT64_MAX}, PAGE, NONE},
-    {"a steady heap: a tenth more", {100 * MIB, 200 * MIB, 200 * MIB}, PAGE, 110 * MIB},
-    {"the goal doubles", {100 * MIB, 100 * MIB, 200 * MIB}, PAGE, 220 * MIB},
-    {"after a peak", {1000 * MIB, 1000 * MIB, 40 * MIB}, PAGE, 44 * MIB},
-    {"rounded up", {100 * MIB, 200 * MIB, 200 * MIB + 2}, PAGE, 110 * MIB + PAGE},
-    {"rounded up to large pages", {10000, 10000, 10000}, 64 * KIB, 64 * KIB},
-    {"exact to the page", {10 * PAGE, 1, 1}, PAGE, 11 * PAGE},
-    {"an empty heap", {0, 4 * MIB, 4 * MIB}, PAGE, 0},
-    {"everything goes", {100 * MIB, 200 * MIB, 0}, PAGE, 0},
-    {"no overflow", {UINT64_MAX / 2, 1, UINT64_MAX / 2}, PAGE, NONE},
+    {"no cycle yet", {100 * MIB, 0, 200 * MIB, 0}, PAGE, NONE},
+    {"the last cycle had no goal", {100 * MIB, UINT64_MAX, 200 * MIB, 0}, PAGE, NONE},
+    {"the next cycle has no goal", {100 * MIB, 200 * MIB, UINT64_MAX, 0}, PAGE, NONE},
+    {"a steady heap: a tenth more", {100 * MIB, 200 * MIB, 200 * MIB, 0}, PAGE, 110 * MIB},
+    {"the goal doubles", {100 * MIB, 100 * MIB, 200 * MIB, 0}, PAGE, 220 * MIB},
+    {"after a peak", {1000 * MIB, 1000 * MIB, 40 * MIB, 0}, PAGE, 44 * MIB},
+    {"rounded up", {100 * MIB, 200 * MIB, 200 * MIB + 2, 0}, PAGE, 110 * MIB + PAGE},
+    {"rounded up to large pages", {10000, 10000, 10000, 0}, 64 * KIB, 64 * KIB},
+    {"exact to the page", {10 * PAGE, 1, 1, 0}, PAGE, 11 * PAGE},
+    {"an empty heap", {0, 4 * MIB, 4 * MIB, 0}, PAGE, 0},
+    {"everything goes", {100 * MIB, 200 * MIB, 0, 0}, PAGE, 0},
+    {"no overflow", {UINT64_MAX / 2, 1, UINT64_MAX / 2, 0}, PAGE, NONE},
     {"no overflow by the tenth",
-     {UINT64_MAX / 2, 10, 9},
+     {UINT64_MAX / 2, 10, 9, 0},
      PAGE,
      /* 8301034833169298227 + its tenth, rounded up */
      UINT64_C(9131138316486230016)},
-    {"one TiB", {TIB, 2 * TIB, TIB}, PAGE, TIB / 2 + TIB / 20 - (TIB / 20) % PAGE + PAGE},
+    {"metadata is part of the tenth", {100 * MIB, 1, 1, 4 * MIB}, PAGE, 106 * MIB},
+    {"more of it than a tenth", {4 * MIB, 1, 1, 3 * MIB}, PAGE, 4 * MIB},
+    {"one TiB", {TIB, 2 * TIB, TIB, 0}, PAGE, TIB / 2 + TIB / 20 - (TIB / 20) % PAGE + PAGE},
 };
 
 START_TEST(percent_goal)
