@@ -3,6 +3,8 @@
  * Owns:       the records of all chunks, and where a search for one begins.
  * Idea:       Go's. What is nearly full, or was when the last cycle ended, will be full again soon,
  *             and is better left whole: its huge pages stay, and it is not faulted in once more.
+ *             But a chunk that is empty now tears up nothing, and how much is needed again the goal
+ *             says; it need not wait (docs/decisions.md, "Empty chunks go at once").
  * Invariants:
  *   [scavenge_index.1] in_use MUST be the number of pages in use in the chunk; otherwise full
  *                      chunks are torn up, or empty ones kept for ever.
@@ -70,6 +72,9 @@ void scavenge_index_give(struct scavenge_index *index, size_t chunk, size_t coun
         enter(index, chunk);
         index->freed = size_max(index->freed, chunk + 1);
     }
+    if (record->in_use == 0 && record->may_give) { /* it need not wait */
+        index->cursor[false] = size_max(index->cursor[false], chunk + 1);
+    }
 }
 
 void scavenge_index_hold(struct scavenge_index *index, size_t chunk, size_t count)
@@ -111,6 +116,9 @@ bool scavenge_index_may_give(const struct scavenge_index *index, size_t chunk, b
     const struct chunk_record *record = scavenge_index_record(index, chunk);
     if (!record->may_give || forced) {
         return record->may_give;
+    }
+    if (record->in_use == 0) {
+        return true;
     }
     bool was_dense =
         record->generation == index->generation && record->last_in_use >= SCAVENGE_DENSE_PAGES;

@@ -56,7 +56,7 @@ void scavenge_index_set_dormant(struct scavenge_index *index, size_t chunk);
 void scavenge_index_next_generation(struct scavenge_index *index);
 
 /* Whether chunk shall be looked at for pages to give. Chunks that are nearly full, or were at the
- * end of the last cycle, are left alone unless forced. */
+ * end of the last cycle, are left alone unless forced, or empty. */
 bool scavenge_index_may_give(const struct scavenge_index *index, size_t chunk, bool forced);
 
 #endif

@@ -46,14 +46,27 @@ uint64_t scavenge_limit_goal(uint64_t limit)
 
 /* ---- The controller -------------------------------------------------------------------------- */
 
-void scavenge_pace_init(struct scavenge_pace *pace)
-{
-    *pace = (struct scavenge_pace){.ratio = SCAVENGE_RATIO_MIN};
-}
-
 static double within(double value, double least, double most)
 {
     return value < least ? least : value > most ? most : value;
+}
+
+void scavenge_pace_init(struct scavenge_pace *pace, double processors)
+{
+    double work = SCAVENGE_SHARE * processors; /* of one processor's time */
+    double ratio = work < 1.0 ? work / (1.0 - work) : SCAVENGE_RATIO_MAX;
+    ratio = within(ratio, SCAVENGE_RATIO_MIN, SCAVENGE_RATIO_MAX);
+    *pace = (struct scavenge_pace){.ratio = ratio, .integral = ratio};
+}
+
+/* Begin anew, as slowly as may be. */
+static void reset(struct scavenge_pace *pace)
+{
+    *pace = (struct scavenge_pace){
+        .ratio = SCAVENGE_RATIO_MIN,
+        .cooldown_ns = SCAVENGE_COOLDOWN_NS,
+        .resets = pace->resets + 1,
+    };
 }
 
 /* Also false for what is no number. */
@@ -78,10 +91,7 @@ bool scavenge_pace_update(struct scavenge_pace *pace, uint64_t worked_ns, uint64
     double integral = pace->integral + SCAVENGE_GAIN * period / SCAVENGE_INTEGRAL_NS * error +
                       period / SCAVENGE_TRACKING_NS * (ratio - raw); /* [scavenge_pace.2] */
     if (!is_finite(integral) || !is_finite(raw)) {
-        uint64_t resets = pace->resets + 1;
-        scavenge_pace_init(pace);
-        pace->cooldown_ns = SCAVENGE_COOLDOWN_NS;
-        pace->resets = resets;
+        reset(pace);
         return false;
     }
     pace->ratio = ratio;

@@ -35,7 +35,8 @@ struct scavenge_pace {
     uint64_t resets;      /* how often it has */
 };
 
-void scavenge_pace_init(struct scavenge_pace *pace);
+/* It begins with the ratio that should be right for so many processors. */
+void scavenge_pace_init(struct scavenge_pace *pace, double processors);
 
 /* The thread has worked for worked_ns of processor time after a sleep of slept_ns, on a machine of
  * which the heap has `processors`: adjust the ratio. False where the controller has failed and was

@@ -153,16 +153,20 @@
 #define LIMIT_HEADROOM_PERCENT   3
 #define LIMIT_HEADROOM_MIN_BYTES MIB
 
-/* The share of all processors' time in which memory is given back in the background, and the
- * controller that keeps it: gain, the times of its integral and of its bounds' effect on that, the
- * bounds of work/sleep, and how long it rests after it has failed (Go's figures). Share lower:
- * memory is kept for longer. Higher: it shows beside the program. */
-#define SCAVENGE_SHARE       0.01
+/* The share of all processors' time in which memory is given back in the background (Go's figure).
+ * Lower: memory is kept for longer. Higher: it shows beside the program. */
+#define SCAVENGE_SHARE 0.01
+
+/* The controller that keeps it: gain, the times of its integral and of its bounds' effect on that,
+ * the bounds of work/sleep, and how long it rests after it has failed. Go's figures but for the
+ * integral's time, 3.2e6 there, and the upper bound, 1000: with these the share swung between 0.1 %
+ * and 5 % of two processors, in turns of a second (docs/decisions.md). Shorter: it swings. Longer:
+ * it is slow to learn that sleeps are longer than it says. */
 #define SCAVENGE_GAIN        0.3375
-#define SCAVENGE_INTEGRAL_NS 3.2e6
+#define SCAVENGE_INTEGRAL_NS 1.6e8
 #define SCAVENGE_TRACKING_NS 1e9
 #define SCAVENGE_RATIO_MIN   0.001
-#define SCAVENGE_RATIO_MAX   1000.0
+#define SCAVENGE_RATIO_MAX   10.0
 #define SCAVENGE_COOLDOWN_NS UINT64_C(5000000000)
 
 /* The least work between two sleeps of the scavenging thread, and its longest sleep. Lower: more
@@ -172,7 +176,8 @@
 
 /* Bytes given back in one call of the system at the most: a whole chunk. Meanwhile nobody can take
  * these pages. Lower: more calls, and each page costs more. Higher: who wants those pages waits for
- * longer; 4 MiB take 0.1 to 0.3 ms. */
+ * longer; 4 MiB take 0.35 to 0.6 ms, 0.35 microseconds for each 4 KiB, where 64 KiB take 0.64
+ * (docs/decisions.md, "Steps of up to 4 MiB"). */
 #define SCAVENGE_STEP_BYTES CHUNK_BYTES
 
 /* Bytes given back at the least where an allocation must, at the memory limit. Lower: a call of the

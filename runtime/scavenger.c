@@ -83,7 +83,7 @@ static void *scavenger_thread(void *argument)
     struct scavenger_state *scavenger = &heap->scavenger;
     struct lock *lock = &heap->workers.sweep_lock;
     struct scavenge_pace pace;
-    scavenge_pace_init(&pace);
+    scavenge_pace_init(&pace, processors_of(&heap->heap));
     lock_acquire(lock);
     while (!heap->workers.sweep_stopping) {
         if (!scavenger->wanted) { /* [scavenger.1]: tested with the lock held */

@@ -81,31 +81,74 @@ static const struct {
     double processors;
     uint64_t late_ns;
 } machines[] = {
-    {1, 0}, {2, 0}, {4, 0}, {16, 0}, {0.5, 0}, {2, 50000}, {4, 500000}, {1, 5000000},
+    {1, 0}, {2, 0}, {4, 0}, {16, 0}, {0.5, 0}, {64, 0}, {2, 50000}, {4, 500000}, {1, 5000000},
 };
 
-/* From its start on the controller comes to the share it shall have, and keeps it. */
-START_TEST(reaches_its_share)
+/* The smallest and the largest work/sleep of so many rounds: that it does not swing. */
+static void range(struct scavenge_pace *pace, unsigned rounds, double processors, double *least,
+                  double *most)
 {
+    *least = SCAVENGE_RATIO_MAX;
+    *most = 0.0;
+    for (unsigned i = 0; i < rounds; i++) {
+        (void)run(pace, 1, processors, 0);
+        *least = pace->ratio < *least ? pace->ratio : *least;
+        *most = pace->ratio > *most ? pace->ratio : *most;
+    }
+}
+
+START_TEST(does_not_swing)
+{
+    static const double processors[] = {0.5, 1, 2, 8, 64};
     struct scavenge_pace pace;
-    scavenge_pace_init(&pace);
-    (void)run(&pace, 2000, machines[_i].processors, machines[_i].late_ns);
-    double share = run(&pace, 2000, machines[_i].processors, machines[_i].late_ns);
-    ck_assert_msg(share > 0.9 * SCAVENGE_SHARE && share < 1.1 * SCAVENGE_SHARE,
-                  "%f of %f processors", share, machines[_i].processors);
+    double least;
+    double most;
+    scavenge_pace_init(&pace, processors[_i]);
+    (void)run(&pace, 20, processors[_i], 300000); /* a disturbance */
+    (void)run(&pace, 500, processors[_i], 0);
+    range(&pace, 500, processors[_i], &least, &most);
+    ck_assert_msg(most < 1.2 * least, "between %f and %f", least, most);
 }
 END_TEST
 
-/* It begins slowly: with a sleep of a second. */
-START_TEST(begins_slowly)
+/* It has about its share from the start on, and keeps it. */
+START_TEST(keeps_its_share)
 {
     struct scavenge_pace pace;
-    scavenge_pace_init(&pace);
+    double processors = machines[_i].processors;
+    scavenge_pace_init(&pace, processors);
+    double share = run(&pace, 50, processors, machines[_i].late_ns);
+    ck_assert_msg(share > 0.5 * SCAVENGE_SHARE && share < 1.5 * SCAVENGE_SHARE,
+                  "%f of %f processors at first", share, processors);
+    (void)run(&pace, 2000, processors, machines[_i].late_ns);
+    share = run(&pace, 2000, processors, machines[_i].late_ns);
+    ck_assert_msg(share > 0.9 * SCAVENGE_SHARE && share < 1.1 * SCAVENGE_SHARE,
+                  "%f of %f processors", share, processors);
+}
+END_TEST
+
+/* Where it begins is not where it ends: from a ratio that is far off it comes to its share. */
+START_TEST(reaches_its_share)
+{
+    static const double starts[] = {SCAVENGE_RATIO_MIN, 0.5, 2.0, SCAVENGE_RATIO_MAX};
+    struct scavenge_pace pace = {.ratio = starts[_i], .integral = starts[_i]};
+    (void)run(&pace, 20000, 2, 0);
+    double share = run(&pace, 2000, 2, 0);
+    ck_assert_msg(share > 0.9 * SCAVENGE_SHARE && share < 1.1 * SCAVENGE_SHARE, "%f", share);
+}
+END_TEST
+
+START_TEST(lengths_of_sleep)
+{
+    struct scavenge_pace pace;
+    scavenge_pace_init(&pace, 2);
     uint64_t sleep = scavenge_pace_sleep(&pace, SCAVENGE_WORK_NS);
-    ck_assert_uint_ge(sleep, 999999999);
-    ck_assert_uint_le(sleep, 1000000001);
+    ck_assert_uint_ge(sleep, 48000000); /* 1 ms of 50, on one of two processors */
+    ck_assert_uint_le(sleep, 50000000);
     ck_assert_uint_eq(scavenge_pace_sleep(&pace, 0), 0);
     ck_assert_uint_eq(scavenge_pace_sleep(&pace, UINT64_MAX), SCAVENGE_SLEEP_MAX_NS);
+    scavenge_pace_init(&pace, 1000); /* more than a thread can do */
+    ck_assert_uint_eq(scavenge_pace_sleep(&pace, SCAVENGE_WORK_NS), SCAVENGE_WORK_NS / 10);
 }
 END_TEST
 
@@ -114,7 +157,7 @@ END_TEST
 START_TEST(no_windup)
 {
     struct scavenge_pace pace;
-    scavenge_pace_init(&pace);
+    scavenge_pace_init(&pace, 64);
     for (unsigned i = 0; i < 10000; i++) {
         ck_assert(scavenge_pace_update(&pace, 1, UINT64_C(1000000000), 64));
         ck_assert(pace.ratio >= SCAVENGE_RATIO_MIN && pace.ratio <= SCAVENGE_RATIO_MAX);
@@ -136,7 +179,7 @@ END_TEST
 START_TEST(reset)
 {
     struct scavenge_pace pace;
-    scavenge_pace_init(&pace);
+    scavenge_pace_init(&pace, 2);
     (void)run(&pace, 100, 2, 0);
     ck_assert(pace.ratio > SCAVENGE_RATIO_MIN);
     ck_assert(!scavenge_pace_update(&pace, 0, 0, 2)); /* 0/0 */
@@ -165,8 +208,10 @@ int main(void)
     TCase *cases = tcase_create("scavenge_pace");
     tcase_add_loop_test(cases, percent_goal, 0, (int)ARRAY_LENGTH(percent_goals));
     tcase_add_test(cases, limit_goal);
-    tcase_add_loop_test(cases, reaches_its_share, 0, (int)ARRAY_LENGTH(machines));
-    tcase_add_test(cases, begins_slowly);
+    tcase_add_loop_test(cases, keeps_its_share, 0, (int)ARRAY_LENGTH(machines));
+    tcase_add_loop_test(cases, does_not_swing, 0, 5);
+    tcase_add_loop_test(cases, reaches_its_share, 0, 4);
+    tcase_add_test(cases, lengths_of_sleep);
     tcase_add_test(cases, no_windup);
     tcase_add_test(cases, reset);
     suite_add_tcase(suite, cases);
