@@ -184,6 +184,16 @@ static bool is_refused(const struct page_heap *heap)
            port_now_ns() - load_relaxed(&heap->refused_ns) < SCAVENGE_REFUSED_NS;
 }
 
+/* Wait while a thread wants nobody to give memory back. PAGES is released meanwhile. */
+static void wait_for_pauses(struct page_heap *heap) LOCK_REQUIRES(heap->pages.lock)
+{
+    while (heap->pauses > 0) {
+        lock_release(&heap->pages.lock);
+        port_yield();
+        lock_acquire(&heap->pages.lock);
+    }
+}
+
 /* Find the next run and hold it [page_heap.4]. *with_contents receives how many of its pages cost
  * memory. False where there is none. */
 static bool hold_run(struct page_heap *heap, size_t most_pages, bool forced, struct page_run *run,
@@ -191,11 +201,11 @@ static bool hold_run(struct page_heap *heap, size_t most_pages, bool forced, str
 {
     enum scavenge_found found;
     lock_acquire(&heap->pages.lock);
-    while ((found = heap->pauses > 0
-                        ? SCAVENGE_NONE
-                        : scavenge_find(&heap->pages, most_pages, forced, run)) == SCAVENGE_MORE) {
+    wait_for_pauses(heap); /* [page_heap.9] */
+    while ((found = scavenge_find(&heap->pages, most_pages, forced, run)) == SCAVENGE_MORE) {
         lock_release(&heap->pages.lock);
         lock_acquire(&heap->pages.lock);
+        wait_for_pauses(heap);
     }
     if (found == SCAVENGE_FOUND) {
         *with_contents = page_alloc_hold(&heap->pages, run->first, run->count);
@@ -308,7 +318,7 @@ static size_t shrink_locked(struct page_heap *heap) LOCK_REQUIRES(heap->pages.lo
 size_t page_heap_shrink(struct page_heap *heap)
 {
     lock_acquire(&heap->pages.lock);
-    size_t bytes = heap->pauses > 0 ? 0 : shrink_locked(heap);
+    size_t bytes = shrink_locked(heap);
     lock_release(&heap->pages.lock);
     return bytes;
 }

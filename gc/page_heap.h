@@ -76,8 +76,8 @@ bool page_heap_next_generation(struct page_heap *heap);
  * they are reserved only, and exist again when the heap grows. Returns the bytes. Takes PAGES. */
 size_t page_heap_shrink(struct page_heap *heap);
 
-/* From the return of the first to the call of the second nobody is giving memory back: for fork().
- * No lock of the heap held. */
+/* From the return of the first to the call of the second nobody is giving memory back; who wants to
+ * waits. For fork(). No lock of the heap held. */
 void page_heap_pause_scavenging(struct page_heap *heap);
 void page_heap_resume_scavenging(struct page_heap *heap);
 

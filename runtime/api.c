@@ -204,6 +204,7 @@ int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent)
     int32_t old =
         exchange_acq_rel(&heap->options.gc_percent, percent < 0 ? TRI_GC_PERCENT_OFF : percent);
     cycle_commit_goal(heap);
+    port_wake_scavenger(heap);
     return old;
 }
 
@@ -216,6 +217,7 @@ int64_t tri_set_memory_limit(tri_heap *heap, int64_t bytes)
     /* A number by itself: pairs with the relaxed load in cycle_commit_goal. */
     int64_t old = exchange_acq_rel(&heap->options.memory_limit, bytes);
     cycle_commit_goal(heap);
+    port_wake_scavenger(heap);
     return old;
 }
 
