@@ -226,7 +226,8 @@ void page_alloc_shrink(struct page_alloc *pages, size_t count)
     update_inner(pages, first, count);
     pages->grown_pages -= count;
     pages->free_pages -= count;
-    pages->search = (page_index)size_min(pages->search, pages->grown_pages);
+    TRI_ASSERT(pages->search <= pages->grown_pages); /* [page_alloc.2]: all from there on was
+                                                        free */
 }
 
 /* ---- Finding --------------------------------------------------------------------------------- */

@@ -426,6 +426,7 @@ END_TEST
 START_TEST(refused)
 {
     fake_port_set_tick_ns(1);
+    fake_port_advance_ns(10 * SCAVENGE_REFUSED_NS);
     ck_assert_uint_eq(take(2 * CHUNK_PAGES), 0);
     disown(0, 2 * CHUNK_PAGES);
     memset(written, true, 2 * CHUNK_PAGES);
@@ -451,6 +452,24 @@ START_TEST(refused)
                       metadata - CHUNK_PAGES * sizeof(struct span));
     expect_exact();
     expect_sound();
+}
+END_TEST
+
+/* A whole chunk of which a part is scavenged already is refused: nothing is known of that part any
+ * more. */
+START_TEST(refused_in_part)
+{
+    ck_assert_uint_eq(take(CHUNK_PAGES), 0);
+    disown(0, CHUNK_PAGES / 2);
+    ck_assert_uint_eq(release_all(), CHUNK_BYTES / 2);
+    disown(CHUNK_PAGES / 2, CHUNK_PAGES / 2);
+    fake_port_fail_memory_once_after(0);
+    ck_assert_uint_eq(release_all(), 0);
+    memset(written, true, CHUNK_PAGES);
+    expect_exact();
+    expect_sound();
+    ck_assert_uint_eq(take(CHUNK_PAGES), 0); /* not zero, as own sees */
+    expect_exact();
 }
 END_TEST
 
@@ -604,8 +623,7 @@ START_TEST(wait_for_who_holds)
     fixture_run_threads(2, forks ? scavenge_or_fork : scavenge_or_take, NULL);
     expect_sound();
     ck_assert(looked);
-    ck_assert_uint_eq(page_heap_in_use(&heap),
-                      forks ? CHUNK_BYTES / 2 - PAGE_BYTES : CHUNK_BYTES);
+    ck_assert_uint_eq(page_heap_in_use(&heap), forks ? CHUNK_BYTES / 2 - PAGE_BYTES : CHUNK_BYTES);
 }
 END_TEST
 
@@ -710,6 +728,7 @@ int main(void)
     tcase_add_test(cases, give_to_the_system);
     tcase_add_test(cases, metadata_goes_along);
     tcase_add_test(cases, refused);
+    tcase_add_test(cases, refused_in_part);
     tcase_add_test(cases, generations);
     tcase_add_test(cases, shrink);
     tcase_add_test(cases, shrink_fails);
