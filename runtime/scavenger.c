@@ -81,21 +81,20 @@ static void *scavenger_thread(void *argument)
 {
     struct process_heap *heap = argument;
     struct scavenger_state *scavenger = &heap->scavenger;
-    struct lock *lock = &heap->workers.sweep_lock;
     struct scavenge_pace pace;
     scavenge_pace_init(&pace, processors_of(&heap->heap));
-    lock_acquire(lock);
+    lock_acquire(&heap->workers.sweep_lock);
     while (!heap->workers.sweep_stopping) {
         if (!scavenger->wanted) { /* [scavenger.1]: tested with the lock held */
-            condition_wait(&scavenger->changed, lock);
+            condition_wait(&scavenger->changed, &heap->workers.sweep_lock);
             continue;
         }
         scavenger->wanted = false;
-        lock_release(lock);
+        lock_release(&heap->workers.sweep_lock);
         bool gave;
         uint64_t worked = work(&heap->heap, &gave);
         bool excess = give_back_excess(&heap->heap) > 0;
-        lock_acquire(lock);
+        lock_acquire(&heap->workers.sweep_lock);
         if (gave) {
             uint64_t slept = sleep_for(heap, scavenge_pace_sleep(&pace, worked), false);
             (void)scavenge_pace_update(&pace, worked, slept, processors_of(&heap->heap));
@@ -104,7 +103,7 @@ static void *scavenger_thread(void *argument)
             ripen(heap);
         }
     }
-    lock_release(lock);
+    lock_release(&heap->workers.sweep_lock);
     return NULL;
 }
 
