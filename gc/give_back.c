@@ -123,7 +123,8 @@ page_index give_back_take(struct tri_heap *heap, struct page_cache *cache, size_
     size_t before = load_relaxed(&heap->page_heap.space.grown);
     page_index first = page_heap_take(&heap->page_heap, cache, count, zero);
     size_t after = load_relaxed(&heap->page_heap.space.grown);
-    /* Where another thread has made it grow meanwhile, both give a little back. */
+    /* Where another thread has made it grow meanwhile, both give a little back. false: the CPU
+     * limiter does not run yet. */
     give_back_at_allocation(heap, after > before ? after - before : 0, false);
     return first;
 }
