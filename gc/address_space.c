@@ -7,15 +7,17 @@
  *                     faults, or calls memory zero that is not.
  *   [address_space.2] base and bytes MUST NOT change while the heap lives; otherwise "is this word
  *                     in the heap" gives two answers for one word.
- * Locks:      PAGES, held by the caller of address_space_grow.
- * Callers:    creation of a heap; the page heap's growth on the allocation slow path. The inline
- *             questions: anyone.
+ * Locks:      PAGES, held by who grows and shrinks it.
+ * Callers:    creation of a heap; the page heap, where it grows on the allocation slow path and
+ *             where memory is released. The inline questions: anyone.
  */
 #include "gc/address_space.h"
 
+#include "gc/atomic.h"
 #include "gc/port.h"
 
 #define PHYSICAL_MEMORY_FACTOR 8
+#define RESERVATION_NAME       "trillium heap reservation"
 
 static size_t default_bytes(void)
 {
@@ -41,7 +43,7 @@ bool address_space_init(struct address_space *space, size_t max_heap_bytes)
     size_t bytes = wanted_bytes(max_heap_bytes);
     size_t least = size_min(bytes, ADDRESS_SPACE_MIN_BYTES);
     while (true) {
-        void *base = port_reserve(bytes, CHUNK_BYTES, "heap reservation");
+        void *base = port_reserve(bytes, CHUNK_BYTES, RESERVATION_NAME);
         if (base != NULL) {
             *space = (struct address_space){.base = (uintptr_t)base, .bytes = bytes};
             return true;
@@ -55,10 +57,10 @@ bool address_space_init(struct address_space *space, size_t max_heap_bytes)
 
 static bool commit_next(struct address_space *space, size_t bytes)
 {
-    if (!port_commit((void *)(space->base + space->grown), bytes, "heap")) {
+    if (!port_commit((void *)(space->base + space->grown), bytes, "trillium heap")) {
         return false;
     }
-    space->grown += bytes; /* [address_space.1] */
+    store_relaxed(&space->grown, space->grown + bytes); /* [address_space.1] */
     return true;
 }
 
@@ -83,6 +85,17 @@ size_t address_space_grow(struct address_space *space, size_t pages_wanted)
         return least >> PAGE_SHIFT;
     }
     return 0;
+}
+
+bool address_space_shrink(struct address_space *space, size_t bytes)
+{
+    TRI_ASSERT(bytes > 0 && bytes % CHUNK_BYTES == 0 && bytes <= space->grown);
+    size_t left = space->grown - bytes;
+    if (!port_uncommit((void *)(space->base + left), bytes, RESERVATION_NAME)) {
+        return false;
+    }
+    store_relaxed(&space->grown, left);
+    return true;
 }
 
 void address_space_destroy(struct address_space *space)

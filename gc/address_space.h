@@ -19,7 +19,7 @@ struct address_space {
     uintptr_t base; /* a multiple of CHUNK_BYTES; 0: not created */
     size_t bytes;   /* a multiple of CHUNK_BYTES */
 
-    /* Guarded by PAGES. */
+    /* Written with PAGES held, atomic: anyone may read. */
     size_t grown; /* bytes committed, from base on; a multiple of CHUNK_BYTES */
 };
 
@@ -36,6 +36,11 @@ bool address_space_init(struct address_space *space, size_t max_heap_bytes);
  * zero; they begin where space->grown was. 0: no memory. PAGES held, unless the heap is not shared
  * yet. */
 size_t address_space_grow(struct address_space *space, size_t pages_wanted);
+
+/* The last bytes committed are reserved only, cost nothing, and cannot be accessed; committed again
+ * they are zero. bytes is a multiple of CHUNK_BYTES. False where the system refuses: all is as it
+ * was. PAGES held. */
+bool address_space_shrink(struct address_space *space, size_t bytes);
 
 /* End the reservation. Nothing to do for one that is all zero. */
 void address_space_destroy(struct address_space *space);

@@ -24,6 +24,7 @@
 #include "gc/barrier.h"
 #include "gc/barrier_verify.h"
 #include "gc/cycle.h"
+#include "gc/give_back.h"
 #include "gc/large.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
@@ -83,7 +84,7 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
     uint32_t pages = size_class_pages[list->size_class];
     bool zero;
     struct stall_times start = stall_begin_short();
-    page_index first = page_heap_take(&heap->page_heap, &mutator->cache.pages, pages, &zero);
+    page_index first = give_back_take(heap, &mutator->cache.pages, pages, &zero);
     (void)stall_end(&heap->stalls, STALL_GROW, start);
     if (first == PAGE_NONE) {
         return NULL;
@@ -314,7 +315,7 @@ static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_
     tri_oom_info info = {
         .requested = occupied_bytes(type, bytes),
         .heap_live = counters_live(&heap->counters),
-        .heap_in_use = load_relaxed(&heap->counters.in_use_pages) * PAGE_BYTES,
+        .heap_in_use = page_heap_in_use(&heap->page_heap),
         .heap_limit = heap->page_heap.space.bytes,
         .type_name = type->name,
     };

@@ -31,7 +31,7 @@ bool barrier_verify_init(struct tri_heap *heap)
         return true;
     }
     if (!side_table_init(&state->shadow, PAGE_BYTES, address_space_pages(&heap->page_heap.space),
-                         "trillium shadow")) {
+                         "trillium metadata: shadow")) {
         return false;
     }
     for (size_t i = 0; i < SHADOW_STRIPES; i++) {

@@ -267,11 +267,11 @@ static bool take_tables(struct checkmark *check)
 {
     size_t words = (size_t)check->pages * SPAN_BIT_WORDS;
     check->bytes = align_up(2 * words * sizeof(uint64_t), port_os_page_bytes());
-    check->first = port_reserve(check->bytes, port_os_page_bytes(), "trillium checkmark");
+    check->first = port_reserve(check->bytes, port_os_page_bytes(), "trillium metadata: checkmark");
     if (check->first == NULL) {
         return false;
     }
-    if (!port_commit(check->first, check->bytes, "trillium checkmark")) {
+    if (!port_commit(check->first, check->bytes, "trillium metadata: checkmark")) {
         port_release(check->first, check->bytes);
         return false;
     }

@@ -36,6 +36,7 @@
 #include "gc/barrier_verify.h"
 #include "gc/checkmark.h"
 #include "gc/free_later.h"
+#include "gc/give_back.h"
 #include "gc/mark.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
@@ -108,6 +109,7 @@ void cycle_commit_goal(struct tri_heap *heap)
     pacer_commit(pacer, live, sweep_is_done(heap));
     struct pacer_target target = publish_target(heap);
     sweep_set_pace(heap, live, target.trigger);
+    give_back_commit(heap);
     lock_release(&heap->cycle.goal_lock);
 }
 
@@ -301,6 +303,7 @@ static void take_mark_figures(struct tri_heap *heap)
     struct mark_state *mark = &heap->mark;
     struct cycle_figures *now = &heap->cycle.now;
     mark_end(heap);
+    give_back_end_cycle(heap);
     uint64_t marked = load_relaxed(&mark->marked_bytes);
     now->heap_after = counters_live(&heap->counters);
     now->external_bytes = load_relaxed(&heap->counters.external_bytes);
@@ -456,6 +459,7 @@ static void collect_held(struct tri_heap *heap, enum cycle_reason reason)
     }
     end_figures(heap);
     port_wake_sweeper(heap);
+    port_wake_scavenger(heap);
 }
 
 /* ---- On the fly: the steps ------------------------------------------------------------------- */
@@ -649,6 +653,7 @@ static enum progress finish(struct tri_heap *heap)
     end_figures(heap);
     enter_phase(heap, CYCLE_IDLE);
     port_wake_sweeper(heap);
+    port_wake_scavenger(heap);
     return STEP_OVER;
 }
 

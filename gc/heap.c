@@ -16,6 +16,7 @@
 #include "gc/barrier_verify.h"
 #include "gc/cycle.h"
 #include "gc/free_later.h"
+#include "gc/give_back.h"
 #include "gc/mark.h"
 #include "gc/sweep.h"
 
@@ -29,6 +30,8 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
     if (!page_heap_init(&heap->page_heap, options->max_heap)) {
         goto fail_pages;
     }
+    heap->page_heap.lazily = options->free_lazily;
+    give_back_init(heap);
     if (!type_table_init(&heap->types, &heap->meta)) {
         goto fail_types;
     }

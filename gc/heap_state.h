@@ -110,6 +110,7 @@ struct sweep_state {
     uint64_t pace_live;  /* atomic: live and spans[] of the unswept generation when due_kib was
                             computed. Written under GOAL */
     uint64_t pace_spans; /* atomic */
+    uint64_t pace_pages; /* atomic: pages in spans then. For the log */
     uint64_t cursor;     /* atomic: a generation, and below it the number of the list below which no
                             list has an unswept span of that generation any more */
     uint64_t spans[2];   /* atomic: spans by the lowest bit of their sweep_gen; those being swept
@@ -213,6 +214,16 @@ struct free_later_state {
     struct free_later_block *blocks; /* atomic: the newest first */
 };
 
+/* See give_back.c. Atomic; in bytes. */
+struct give_back_state {
+    uint64_t last_in_use;  /* in spans when the last cycle's marking ended; written with CYCLE
+                              held, as last_goal */
+    uint64_t last_goal;    /* the goal of that cycle; 0: there was none */
+    uint64_t percent_goal; /* of heap memory to be kept; written with GOAL held, as limit_goal */
+    uint64_t limit_goal;   /* of all memory to be kept */
+    uint64_t reported[SCAVENGE_REASONS]; /* atomic: bytes given back by the last report */
+};
+
 /* Atomic counters, written by many. */
 struct heap_counters {
     uint64_t live_bytes;      /* marked by the last cycle plus handed to runs since, but for
@@ -233,7 +244,6 @@ struct heap_counters {
     uint64_t memory_bytes;    /* what counts toward the memory limit, when the goal was last
                                  computed. Written under GOAL */
     uint64_t spans;           /* published and not retired */
-    uint64_t in_use_pages;    /* in spans */
     uint64_t allocated_bytes; /* by runs that were closed, and large objects, ever */
     uint64_t allocated_objects;
     uint64_t freed_bytes; /* by sweeps */
@@ -259,6 +269,7 @@ struct tri_heap {
     struct sweep_state sweep;
     struct cycle_state cycle;
     struct heap_counters counters;
+    struct give_back_state give_back;
     struct stall_state stalls;
     struct barrier_verify_state barrier_verify;
     struct free_later_state free_later;

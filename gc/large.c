@@ -20,6 +20,7 @@
 #include "gc/assert.h"
 #include "gc/assist.h"
 #include "gc/barrier_verify.h"
+#include "gc/give_back.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
 
@@ -33,7 +34,7 @@ static void zero_in_steps(struct tri_mutator *mutator, char *memory, size_t byte
 
 static struct span *begin_span(struct tri_heap *heap, tri_type *type, size_t pages, bool *zero)
 {
-    page_index first = page_heap_take(&heap->page_heap, NULL, pages, zero);
+    page_index first = give_back_take(heap, NULL, pages, zero);
     if (first == PAGE_NONE) {
         return NULL;
     }

@@ -60,11 +60,11 @@ static struct meta_block *map_block(struct meta_alloc *meta, size_t bytes)
 {
     size_t os_page = port_os_page_bytes();
     bytes = align_up(bytes, os_page);
-    struct meta_block *block = port_reserve(bytes, os_page, "metadata");
+    struct meta_block *block = port_reserve(bytes, os_page, "trillium metadata");
     if (block == NULL) {
         return NULL;
     }
-    if (!port_commit(block, bytes, "metadata")) {
+    if (!port_commit(block, bytes, "trillium metadata")) {
         port_release(block, bytes);
         return NULL;
     }

@@ -12,15 +12,20 @@
  *                  page_alloc_take_64 misses it.
  *   [page_alloc.3] The summaries of what lies beyond grown_pages MUST be 0, which is "in use";
  *                  otherwise memory that was never committed is handed out.
- *   [page_alloc.4] free_pages and scavenged_pages MUST equal the bits they count; otherwise the
- *                  pacer believes in memory that is not there.
+ *   [page_alloc.4] free_pages and scavenged_pages MUST equal the bits they count; otherwise runs
+ *                  are searched for in vain, or not found.
+ *   [page_alloc.5] The bits of what lies beyond grown_pages MUST be clear; otherwise pages that
+ *                  come into being once more are in use for ever.
  * Locks:      everything here needs PAGES.
- * Callers:    mutators on the allocation slow path, the sweeper. Never a trace callback.
+ * Callers:    mutators on the allocation slow path, the sweeper, who scavenges. Never a trace
+ *             callback.
  * Units:      pages of 8 KiB; a chunk is 512 pages.
  * Sources:    the runtime of Go for the idea; the tree has as many levels as the heap needs, so
  *             that a small heap pays little.
  */
 #include "gc/page_alloc.h"
+
+#include "gc/port.h"
 
 _Static_assert(sizeof(struct page_bits) == 128, "two cache lines a chunk");
 _Static_assert(CHUNK_PAGES << (PAGE_ALLOC_FANOUT_BITS * (PAGE_ALLOC_LEVELS - 1)) ==
@@ -90,14 +95,17 @@ static bool create_tables(struct page_alloc *pages)
 {
     size_t chunks = (pages->max_pages + CHUNK_PAGES - 1) / CHUNK_PAGES;
     size_t inner = choose_levels(pages, chunks);
-    if (!side_table_init(&pages->chunks, sizeof(struct page_bits), chunks, "page bits") ||
+    if (!side_table_init(&pages->chunks, sizeof(struct page_bits), chunks,
+                         "trillium metadata: page bits") ||
         !side_table_init(&pages->leaves, sizeof(page_summary),
-                         pages->level_entries[pages->levels - 1], "page summaries")) {
+                         pages->level_entries[pages->levels - 1],
+                         "trillium metadata: page summaries") ||
+        !scavenge_index_init(&pages->index, chunks)) {
         return false;
     }
-    if (inner > 0 &&
-        (!side_table_init(&pages->inner, sizeof(page_summary), inner, "page summaries") ||
-         !side_table_extend(&pages->inner, inner))) {
+    if (inner > 0 && (!side_table_init(&pages->inner, sizeof(page_summary), inner,
+                                       "trillium metadata: page summaries") ||
+                      !side_table_extend(&pages->inner, inner))) {
         return false;
     }
     page_summary *next = (page_summary *)(void *)pages->inner.base;
@@ -123,6 +131,7 @@ bool page_alloc_init(struct page_alloc *pages, size_t max_pages)
 
 void page_alloc_destroy(struct page_alloc *pages)
 {
+    scavenge_index_destroy(&pages->index);
     side_table_destroy(&pages->inner);
     side_table_destroy(&pages->leaves);
     side_table_destroy(&pages->chunks);
@@ -141,10 +150,9 @@ static void update_leaves(struct page_alloc *pages, size_t first, size_t count)
     }
 }
 
-/* Make [page_alloc.1] hold again after bits of [first, first + count) have changed. */
-static void update_summaries(struct page_alloc *pages, size_t first, size_t count)
+/* Make [page_alloc.1] hold again after leaves of [first, first + count) have changed. */
+static void update_inner(struct page_alloc *pages, size_t first, size_t count)
 {
-    update_leaves(pages, first, count);
     for (unsigned level = pages->levels - 1; level-- > 0;) {
         unsigned shift = level_shift(pages, level);
         size_t child_pages = (size_t)1 << level_shift(pages, level + 1);
@@ -161,6 +169,23 @@ static void update_summaries(struct page_alloc *pages, size_t first, size_t coun
     }
 }
 
+/* The same after bits of [first, first + count) have changed. */
+static void update_summaries(struct page_alloc *pages, size_t first, size_t count)
+{
+    update_leaves(pages, first, count);
+    update_inner(pages, first, count);
+}
+
+/* Tell the index of [first, first + count), which are in use now. */
+static void note_taken(struct page_alloc *pages, size_t first, size_t count)
+{
+    for (size_t at = first; at < first + count;) {
+        size_t part = part_in_chunk(at, first + count - at);
+        scavenge_index_take(&pages->index, at / CHUNK_PAGES, part);
+        at += part;
+    }
+}
+
 bool page_alloc_grow(struct page_alloc *pages, page_index first, size_t count)
 {
     lock_assert_held(&pages->lock);
@@ -170,6 +195,7 @@ bool page_alloc_grow(struct page_alloc *pages, page_index first, size_t count)
     size_t chunks = (first + count) / CHUNK_PAGES;
     /* Summaries are read by whole groups of siblings. */
     if (!side_table_extend(&pages->chunks, chunks) ||
+        !side_table_extend(&pages->index.records, chunks) ||
         !side_table_extend(&pages->leaves,
                            size_min(align_up(chunks, PAGE_ALLOC_FANOUT), pages->leaves.capacity))) {
         return false;
@@ -183,6 +209,25 @@ bool page_alloc_grow(struct page_alloc *pages, page_index first, size_t count)
     update_summaries(pages, first, count);
     /* [page_alloc.2] needs nothing: search is at most `first`. */
     return true;
+}
+
+void page_alloc_shrink(struct page_alloc *pages, size_t count)
+{
+    lock_assert_held(&pages->lock);
+    TRI_ASSERT(count > 0 && count % CHUNK_PAGES == 0 && count <= page_alloc_free_end(pages));
+    size_t first = pages->grown_pages - count;
+    for (size_t i = first / CHUNK_PAGES; i < pages->grown_pages / CHUNK_PAGES; i++) {
+        struct page_bits *bits = chunk_bits(pages, i);
+        pages->scavenged_pages -= bitmap_count_range(bits->scavenged, 0, CHUNK_PAGES);
+        bitmap_clear_range(bits->scavenged, 0, CHUNK_PAGES); /* [page_alloc.5] */
+        scavenge_index_record(&pages->index, i)->may_give = false;
+        pages->level[pages->levels - 1][i] = 0; /* [page_alloc.3] */
+    }
+    update_inner(pages, first, count);
+    pages->grown_pages -= count;
+    pages->free_pages -= count;
+    TRI_ASSERT(pages->search <= pages->grown_pages); /* [page_alloc.2]: all from there on was
+                                                        free */
 }
 
 /* ---- Finding --------------------------------------------------------------------------------- */
@@ -276,7 +321,22 @@ static struct search search_tree(const struct page_alloc *pages, size_t count)
 
 /* ---- Taking and giving ----------------------------------------------------------------------- */
 
-page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *zero_pages)
+/* Mark [first, first + count), all free, as in use. Returns how many were scavenged. */
+static size_t mark_taken(struct page_alloc *pages, size_t first, size_t count)
+{
+    size_t scavenged = 0;
+    for (size_t at = first; at < first + count;) {
+        size_t part = part_in_chunk(at, first + count - at);
+        scavenged += page_bits_take(chunk_bits(pages, at / CHUNK_PAGES), at % CHUNK_PAGES, part);
+        at += part;
+    }
+    pages->free_pages -= count;
+    pages->scavenged_pages -= scavenged;
+    update_summaries(pages, first, count);
+    return scavenged;
+}
+
+page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *scavenged)
 {
     lock_assert_held(&pages->lock);
     TRI_ASSERT(count > 0);
@@ -288,21 +348,22 @@ page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *zero_
     if (search.found == PAGE_NONE) {
         return PAGE_NONE;
     }
-    size_t scavenged = 0;
-    size_t end = search.found + count;
-    for (size_t at = search.found; at < end;) {
-        size_t part = part_in_chunk(at, end - at);
-        scavenged += page_bits_take(chunk_bits(pages, at / CHUNK_PAGES), at % CHUNK_PAGES, part);
-        at += part;
-    }
-    pages->free_pages -= count;
-    pages->scavenged_pages -= scavenged;
-    update_summaries(pages, search.found, count);
+    *scavenged = mark_taken(pages, search.found, count);
+    note_taken(pages, search.found, count);
     if (search.lowest == search.found) {
-        pages->search = (page_index)end;
+        pages->search = (page_index)(search.found + count);
     }
-    *zero_pages = scavenged;
     return (page_index)search.found;
+}
+
+/* Pages [first, first + count), whose bits say so, are free now. */
+static void enter_free(struct page_alloc *pages, page_index first, size_t count)
+{
+    pages->free_pages += count;
+    update_summaries(pages, first, count);
+    if (first < pages->search) {
+        pages->search = first; /* [page_alloc.2] */
+    }
 }
 
 void page_alloc_give(struct page_alloc *pages, page_index first, size_t count)
@@ -313,13 +374,32 @@ void page_alloc_give(struct page_alloc *pages, page_index first, size_t count)
     for (size_t at = first; at < end;) {
         size_t part = part_in_chunk(at, end - at);
         page_bits_give(chunk_bits(pages, at / CHUNK_PAGES), at % CHUNK_PAGES, part);
+        scavenge_index_give(&pages->index, at / CHUNK_PAGES, part, true);
         at += part;
     }
-    pages->free_pages += count;
-    update_summaries(pages, first, count);
-    if (first < pages->search) {
-        pages->search = first; /* [page_alloc.2] */
+    enter_free(pages, first, count);
+}
+
+size_t page_alloc_hold(struct page_alloc *pages, page_index first, size_t count)
+{
+    lock_assert_held(&pages->lock);
+    TRI_ASSERT(count > 0 && part_in_chunk(first, count) == count);
+    size_t scavenged = mark_taken(pages, first, count);
+    scavenge_index_hold(&pages->index, first / CHUNK_PAGES, count);
+    return count - scavenged;
+}
+
+void page_alloc_let_go(struct page_alloc *pages, page_index first, size_t count, bool scavenged)
+{
+    lock_assert_held(&pages->lock);
+    struct page_bits *bits = bits_of_page(pages, first);
+    page_bits_give(bits, first % CHUNK_PAGES, count);
+    if (scavenged) {
+        bitmap_set_range(bits->scavenged, first % CHUNK_PAGES, count);
+        pages->scavenged_pages += count;
     }
+    scavenge_index_let_go(&pages->index, first / CHUNK_PAGES, count, !scavenged);
+    enter_free(pages, first, count);
 }
 
 page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t *scavenged)
@@ -342,6 +422,7 @@ page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t
     pages->free_pages -= bit_count(*free);
     pages->scavenged_pages -= bit_count(*scavenged);
     update_summaries(pages, first, 64);
+    scavenge_index_take(&pages->index, first / CHUNK_PAGES, bit_count(*free));
     pages->search = first + 64; /* [page_alloc.2] the lowest free page was among them */
     return first;
 }
@@ -363,6 +444,7 @@ void page_alloc_give_64(struct page_alloc *pages, page_index first, uint64_t fre
     pages->free_pages += bit_count(free);
     pages->scavenged_pages += bit_count(scavenged);
     update_summaries(pages, first, 64);
+    scavenge_index_give(&pages->index, first / CHUNK_PAGES, bit_count(free), scavenged != free);
     pages->search = (page_index)size_min(pages->search, first + trailing_zeros(free));
 }
 
@@ -403,12 +485,54 @@ size_t page_alloc_scavenged_pages(const struct page_alloc *pages)
 
 size_t page_alloc_metadata_bytes(const struct page_alloc *pages)
 {
-    lock_assert_held(&pages->lock);
-    return pages->chunks.committed_bytes + pages->leaves.committed_bytes +
-           pages->inner.committed_bytes;
+    return side_table_bytes(&pages->chunks) + side_table_bytes(&pages->leaves) +
+           side_table_bytes(&pages->inner) + side_table_bytes(&pages->index.records);
 }
 
 /* ---- Checking -------------------------------------------------------------------------------- */
+
+/* What the index says of chunk i, and what its bits say. */
+static const char *check_record(const struct page_alloc *pages, size_t i)
+{
+    const struct page_bits *bits = chunk_bits(pages, i);
+    const struct chunk_record *record = scavenge_index_record(&pages->index, i);
+    size_t scavenged = bitmap_count_range(bits->scavenged, 0, CHUNK_PAGES);
+    if (record->in_use !=
+        bitmap_count_range(bits->in_use, 0, CHUNK_PAGES)) { /* [scavenge_index.1] */
+        return "the pages in use of a chunk are miscounted [scavenge_index.1]";
+    }
+    if (!record->may_give && record->in_use + scavenged != CHUNK_PAGES &&
+        port_os_page_bytes() <= PAGE_BYTES) {
+        return "a chunk has pages to give back that nobody will look for [scavenge_index.2]";
+    }
+    if (record->may_give && pages->index.cursor[true] <= i) {
+        return "a chunk that may give pages back lies behind the search [scavenge_index.2]";
+    }
+    if (record->dormant && scavenged != CHUNK_PAGES) {
+        return "a chunk is dormant that is in use [scavenge_index.3]";
+    }
+    return NULL;
+}
+
+/* The chunks that are committed and do not exist. */
+static const char *check_unborn(const struct page_alloc *pages)
+{
+    for (size_t i = pages->grown_pages / CHUNK_PAGES; i < pages->chunks.committed; i++) {
+        const struct page_bits *bits = chunk_bits(pages, i);
+        if (bitmap_find_set(bits->in_use, 0, CHUNK_PAGES) != CHUNK_PAGES ||
+            bitmap_find_set(bits->scavenged, 0, CHUNK_PAGES) != CHUNK_PAGES) {
+            return "pages that do not exist have bits [page_alloc.5]";
+        }
+    }
+    size_t dormant = 0;
+    for (size_t i = 0; i < pages->index.records.committed; i++) {
+        dormant += scavenge_index_record(&pages->index, i)->dormant;
+    }
+    if (dormant != load_relaxed(&pages->index.dormant)) {
+        return "the dormant chunks are miscounted [scavenge_index.3]";
+    }
+    return NULL;
+}
 
 static const char *check_chunks(const struct page_alloc *pages)
 {
@@ -425,6 +549,10 @@ static const char *check_chunks(const struct page_alloc *pages)
         }
         if (pages->level[pages->levels - 1][i] != page_bits_summarize(bits)) {
             return "the summary of a chunk is wrong [page_alloc.1]";
+        }
+        const char *problem = check_record(pages, i);
+        if (problem != NULL) {
+            return problem;
         }
     }
     if (free != pages->free_pages || scavenged != pages->scavenged_pages) {
@@ -485,5 +613,6 @@ const char *page_alloc_check(const struct page_alloc *pages)
     const char *problem = check_chunks(pages);
     problem = problem != NULL ? problem : check_inner(pages);
     problem = problem != NULL ? problem : check_beyond(pages);
+    problem = problem != NULL ? problem : check_unborn(pages);
     return problem != NULL ? problem : check_search(pages);
 }

@@ -5,7 +5,7 @@
 
 #include "gc/lock.h"
 #include "gc/page_bits.h"
-#include "gc/side_table.h"
+#include "gc/scavenge_index.h"
 
 /* The radix tree: a leaf describes a chunk, a node 8 nodes of the level below it. A heap has as
  * many levels as bring its root level to 8 entries, five at most; then the root level has up to 64,
@@ -27,10 +27,11 @@ struct page_alloc {
     struct side_table chunks; /* struct page_bits of each chunk */
     struct side_table leaves; /* page_summary of each chunk */
     struct side_table inner;  /* page_summary of the levels above, root first; all committed */
+    struct scavenge_index index;
 
     size_t grown_pages;     /* pages [0, grown_pages) exist: page_alloc_grow added them */
     size_t free_pages;      /* of these, neither taken nor in a page cache */
-    size_t scavenged_pages; /* of the free ones, those known to be zero */
+    size_t scavenged_pages; /* of the free ones, those that cost no memory */
     page_index search;      /* no page below this one is free */
 };
 
@@ -41,16 +42,18 @@ bool page_alloc_init(struct page_alloc *pages, size_t max_pages);
 /* Nobody uses it any more. */
 void page_alloc_destroy(struct page_alloc *pages);
 
-/* Add the count pages from first on: free and known to be zero. Both are multiples of CHUNK_PAGES,
+/* Add the count pages from first on: free and scavenged. Both are multiples of CHUNK_PAGES,
  * first is pages->grown_pages: the heap grows front to back. False where there is no memory for
  * metadata: nothing has changed, the call may be repeated. */
 bool page_alloc_grow(struct page_alloc *pages, page_index first, size_t count)
     LOCK_REQUIRES(pages->lock);
 
-/* Take the lowest run of count (at least 1) free pages. *zero_pages (may not be NULL) receives how
- * many of them are known to be zero; if that is count, all are. PAGE_NONE where there is no such
- * run. */
-page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *zero_pages)
+/* The last count pages exist no more; all are free, count is a multiple of CHUNK_PAGES. */
+void page_alloc_shrink(struct page_alloc *pages, size_t count) LOCK_REQUIRES(pages->lock);
+
+/* Take the lowest run of count (at least 1) free pages. *scavenged (may not be NULL) receives how
+ * many of them were scavenged. PAGE_NONE where there is no such run. */
+page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *scavenged)
     LOCK_REQUIRES(pages->lock);
 
 /* Give the count pages from first on back; all are taken. They need not have been taken
@@ -64,10 +67,25 @@ void page_alloc_give(struct page_alloc *pages, page_index first, size_t count)
 page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t *scavenged)
     LOCK_REQUIRES(pages->lock);
 
-/* Give the pages of free, all taken, back; those of scavenged, a subset, are known to be zero.
+/* Give the pages of free, all taken, back; those of scavenged, a subset, are scavenged still.
  * first is a multiple of 64. */
 void page_alloc_give_64(struct page_alloc *pages, page_index first, uint64_t free,
                         uint64_t scavenged) LOCK_REQUIRES(pages->lock);
+
+/* Take the count pages from first on, all free, to give their memory back to the system. Returns
+ * how many of them had contents. */
+size_t page_alloc_hold(struct page_alloc *pages, page_index first, size_t count)
+    LOCK_REQUIRES(pages->lock);
+
+/* They are free again; scavenged or with contents. */
+void page_alloc_let_go(struct page_alloc *pages, page_index first, size_t count, bool scavenged)
+    LOCK_REQUIRES(pages->lock);
+
+/* The bits of one chunk. */
+static inline const struct page_bits *page_alloc_chunk(const struct page_alloc *pages, size_t chunk)
+{
+    return (const struct page_bits *)(const void *)pages->chunks.base + chunk;
+}
 
 /* Is page taken (part of a span, or in a page cache)? page < pages->grown_pages. */
 bool page_alloc_in_use(const struct page_alloc *pages, page_index page) LOCK_REQUIRES(pages->lock);
@@ -78,11 +96,11 @@ size_t page_alloc_free_pages(const struct page_alloc *pages) LOCK_REQUIRES(pages
 /* Free pages at the end of those that exist: what growing would lengthen. */
 size_t page_alloc_free_end(const struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
 
-/* Free pages that are known to be zero and cost no memory. */
+/* Free pages that cost no memory, without those in page caches. */
 size_t page_alloc_scavenged_pages(const struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
 
-/* Bytes of memory that the metadata takes. */
-size_t page_alloc_metadata_bytes(const struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
+/* Bytes of memory that the metadata takes. Any thread. */
+size_t page_alloc_metadata_bytes(const struct page_alloc *pages);
 
 /* Count and summarize everything anew and compare. NULL where all is well, else a sentence that
  * says what is wrong. Slow: all bitmaps are read. */

@@ -2,10 +2,10 @@
  *
  * Owns:       nothing; it works on what the page heap owns.
  * Invariants:
- *   [page_bits.1] A page that is in use MUST NOT be marked scavenged; otherwise its contents are
- *                 taken for zero when it is free again.
+ *   [page_bits.1] A page that is in use MUST NOT be marked scavenged; otherwise it is taken for
+ *                 zero, and for memory that costs nothing, when it is free again.
  * Locks:      none of its own; callers hold PAGES.
- * Callers:    page_alloc.c.
+ * Callers:    page_alloc, scavenge.
  */
 #include "gc/page_bits.h"
 

@@ -15,7 +15,8 @@
 /* 512 pages. All zero: free, with contents. */
 struct page_bits {
     uint64_t in_use[PAGE_BITS_WORDS];    /* part of a span, or in a page cache */
-    uint64_t scavenged[PAGE_BITS_WORDS]; /* free and zero: never touched, or given back */
+    uint64_t scavenged[PAGE_BITS_WORDS]; /* free, and costs no memory: never touched, or given
+                                            back */
 };
 
 /* The free runs of a block of pages, packed into a word: how many pages are free at its start, in

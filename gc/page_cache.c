@@ -5,8 +5,7 @@
  *   [page_cache.1] The pages of a cache MUST be in use for the page heap; otherwise two owners hand
  *                  them out.
  *   [page_cache.2] A scavenged bit MUST be restored when the page goes back; otherwise memory that
- *                  costs nothing is counted as retained, and pages known to be zero are zeroed
- *                  again.
+ *                  costs nothing is given back once more, and zeroed before it is used.
  * Locks:      filling and flushing need PAGES; taking none, the cache is its owner's.
  * Callers:    the mutator that owns the cache, or who acts for it while it is blocked.
  */
@@ -24,7 +23,7 @@ bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages)
     return true;
 }
 
-page_index page_cache_take(struct page_cache *cache, size_t count, size_t *zero_pages)
+page_index page_cache_take(struct page_cache *cache, size_t count, size_t *scavenged)
 {
     TRI_ASSERT(count >= 1 && count < PAGE_CACHE_RUN_LIMIT);
     unsigned first = bits_find_run(cache->free, (unsigned)count);
@@ -32,7 +31,7 @@ page_index page_cache_take(struct page_cache *cache, size_t count, size_t *zero_
         return PAGE_NONE;
     }
     uint64_t mask = bit_range(first, (unsigned)count);
-    *zero_pages = bit_count(cache->scavenged & mask);
+    *scavenged = bit_count(cache->scavenged & mask);
     cache->free &= ~mask;
     cache->scavenged &= ~mask;
     return cache->base + first;

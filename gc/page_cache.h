@@ -12,7 +12,7 @@
 struct page_cache {
     page_index base;    /* the page of bit 0; a multiple of 64 */
     uint64_t free;      /* pages this cache owns */
-    uint64_t scavenged; /* those of them that are known to be zero */
+    uint64_t scavenged; /* those of them that cost no memory */
 };
 
 static inline bool page_cache_is_empty(const struct page_cache *cache)
@@ -24,10 +24,9 @@ static inline bool page_cache_is_empty(const struct page_cache *cache)
  * page is free. */
 bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
 
-/* Take the lowest run of count (1..PAGE_CACHE_RUN_LIMIT - 1) pages of the cache. *zero_pages
- * receives how many of them are known to be zero. PAGE_NONE where the cache has no such run. No
- * lock. */
-page_index page_cache_take(struct page_cache *cache, size_t count, size_t *zero_pages);
+/* Take the lowest run of count (1..PAGE_CACHE_RUN_LIMIT - 1) pages of the cache. *scavenged
+ * receives how many of them were scavenged. PAGE_NONE where the cache has no such run. No lock. */
+page_index page_cache_take(struct page_cache *cache, size_t count, size_t *scavenged);
 
 /* Give all pages back; the cache is empty afterwards. */
 void page_cache_flush(struct page_cache *cache, struct page_alloc *pages)

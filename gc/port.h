@@ -38,6 +38,14 @@ bool port_commit(void *address, size_t bytes, const char *name);
  * False if unsupported, then the contents are unspecified. */
 bool port_decommit(void *address, size_t bytes);
 
+/* Let the system take the memory behind a committed part when it needs some. It stays accessible;
+ * until it is written it reads as it was or as zero, at any moment. False as above. */
+bool port_decommit_lazily(void *address, size_t bytes);
+
+/* Undo port_commit: the part is reserved only, as it was. False where the system refuses: nothing
+ * has changed. */
+bool port_uncommit(void *address, size_t bytes, const char *name);
+
 /* End a reservation, all of it, committed or not. */
 void port_release(void *address, size_t bytes);
 
@@ -137,6 +145,10 @@ void port_pace_marker(struct tri_heap *heap, unsigned index);
  * none is left. */
 void port_wake_sweeper(struct tri_heap *heap);
 
+/* Pages came free, or a cycle has ended: let the heap's scavenging thread, if it has one, give back
+ * what is too much, if there is any. */
+void port_wake_scavenger(struct tri_heap *heap);
+
 /* A cycle is due: let a thread of the heap's own call cycle_collect. False where there is none to
  * be had. */
 bool port_wake_collector(struct tri_heap *heap);
@@ -203,12 +215,17 @@ void port_cycle_ended(struct tri_heap *heap);
 struct pacer_begin_figures;
 struct pacer_end_figures;
 struct pacer_sweep_figures;
+struct scavenge_figures;
 
 /* A cycle begins to mark, has marked; what it has freed is swept. For the log, where
  * options.pacer_trace asks for it; any lock may be held. */
 void port_pacer_begun(struct tri_heap *heap, const struct pacer_begin_figures *figures);
 void port_pacer_ended(struct tri_heap *heap, const struct pacer_end_figures *figures);
 void port_pacer_swept(struct tri_heap *heap, const struct pacer_sweep_figures *figures);
+
+/* Memory was given back, or might have been. For the log, where options.scavenge_trace asks for
+ * it. */
+void port_gave_back(struct tri_heap *heap, const struct scavenge_figures *figures);
 
 /* ---- Words to people ------------------------------------------------------------------------- */
 

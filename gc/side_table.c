@@ -45,7 +45,7 @@ bool side_table_extend(struct side_table *table, size_t entries)
                      table->name)) {
         return false;
     }
-    table->committed_bytes = bytes;
+    store_relaxed(&table->committed_bytes, bytes);
     /* [side_table.1] All that fits into the pages, so that the next few extensions are free. */
     table->committed = size_min(table->committed_bytes / table->entry_bytes, table->capacity);
     return true;

@@ -7,6 +7,7 @@
 #define GC_SIDE_TABLE_H
 
 #include "gc/assert.h"
+#include "gc/atomic.h"
 #include "gc/base.h"
 
 struct side_table {
@@ -19,8 +20,14 @@ struct side_table {
 
     /* Written by side_table_extend, under the lock of whoever owns the table. */
     size_t committed;       /* entries that can be accessed, from 0 on; at most capacity */
-    size_t committed_bytes; /* of memory, a multiple of the system's page */
+    size_t committed_bytes; /* atomic, any thread reads: of memory, whole pages of the system */
 };
+
+/* Bytes of memory that the table takes. Any thread. */
+static inline size_t side_table_bytes(const struct side_table *table)
+{
+    return load_relaxed(&table->committed_bytes);
+}
 
 /* Reserve address space for capacity entries (at least one) of entry_bytes each; none is accessible
  * yet. The table starts at a multiple of the system's page. name must outlive the table. False

@@ -12,6 +12,8 @@
  *            otherwise a look-up on another thread computes slots from stale fields.
  *   [span.5] A run that is taken black MUST have its mark bits before its allocated bits; otherwise
  *            a conservative candidate makes a marker scan a slot that is no object yet.
+ *   [span.6] An entry of zeros MUST mean "no span here"; otherwise look-ups believe in what is left
+ *            when the memory of entries was given back.
  * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what
  *             span_publish released.
  * Callers:    alloc, large, sweep (owners); mark and the object look-up (readers).
@@ -21,13 +23,14 @@
 #include <string.h>
 
 #include "gc/assert.h"
+#include "gc/port.h"
 
 bool span_table_init(struct span_table *table, const struct address_space *space)
 {
     table->space = space;
     table->pages = 0;
     return side_table_init(&table->entries, sizeof(struct span), address_space_pages(space),
-                           "trillium spans");
+                           "trillium metadata: spans");
 }
 
 void span_table_destroy(struct span_table *table)
@@ -40,10 +43,23 @@ bool span_table_extend(struct span_table *table, page_index pages)
     if (!side_table_extend(&table->entries, pages)) {
         return false;
     }
-    /* release: pairs with the acquire in span_of_page, which reads no entry before it is
-     * committed */
-    store_release(&table->pages, pages);
+    if (pages > table->pages) { /* else they have been there before the heap shrank */
+        /* release: pairs with the acquire in span_of_page, which reads no entry before it is
+         * committed */
+        store_release(&table->pages, pages);
+    }
     return true;
+}
+
+_Static_assert(SPAN_FREE == 0, "an entry of zeros is no span"); /* [span.6] */
+
+bool span_table_decommit(const struct span_table *table, page_index first, size_t count)
+{
+    char *start = (char *)span_at(table, first);
+    size_t bytes = count * sizeof(struct span);
+    size_t os_page = port_os_page_bytes();
+    return is_aligned((uintptr_t)start, os_page) && is_aligned(bytes, os_page) &&
+           port_decommit(start, bytes);
 }
 
 struct span *span_init(const struct span_table *table, const struct span_shape *shape)

@@ -146,6 +146,11 @@ void span_table_destroy(struct span_table *table);
 /* Entries [0, pages) exist from now on. PAGES held. False where the system refuses. */
 bool span_table_extend(struct span_table *table, page_index pages);
 
+/* Pages [first, first + count) are in no span, and nobody can take them meanwhile: give the memory
+ * of their entries back. Look-ups go on, and find no span there. False where the system refuses,
+ * or where these entries are no whole pages of the system. */
+bool span_table_decommit(const struct span_table *table, page_index first, size_t count);
+
 /* What span_init needs to know. */
 struct span_shape {
     page_index first;

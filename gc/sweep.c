@@ -26,7 +26,9 @@
 #include "gc/sweep.h"
 
 #include "gc/assert.h"
+#include "gc/give_back.h"
 #include "gc/port.h"
+#include "gc/trace_figures.h"
 
 /* The lists below index have no span of the generation before any more. */
 static uint64_t make_cursor(uint32_t generation, uint32_t index)
@@ -38,7 +40,6 @@ void sweep_add_span(struct tri_heap *heap, const struct span *span)
 {
     fetch_add_relaxed(&heap->sweep.spans[span->sweep_gen & 1], UINT64_C(1));
     fetch_add_relaxed(&heap->counters.spans, UINT64_C(1));
-    fetch_add_relaxed(&heap->counters.in_use_pages, (uint64_t)span->pages);
 }
 
 void sweep_begin(struct tri_heap *heap)
@@ -153,8 +154,34 @@ static void free_span(struct tri_heap *heap, struct span *span)
     uint32_t pages = span->pages;
     span_retire(span);
     fetch_sub_relaxed(&heap->counters.spans, UINT64_C(1));
-    fetch_sub_relaxed(&heap->counters.in_use_pages, (uint64_t)pages);
     page_heap_give(&heap->page_heap, first, pages);
+}
+
+static void trace_sweep(struct tri_heap *heap)
+{
+    const struct sweep_state *sweep = &heap->sweep;
+    uint64_t live = counters_live(&heap->counters);
+    uint64_t before = load_relaxed(&sweep->pace_live);
+    uint64_t spans = load_relaxed(&sweep->pace_spans);
+    uint64_t pages = load_relaxed(&sweep->pace_pages);
+    double spans_per_byte = (double)load_relaxed(&sweep->due_kib) / (double)SWEEP_PACE_ONE / 1024.0;
+    struct pacer_sweep_figures figures = {
+        .live = live,
+        .allocated = live > before ? live - before : 0,
+        .swept_pages = pages,
+        .pages_per_byte = spans == 0 ? 0 : spans_per_byte * (double)pages / (double)spans,
+    };
+    port_pacer_swept(heap, &figures);
+}
+
+/* The last span of a cycle is swept: all pages that come free by it have. */
+static void all_is_swept(struct tri_heap *heap)
+{
+    port_wake_scavenger(heap);
+    give_back_report(heap, false);
+    if (heap->options.pacer_trace) {
+        trace_sweep(heap);
+    }
 }
 
 enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool keep_empty)
@@ -181,7 +208,9 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
         fetch_add_relaxed(&counts[generation & 1], UINT64_C(1));
     }
     /* release half: pairs with the acquire in sweep_is_done [sweep.4] */
-    fetch_sub_acq_rel(&counts[(generation & 1) ^ 1], UINT64_C(1));
+    if (fetch_sub_acq_rel(&counts[(generation & 1) ^ 1], UINT64_C(1)) == 1) {
+        all_is_swept(heap);
+    }
     return outcome;
 }
 
@@ -271,6 +300,7 @@ void sweep_set_pace(struct tri_heap *heap, uint64_t live, uint64_t trigger)
     double per_kib = (double)unswept / (double)(distance / KIB + 1);
     store_relaxed(&sweep->pace_live, live);
     store_relaxed(&sweep->pace_spans, unswept);
+    store_relaxed(&sweep->pace_pages, (uint64_t)page_heap_in_use(&heap->page_heap) / PAGE_BYTES);
     store_relaxed(&sweep->due_kib, (uint64_t)(per_kib * (double)SWEEP_PACE_ONE));
 }
 

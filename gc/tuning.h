@@ -226,4 +226,59 @@
 #define LIMIT_HEADROOM_PERCENT   3
 #define LIMIT_HEADROOM_MIN_BYTES MIB
 
+/* The share of all processors' time in which memory is given back in the background (Go's figure).
+ * Lower: memory is kept for longer. Higher: it shows beside the program. */
+#define SCAVENGE_SHARE 0.01
+
+/* The controller that keeps it: gain, the times of its integral and of its bounds' effect on that,
+ * the bounds of work/sleep, and how long it rests after it has failed. Go's figures but for the
+ * integral's time, 3.2e6 there, and the upper bound, 1000: with these the share swung between 0.1 %
+ * and 5 % of two processors, in turns of a second (docs/decisions.md). Shorter: it swings. Longer:
+ * it is slow to learn that sleeps are longer than it says. */
+#define SCAVENGE_GAIN        0.3375
+#define SCAVENGE_INTEGRAL_NS 1.6e8
+#define SCAVENGE_TRACKING_NS 1e9
+#define SCAVENGE_RATIO_MIN   0.001
+#define SCAVENGE_RATIO_MAX   10.0
+#define SCAVENGE_COOLDOWN_NS UINT64_C(5000000000)
+
+/* The least work between two sleeps of the scavenging thread, and its longest sleep. Lower: more
+ * switches. Higher: the thread is seen by what shares its processor (Go's figure). */
+#define SCAVENGE_WORK_NS      UINT64_C(1000000)
+#define SCAVENGE_SLEEP_MAX_NS UINT64_C(10000000000)
+
+/* Bytes given back in one call of the system at the most: a whole chunk. Meanwhile nobody can take
+ * these pages. Lower: more calls, and each page costs more. Higher: who wants those pages waits for
+ * longer; 4 MiB take 0.35 to 0.6 ms, 0.35 microseconds for each 4 KiB, where 64 KiB take 0.64
+ * (docs/decisions.md, "Steps of up to 4 MiB"). */
+#define SCAVENGE_STEP_BYTES CHUNK_BYTES
+
+/* Bytes given back at the least where an allocation must, at the memory limit. Lower: a call of the
+ * system for each span. Higher: pages that would have been used again are faulted in anew (Go's
+ * quantum in the background). */
+#define SCAVENGE_EAGER_BYTES (64 * KIB)
+
+/* Pages in use from which on a chunk counts as full: 96.875 % (Go's figure). Lower: more memory is
+ * kept. Higher: huge pages are torn up for the sake of a few small ones. */
+#define SCAVENGE_DENSE_PAGES (CHUNK_PAGES - CHUNK_PAGES / 32)
+
+/* Pages of a huge page: 2 MiB. */
+#define SCAVENGE_HUGE_PAGES ((size_t)256)
+
+/* Chunks looked at in one go for something to give back, with PAGES held; 8 bytes each. Lower: the
+ * lock is taken more often for a large heap. Higher: allocation waits; 4096 take a few
+ * microseconds. */
+#define SCAVENGE_LOOK_CHUNKS ((size_t)4096)
+
+/* Percent of the memory limit that is kept (Go's figure). */
+#define SCAVENGE_LIMIT_PERCENT 95
+
+/* How long chunks that were full at the last cycle's end are left alone where no other cycle comes.
+ * Lower: memory that the next cycle needs is given back. Higher: after a peak, an idle program
+ * keeps it. Go waits for the next cycle, which comes within two minutes there. */
+#define SCAVENGE_RIPE_NS UINT64_C(1000000000)
+
+/* How long nothing is tried after the system has refused to take memory back. */
+#define SCAVENGE_REFUSED_NS UINT64_C(1000000000)
+
 #endif

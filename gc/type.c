@@ -41,7 +41,7 @@ bool type_table_init(struct type_table *table, struct meta_alloc *meta)
 {
     *table = (struct type_table){.meta = meta};
     if (!side_table_init(&table->lists, sizeof(struct central_list), CURSORS_MAX,
-                         "trillium central lists")) {
+                         "trillium metadata: central lists")) {
         return false;
     }
     lock_init(&table->lock, LOCK_TYPES);

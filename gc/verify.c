@@ -97,11 +97,8 @@ static void check_sets(const struct walk *walk)
 
 static void check_pages(const struct walk *walk)
 {
-    struct page_heap *page_heap = &walk->heap->page_heap;
-    lock_acquire(&page_heap->pages.lock);
-    const char *problem = page_alloc_check(&page_heap->pages);
-    size_t taken = page_heap->pages.grown_pages - page_alloc_free_pages(&page_heap->pages);
-    lock_release(&page_heap->pages.lock);
+    size_t taken;
+    const char *problem = page_heap_check(&walk->heap->page_heap, &taken);
     TRI_REQUIRE(problem == NULL, "gcverify: page heap: %s", problem);
     TRI_REQUIRE(walk->pages == taken,
                 "gcverify: spans have %ju pages, %zu are taken", /* [verify.2] */

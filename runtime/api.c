@@ -19,6 +19,7 @@
 #include "gc/barrier_verify.h"
 #include "gc/cycle.h"
 #include "gc/free_later.h"
+#include "gc/give_back.h"
 #include "gc/heap.h"
 #include "gc/object.h"
 #include "gc/port.h"
@@ -31,6 +32,7 @@
 #include "runtime/mutator.h"
 #include "runtime/roots.h"
 #include "runtime/safepoint.h"
+#include "runtime/scavenger.h"
 #include "runtime/stack.h"
 #include "runtime/stack_scan.h"
 #include "runtime/stall_log.h"
@@ -112,8 +114,9 @@ static size_t process_heap_mapping_bytes(void)
 static struct process_heap *map_process_heap(void)
 {
     size_t bytes = process_heap_mapping_bytes();
-    struct process_heap *heap = port_reserve(bytes, port_os_page_bytes(), "trillium heap state");
-    if (heap != NULL && !port_commit(heap, bytes, "trillium heap state")) {
+    struct process_heap *heap =
+        port_reserve(bytes, port_os_page_bytes(), "trillium metadata: heap state");
+    if (heap != NULL && !port_commit(heap, bytes, "trillium metadata: heap state")) {
         port_release(heap, bytes);
         heap = NULL;
     }
@@ -142,6 +145,7 @@ tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options)
     roots_state_init(made);
     workers_init(&made->workers);
     container_init(made);
+    scavenger_init(&made->scavenger);
     lock_init(&made->log_lock, LOCK_LOG);
     if (options->fork == TRI_FORK_FULL && !fork_register(made)) {
         tri_heap_destroy(&made->heap);
@@ -191,6 +195,18 @@ void tri_collect(tri_mutator *mutator)
     port_blocking_end(mutator);
 }
 
+void tri_release_memory(tri_mutator *mutator)
+{
+    mutator_require(mutator, "tri_release_memory");
+    struct tri_heap *heap = mutator->heap;
+    cycle_run(mutator, CYCLE_FORCED);
+    cycle_sweep(mutator);
+    page_heap_flush_cache(&heap->page_heap, &mutator->cache.pages);
+    port_blocking_begin(mutator);
+    (void)give_back_all(heap);
+    port_blocking_end(mutator);
+}
+
 bool tri_gc_step(tri_mutator *mutator, size_t budget)
 {
     mutator_require(mutator, "tri_gc_step");
@@ -205,6 +221,7 @@ int32_t tri_set_gc_percent(tri_heap *heap, int32_t percent)
         exchange_acq_rel(&heap->options.gc_percent, percent < 0 ? TRI_GC_PERCENT_OFF : percent);
     cycle_commit_goal(heap);
     workers_look_after(process_heap_of(heap)); /* periodic cycles are off where GOGC is */
+    port_wake_scavenger(heap);
     return old;
 }
 
@@ -214,7 +231,9 @@ int64_t tri_set_memory_limit(tri_heap *heap, int64_t bytes)
     if (bytes < 0) {
         return load_relaxed(&heap->options.memory_limit);
     }
-    return cycle_set_memory_limit(heap, bytes);
+    int64_t old = cycle_set_memory_limit(heap, bytes);
+    port_wake_scavenger(heap);
+    return old;
 }
 
 /* sum + delta within 0 ... INT64_MAX, so that what the pacer adds to it cannot overflow. */

@@ -32,6 +32,7 @@
 #include "gc/port.h"
 #include "gc/sweep.h"
 #include "runtime/mutator.h"
+#include "runtime/scavenger.h"
 #include "runtime/workers.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -69,6 +70,7 @@ static void freeze(struct process_heap *heap)
     cycle_pause(&heap->heap);
     heap->sweep_was_open = sweep_pause(&heap->heap); /* [fork.3] */
     port_hold_begin(&heap->heap);
+    page_heap_pause_scavenging(&heap->heap.page_heap); /* [page_heap.9] */
     for (size_t i = 0; i < HEAP_LOCKS; i++) {
         port_mutex_lock(&locks[i]->mutex); /* [fork.2] */
     }
@@ -85,6 +87,7 @@ static void unlock(struct process_heap *heap)
 
 static void thaw(struct process_heap *heap)
 {
+    page_heap_resume_scavenging(&heap->heap.page_heap);
     port_hold_end(&heap->heap);
     if (heap->sweep_was_open) {
         sweep_resume(&heap->heap);
@@ -112,6 +115,7 @@ static void forget_threads(struct process_heap *heap)
     condition_init(&heap->handshake.changed);
     heap->handshake.attaching = 0;
     workers_forget(&heap->workers);
+    scavenger_forget(&heap->scavenger);
     cycle_forget_threads(&heap->heap);
 }
 
@@ -156,6 +160,7 @@ static void after_fork_in_parent(void)
         unlock(h);
         thaw(h);
         port_wake_sweeper(&h->heap);
+        port_wake_scavenger(&h->heap);
     }
     (void)pthread_mutex_unlock(&heaps.lock);
     each_own_mutator(unblock_own);

@@ -49,8 +49,8 @@ static struct process_mutator *take_mapping(struct process_heap *heap)
         return mutator;
     }
     size_t bytes = align_up(mutator_mapping_bytes(), port_os_page_bytes());
-    mutator = port_reserve(bytes, port_os_page_bytes(), "trillium mutator");
-    if (mutator != NULL && !port_commit(mutator, bytes, "trillium mutator")) {
+    mutator = port_reserve(bytes, port_os_page_bytes(), "trillium metadata: mutator");
+    if (mutator != NULL && !port_commit(mutator, bytes, "trillium metadata: mutator")) {
         port_release(mutator, bytes);
         mutator = NULL;
     }

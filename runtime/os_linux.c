@@ -108,10 +108,36 @@ bool port_commit(void *address, size_t bytes, const char *name)
     return done;
 }
 
+/* Heap memory follows the system's setting of transparent huge pages. It is never advised to be of
+ * huge pages: those that the kernel makes of a few pages in use, and of many that were given back,
+ * have cost others more than they gained (docs/tuning.md, "Huge pages"). */
+
 bool port_decommit(void *address, size_t bytes)
 {
     int saved = errno; /* [os_linux.2] */
     bool done = madvise(address, bytes, MADV_DONTNEED) == 0;
+    errno = saved;
+    return done;
+}
+
+bool port_decommit_lazily(void *address, size_t bytes)
+{
+    int saved = errno; /* [os_linux.2] */
+    bool done = madvise(address, bytes, MADV_FREE) == 0;
+    errno = saved;
+    return done || port_decommit(address, bytes);
+}
+
+/* A mapping that is made inaccessible still counts toward what the process may commit, so a new one
+ * takes its place. */
+bool port_uncommit(void *address, size_t bytes, const char *name)
+{
+    int saved = errno; /* [os_linux.2] */
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    bool done = mmap(address, bytes, PROT_NONE, flags, -1, 0) == address; /* [os_linux.1] */
+    if (done) {
+        name_mapping(address, bytes, name);
+    }
     errno = saved;
     return done;
 }

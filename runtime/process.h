@@ -208,12 +208,23 @@ struct container_state {
     uint32_t processors_thousandths; /* atomic; written under lock */
 };
 
+/* See scavenger.c. Guarded by SWEEP. */
+struct scavenger_state {
+    struct condition changed; /* wanted, or all shall stop */
+    pthread_t thread;
+    bool started;
+    bool wanted;       /* there may be something to give back */
+    uint64_t resets;   /* atomic: how often its controller has begun anew */
+    uint64_t reported; /* atomic: of these, those that the log has told of */
+};
+
 struct process_heap {
     struct tri_heap heap; /* first */
     struct handshake_state handshake;
     struct roots_state roots;
     struct workers_state workers;
     struct container_state container;
+    struct scavenger_state scavenger;
     struct lock log_lock; /* LOG */
 
     /* See fork.c; guarded by the list's lock. */

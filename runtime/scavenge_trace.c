@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "gc/port.h"
+#include "runtime/process.h"
 
 /* What is in use, in percent of what the heap keeps from the system; it cannot be more. */
 static unsigned percent_in_use(const struct scavenge_figures *figures)
@@ -56,11 +57,21 @@ void scavtrace_format(const struct scavenge_figures *figures, tri_trace_form for
     }
 }
 
-void scavtrace_log(struct tri_heap *heap, const struct scavenge_figures *figures)
+/* Whether the scavenger's controller has begun anew since the last line. */
+static bool was_reset(struct process_heap *heap)
 {
-    if (heap->options.scavenge_trace) {
-        char line[SCAVTRACE_LINE_BYTES];
-        scavtrace_format(figures, heap->options.trace_form, line);
-        port_log(heap, line);
-    }
+    struct scavenger_state *scavenger = &heap->scavenger;
+    uint64_t resets = load_relaxed(&scavenger->resets);
+    uint64_t reported = load_relaxed(&scavenger->reported);
+    store_relaxed(&scavenger->reported, resets);
+    return resets != reported;
+}
+
+void port_gave_back(struct tri_heap *heap, const struct scavenge_figures *figures)
+{
+    char line[SCAVTRACE_LINE_BYTES];
+    struct scavenge_figures all = *figures;
+    all.reset = was_reset(process_heap_of(heap));
+    scavtrace_format(&all, heap->options.trace_form, line);
+    port_log(heap, line);
 }

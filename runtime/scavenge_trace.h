@@ -12,7 +12,4 @@
 void scavtrace_format(const struct scavenge_figures *figures, tri_trace_form form,
                       char line[SCAVTRACE_LINE_BYTES]);
 
-/* Log it, where the heap's options ask for it. Any lock of the heap may be held. */
-void scavtrace_log(struct tri_heap *heap, const struct scavenge_figures *figures);
-
 #endif

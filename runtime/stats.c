@@ -2,9 +2,10 @@
  *
  * Owns:       nothing.
  * Invariants:
- *   [stats.1] mallocs - frees MUST be heap_objects, heap_sys - heap_in_use heap_idle, sys the sum
- *             of its parts, and no difference negative; otherwise nobody trusts any of them.
- * Locks:      takes HANDSHAKE, ROOTS, PAGES, one after the other.
+ *   [stats.1] mallocs - frees MUST be heap_objects, heap_sys - heap_in_use heap_idle, of which
+ *             heap_released is a part, sys the sum of its parts, and no difference negative;
+ *             otherwise nobody trusts any of them.
+ * Locks:      takes HANDSHAKE, ROOTS, one after the other.
  * Callers:    tri_stats_read.
  */
 #include "runtime/stats.h"
@@ -32,14 +33,20 @@ static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
 static void fill_memory(struct process_heap *heap, tri_stats *stats)
 {
     struct tri_heap *gc = &heap->heap;
-    /* What is in use first: the heap has grown before its pages are used. The lock keeps the
-     * order. */
-    stats->heap_in_use = load_relaxed(&gc->counters.in_use_pages) * PAGE_BYTES;
     struct page_heap_bytes pages = page_heap_bytes(&gc->page_heap);
     stats->heap_sys = pages.grown;
-    stats->heap_idle = stats->heap_sys - stats->heap_in_use; /* [stats.1] */
+    stats->heap_idle = pages.free;
+    stats->heap_in_use = stats->heap_sys - stats->heap_idle; /* [stats.1] */
+    stats->heap_released = pages.released;
     stats->gc_sys = pages.metadata + meta_alloc_mapped_bytes(&gc->meta);
     stats->sys = stats->heap_sys + stats->gc_sys;
+}
+
+static void fill_scavenged(const struct scavenge_counters *scavenged, tri_stats *stats)
+{
+    stats->scavenged_background = load_relaxed(&scavenged->bytes[SCAVENGE_BACKGROUND]);
+    stats->scavenged_at_allocation = load_relaxed(&scavenged->bytes[SCAVENGE_EAGER]);
+    stats->scavenged_on_request = load_relaxed(&scavenged->bytes[SCAVENGE_RELEASE]);
 }
 
 static void fill_cycles(const struct cycle_state *cycle, tri_stats *stats)
@@ -58,6 +65,7 @@ void stats_fill(struct process_heap *heap, tri_stats *stats)
 {
     fill_objects(&heap->heap.counters, stats);
     fill_memory(heap, stats);
+    fill_scavenged(&heap->heap.page_heap.scavenged, stats);
     fill_cycles(&heap->heap.cycle, stats);
     lock_acquire(&heap->handshake.lock);
     stats->mutators = heap->handshake.mutator_count;

@@ -41,6 +41,7 @@
 #include "gc/port.h"
 #include "gc/sweep.h"
 #include "runtime/container.h"
+#include "runtime/scavenger.h"
 
 void workers_init(struct workers_state *workers)
 {
@@ -472,6 +473,7 @@ void workers_stop(struct process_heap *heap)
     if (workers->sweeper_started) {
         (void)pthread_join(workers->sweeper, NULL);
     }
+    scavenger_stop(heap);
     lock_acquire(&workers->lock);
     workers->stopping = true;
     condition_broadcast(&workers->changed);

@@ -31,6 +31,7 @@ static struct {
     size_t reservation_room;
     size_t reserved_bytes;
     size_t committed_bytes;
+    size_t decommitted_bytes;
 
     size_t memory_calls;
     size_t fail_from; /* the call with this number fails, ... */
@@ -191,6 +192,11 @@ size_t fake_port_committed_bytes(void)
     return port.committed_bytes;
 }
 
+size_t fake_port_decommitted_bytes(void)
+{
+    return port.decommitted_bytes;
+}
+
 /* Counts the call; is it to fail? */
 static bool fails(void)
 {
@@ -338,7 +344,8 @@ bool port_commit(void *address, size_t bytes, const char *name)
     return result;
 }
 
-static bool decommit_guarded(void *address, size_t bytes)
+/* step: every how many-th page is really given back. */
+static bool decommit_guarded(void *address, size_t bytes, size_t step)
 {
     size_t first;
     size_t pages;
@@ -349,13 +356,61 @@ static bool decommit_guarded(void *address, size_t bytes)
     if (fails()) {
         return false;
     }
-    return madvise(address, bytes, MADV_DONTNEED) == 0;
+    port.decommitted_bytes += bytes;
+    for (size_t i = 0; step > 1 && i < pages; i += step) {
+        if (madvise((char *)address + i * port.os_page_bytes, port.os_page_bytes, MADV_DONTNEED) !=
+            0) {
+            return false;
+        }
+    }
+    return step > 1 || madvise(address, bytes, MADV_DONTNEED) == 0;
+}
+
+static bool decommit(void *address, size_t bytes, size_t step)
+{
+    if (port.hooks.decommit != NULL) {
+        port.hooks.decommit(address, bytes);
+    }
+    guard();
+    bool result = decommit_guarded(address, bytes, step);
+    unguard();
+    return result;
 }
 
 bool port_decommit(void *address, size_t bytes)
 {
+    return decommit(address, bytes, 1);
+}
+
+bool port_decommit_lazily(void *address, size_t bytes)
+{
+    return decommit(address, bytes, 2);
+}
+
+static bool uncommit_guarded(void *address, size_t bytes)
+{
+    size_t first;
+    size_t pages;
+    struct reservation *reservation = find_range("port_uncommit", address, bytes, &first, &pages);
+    if (!fake_port_is_committed(address, bytes)) {
+        broken("port_uncommit: %p and %zu bytes are not all committed", address, bytes);
+    }
+    if (fails()) {
+        return false;
+    }
+    bitmap_clear_range(reservation->committed, first, pages);
+    port.committed_bytes -= bytes;
+    return mmap(address, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
+                -1, 0) == address;
+}
+
+bool port_uncommit(void *address, size_t bytes, const char *name)
+{
     guard();
-    bool result = decommit_guarded(address, bytes);
+    if (name == NULL) {
+        broken("port_uncommit: without a name");
+    }
+    bool result = uncommit_guarded(address, bytes);
     unguard();
     return result;
 }
@@ -615,6 +670,13 @@ void port_pace_marker(struct tri_heap *heap, unsigned index)
     }
 }
 
+void port_wake_scavenger(struct tri_heap *heap)
+{
+    if (port.hooks.wake_scavenger != NULL) {
+        port.hooks.wake_scavenger(heap);
+    }
+}
+
 void port_wake_sweeper(struct tri_heap *heap)
 {
     if (port.hooks.wake_sweeper != NULL) {
@@ -717,6 +779,12 @@ void port_pacer_swept(struct tri_heap *heap, const struct pacer_sweep_figures *f
 {
     (void)figures;
     port_log(heap, "pacer swept");
+}
+
+void port_gave_back(struct tri_heap *heap, const struct scavenge_figures *figures)
+{
+    (void)figures;
+    port_log(heap, "gave back");
 }
 
 void port_cycle_ended(struct tri_heap *heap)

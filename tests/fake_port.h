@@ -37,21 +37,25 @@ void fake_port_set_address_space_limit(size_t bytes);
 /* Reservations over this size fail, whatever the limit says. SIZE_MAX: none does. */
 void fake_port_refuse_reservations_over(size_t bytes);
 
-/* The next n calls of port_reserve, port_commit and port_decommit do their work, and all later ones
- * fail, until this is called again. FAKE_PORT_NEVER: none fails. */
+/* The next n calls of port_reserve, port_commit, port_uncommit, port_decommit and its lazy kind do
+ * their work, and all later ones fail, until this is called again. FAKE_PORT_NEVER: none fails. */
 #define FAKE_PORT_NEVER SIZE_MAX
 void fake_port_fail_memory_after(size_t n);
 
 /* As above, but only the one call after the n fails. */
 void fake_port_fail_memory_once_after(size_t n);
 
-/* Calls of those three functions since fake_port_reset, failed ones too. */
+/* Calls of those functions since fake_port_reset, failed ones too. */
 size_t fake_port_memory_calls(void);
 
 /* What is reserved and committed at the moment. */
 size_t fake_port_reservations(void);
 size_t fake_port_reserved_bytes(void);
 size_t fake_port_committed_bytes(void);
+
+/* Bytes given back by port_decommit and its lazy kind since fake_port_reset, by calls that did not
+ * fail. What is given back lazily keeps its contents in every second page. */
+size_t fake_port_decommitted_bytes(void);
 
 /* Is all of [address, address + bytes) committed? */
 bool fake_port_is_committed(const void *address, size_t bytes);
@@ -86,6 +90,9 @@ struct fake_port_hooks {
     void (*lower_marker)(struct tri_heap *heap, unsigned index);
     void (*pace_marker)(struct tri_heap *heap, unsigned index);
     void (*wake_sweeper)(struct tri_heap *heap);
+    void (*wake_scavenger)(struct tri_heap *heap);
+    /* Before memory is given back, lazily or not; the caller holds no lock of the port's. */
+    void (*decommit)(void *address, size_t bytes);
     /* Default: there is none to be had. */
     bool (*wake_collector)(struct tri_heap *heap);
     /* Default: no mutators, hence all have answered; no roots, nothing. To wait dies: nobody would

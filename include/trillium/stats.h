@@ -26,7 +26,8 @@ typedef struct tri_stats {
     uint64_t heap_sys;       /**< bytes of address space made accessible for objects */
     uint64_t heap_in_use;    /**< bytes in spans */
     uint64_t heap_idle;      /**< bytes in no span: heap_sys - heap_in_use */
-    uint64_t gc_sys;         /**< bytes of the collector's own memory */
+    uint64_t gc_sys;         /**< bytes of the collector's own memory, without what was given
+                                  back */
     uint64_t sys;            /**< heap_sys + gc_sys */
     uint64_t next_gc;        /**< the heap_live at which the next cycle should be over */
     uint64_t last_gc_ns;     /**< end of the last cycle on the monotonic clock; 0: none yet */
@@ -37,10 +38,16 @@ typedef struct tri_stats {
     uint64_t num_forced_gc;  /**< of them, asked for by tri_collect */
     uint64_t gc_cpu_ns;      /**< processor time spent marking */
     uint64_t last_marked;    /**< bytes found live by the last cycle */
-    uint64_t last_marked_objects; /**< objects found live by the last cycle */
-    uint64_t mutators;            /**< attached now */
-    uint64_t handles;             /**< strong handles now */
-    uint64_t external;            /**< bytes outside of the heap, by ::tri_external_adjust */
+    uint64_t last_marked_objects;     /**< objects found live by the last cycle */
+    uint64_t mutators;                /**< attached now */
+    uint64_t handles;                 /**< strong handles now */
+    uint64_t heap_released;           /**< bytes of heap_idle that cost no memory: never touched, or
+                                       given back to the system */
+    uint64_t scavenged_background;    /**< bytes ever given back by the library's own thread */
+    uint64_t scavenged_at_allocation; /**< at allocations: the memory limit was near, or the heap
+                                           had grown past what it should keep */
+    uint64_t scavenged_on_request;    /**< by ::tri_release_memory */
+    uint64_t external;                /**< bytes outside of the heap, by ::tri_external_adjust */
 } tri_stats;
 
 /**

@@ -1,10 +1,12 @@
 /* memory_test.c -- what happens when the system gives no memory and no threads: the n-th call of
- * mmap, mprotect or pthread_create fails, for every n; little address space; limits of a heap.
+ * mmap, mprotect, madvise or pthread_create fails, for every n; little address space; limits of a
+ * heap.
  *
  * The linker puts the functions below before the system's: --wrap in meson.build.
  */
 #include <errno.h>
 #include <sys/mman.h>
+#include <trillium/debug.h>
 
 #include "tests/scenario/child.h"
 
@@ -48,6 +50,7 @@ void *__real_mmap(void *address, size_t bytes, int protection, int flags, int fi
 void *__real_mmap64(void *address, size_t bytes, int protection, int flags, int file, off_t offset);
 int __real_munmap(void *address, size_t bytes);
 int __real_mprotect(void *address, size_t bytes, int protection);
+int __real_madvise(void *address, size_t bytes, int advice);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*function)(void *), void *argument);
 
@@ -55,12 +58,14 @@ void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fi
 void *__wrap_mmap64(void *address, size_t bytes, int protection, int flags, int file, off_t offset);
 int __wrap_munmap(void *address, size_t bytes);
 int __wrap_mprotect(void *address, size_t bytes, int protection);
+int __wrap_madvise(void *address, size_t bytes, int advice);
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*function)(void *), void *argument);
 
-static void *count_mapped(void *mapping, size_t bytes)
+/* What is mapped in place of something else, and what it replaces, are the same bytes. */
+static void *count_mapped(void *mapping, size_t bytes, int flags)
 {
-    if (mapping != MAP_FAILED) {
+    if (mapping != MAP_FAILED && !(flags & MAP_FIXED)) {
         atomic_fetch_add(&system_calls.mapped, (long long)bytes);
     }
     return mapping;
@@ -72,7 +77,7 @@ void *__wrap_mmap(void *address, size_t bytes, int protection, int flags, int fi
         errno = ENOMEM;
         return MAP_FAILED;
     }
-    return count_mapped(__real_mmap(address, bytes, protection, flags, file, offset), bytes);
+    return count_mapped(__real_mmap(address, bytes, protection, flags, file, offset), bytes, flags);
 }
 
 void *__wrap_mmap64(void *address, size_t bytes, int protection, int flags, int file, off_t offset)
@@ -81,7 +86,8 @@ void *__wrap_mmap64(void *address, size_t bytes, int protection, int flags, int 
         errno = ENOMEM;
         return MAP_FAILED;
     }
-    return count_mapped(__real_mmap64(address, bytes, protection, flags, file, offset), bytes);
+    return count_mapped(__real_mmap64(address, bytes, protection, flags, file, offset), bytes,
+                        flags);
 }
 
 int __wrap_munmap(void *address, size_t bytes)
@@ -100,6 +106,15 @@ int __wrap_mprotect(void *address, size_t bytes, int protection)
         return -1;
     }
     return __real_mprotect(address, bytes, protection);
+}
+
+int __wrap_madvise(void *address, size_t bytes, int advice)
+{
+    if (fails()) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_madvise(address, bytes, advice);
 }
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -235,8 +250,11 @@ static bool use_mutator(struct thrifty *thrifty)
         MUST(((char *)tri_handle_get(handles[i]))[19999] == (char)i);
         tri_handle_destroy(thrifty->mutator, handles[i]);
     }
-    MUST(collect_and_count(thrifty->mutator) == 0);
-    return complete;
+    tri_release_memory(thrifty->mutator);
+    MUST(stats_of(thrifty->heap).heap_objects == 0);
+    tri_debug_verify(thrifty->mutator);
+    /* What was given back, and let go of, can be had again. */
+    return tri_try_alloc_array(thrifty->mutator, thrifty->bytes, 20000) != NULL && complete;
 }
 
 /* The life of a heap in which anything may be refused. Returns whether it lacked nothing. */

@@ -326,19 +326,19 @@ START_TEST(garbage_is_used_first)
     for (unsigned i = 0; i < 10000; i++) {
         (void)fixture_new(type);
     }
-    uint64_t pages = counters->in_use_pages;
+    uint64_t pages = page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES;
     cycle_run(fixture.mutators[0], CYCLE_FORCED);
     uint64_t unswept = fixture_unswept();
     for (unsigned i = 0; i < 5000; i++) {
         (void)fixture_new(type);
     }
-    ck_assert_uint_eq(counters->in_use_pages, pages);
+    ck_assert_uint_eq(page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES, pages);
     ck_assert_uint_gt(fixture_unswept(), 0); /* no more than needed was swept */
     ck_assert_uint_lt(fixture_unswept(), unswept);
     for (unsigned i = 0; i < 5000; i++) {
         (void)fixture_new(type);
     }
-    ck_assert_uint_eq(counters->in_use_pages, pages);
+    ck_assert_uint_eq(page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES, pages);
     fixture_verify();
 }
 END_TEST
@@ -525,7 +525,7 @@ static void alloc_one(void *type)
 
 static void expect_exhaustion(tri_type *type)
 {
-    uint64_t in_use = counters->in_use_pages * PAGE_BYTES;
+    uint64_t in_use = page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES * PAGE_BYTES;
     uint64_t live = counters->live_bytes;
     const char *message = fake_port_death_of(alloc_one, type);
     char want[500];
@@ -553,7 +553,8 @@ START_TEST(handler_aborts)
     ck_assert_uint_eq(handler.calls, 1);
     ck_assert_uint_eq(handler.info.requested, 13 * PAGE_BYTES);
     ck_assert_uint_eq(handler.info.heap_live, counters->live_bytes);
-    ck_assert_uint_eq(handler.info.heap_in_use, counters->in_use_pages * PAGE_BYTES);
+    ck_assert_uint_eq(handler.info.heap_in_use,
+                      page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES * PAGE_BYTES);
     ck_assert_uint_eq(handler.info.heap_limit, SMALL_HEAP);
     ck_assert_str_eq(handler.info.type_name, "hog");
     destroy();

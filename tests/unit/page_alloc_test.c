@@ -1,7 +1,7 @@
-/* page_alloc_test.c -- runs of pages, by tables, to exhaustion, against a naive model, and with
- * every commit refused in turn.
+/* page_alloc_test.c -- runs of pages, by tables, to exhaustion, against a naive model beside
+ * scavenging and shrinking, and with every commit refused in turn.
  */
-#include "gc/page_alloc.h"
+#include "gc/scavenge.h"
 
 #include <string.h>
 
@@ -105,8 +105,8 @@ END_TEST
 START_TEST(small_heap_is_cheap)
 {
     create(4 * C, 4 * C); /* 16 MiB */
-    ck_assert_uint_le(fake_port_committed_bytes(), 8 * KIB);
-    ck_assert_uint_le(fake_port_reservations(), 2);
+    ck_assert_uint_le(fake_port_committed_bytes(), 12 * KIB);
+    ck_assert_uint_le(fake_port_reservations(), 3);
     destroy();
 }
 END_TEST
@@ -423,7 +423,8 @@ struct model {
     size_t pages;
     size_t max_pages;
     bool *in_use;
-    bool *zero; /* only of free pages */
+    bool *zero;           /* only of free pages */
+    struct page_run held; /* in the hands of who scavenges; count 0: nothing is */
 };
 
 static struct model model;
@@ -459,16 +460,22 @@ static void model_take(uint64_t *random)
     ck_assert_uint_eq(zero_pages, zero);
 }
 
+/* In use, and not held. */
+static bool model_is_taken(size_t page)
+{
+    return model.in_use[page] && page - model.held.first >= model.held.count;
+}
+
 /* Some run of pages in use, whole or in part, perhaps of several takes. */
 static void model_give(uint64_t *random)
 {
     size_t first = unit_random_below(random, model.pages);
     size_t longest = (size_t)1 << unit_random_below(random, 14);
     size_t count = 0;
-    while (first < model.pages && !model.in_use[first]) {
+    while (first < model.pages && !model_is_taken(first)) {
         first++;
     }
-    while (count < longest && first + count < model.pages && model.in_use[first + count]) {
+    while (count < longest && first + count < model.pages && model_is_taken(first + count)) {
         model.in_use[first + count] = false;
         count++;
     }
@@ -518,6 +525,77 @@ static void model_grow(uint64_t *random)
     model.pages += count;
 }
 
+/* What the system is asked to take is the highest run of the highest chunk that has something to
+ * give; it is held while other things happen. */
+static void model_hold(uint64_t *random)
+{
+    size_t most = 1 + unit_random_below(random, C);
+    struct page_run run;
+    enum scavenge_found found;
+    while ((found = scavenge_find(&heap, most, true, &run)) == SCAVENGE_MORE) {
+    }
+    size_t highest = model.pages;
+    while (highest > 0 && (model.in_use[highest - 1] || model.zero[highest - 1])) {
+        highest--;
+    }
+    if (found == SCAVENGE_NONE) {
+        ck_assert_uint_eq(highest, 0);
+        return;
+    }
+    size_t with_contents = 0;
+    ck_assert(highest > run.first && highest <= run.first + run.count);
+    for (size_t i = run.first; i < run.first + run.count; i++) {
+        ck_assert(!model.in_use[i] && (!model.zero[i] || run.count == C));
+        with_contents += !model.zero[i];
+        model.in_use[i] = true;
+        model.zero[i] = false;
+    }
+    ck_assert_uint_eq(page_alloc_hold(&heap, run.first, run.count), with_contents);
+    model.held = run;
+}
+
+static void model_let_go(bool scavenged)
+{
+    struct page_run run = model.held;
+    model.held.count = 0;
+    page_alloc_let_go(&heap, run.first, run.count, scavenged);
+    for (size_t i = run.first; i < run.first + run.count; i++) {
+        model.in_use[i] = false;
+        model.zero[i] = scavenged;
+    }
+    if (run.count == C && scavenged) {
+        scavenge_index_set_dormant(&heap.index, run.first / C);
+    }
+}
+
+static void model_scavenge(uint64_t *random)
+{
+    if (model.held.count > 0) {
+        model_let_go(unit_random_below(random, 10) != 0);
+    } else if (model.pages > 0) {
+        model_hold(random);
+    }
+    if (unit_random_below(random, 20) == 0) {
+        scavenge_index_next_generation(&heap.index);
+    }
+}
+
+static void model_shrink(void)
+{
+    size_t end = model.pages;
+    while (end > 0 && !model.in_use[end - 1]) {
+        end--;
+    }
+    end = align_up(end, C);
+    ck_assert_uint_eq(align_down(page_alloc_free_end(&heap), C), model.pages - end);
+    if (end < model.pages) {
+        page_alloc_shrink(&heap, model.pages - end);
+    }
+    for (; model.pages > end; model.pages--) {
+        model.zero[model.pages - 1] = false;
+    }
+}
+
 static void model_compare(void)
 {
     size_t free = 0;
@@ -545,8 +623,9 @@ START_TEST(against_a_model)
 {
     uint64_t random = unit_seed();
     size_t max_pages = model_heaps[_i].chunks * C;
-    model = (struct model){0, max_pages, calloc(max_pages, sizeof(bool)),
-                           calloc(max_pages, sizeof(bool))};
+    model = (struct model){.max_pages = max_pages,
+                           .in_use = calloc(max_pages, sizeof(bool)),
+                           .zero = calloc(max_pages, sizeof(bool))};
     create(max_pages, 0);
     size_t takes_of_10 = 5;
     for (size_t i = 0; i < model_heaps[_i].operations; i++) {
@@ -559,6 +638,10 @@ START_TEST(against_a_model)
             model_grow(&random);
         } else if (operation < 10) {
             model_take_and_give_64(&random);
+        } else if (operation < 20) {
+            model_scavenge(&random);
+        } else if (operation == 20) {
+            model_shrink();
         } else if (operation % 10 < takes_of_10) {
             model_take(&random);
         } else {
@@ -607,7 +690,7 @@ static size_t survive(size_t n)
 START_TEST(each_call_refused)
 {
     size_t calls = survive(FAKE_PORT_NEVER);
-    ck_assert_uint_ge(calls, 4 + 2 + 1 + 2); /* 3 tables, the inner levels, and the growths */
+    ck_assert_uint_ge(calls, 5 + 2 + 1 + 2); /* 4 tables, the inner levels, and the growths */
     for (size_t n = 0; n < calls; n++) {
         ck_assert_uint_gt(survive(n), calls);
     }
@@ -664,6 +747,29 @@ START_TEST(check_finds)
     heap.search = 51;
     expect_problem("[page_alloc.2]");
     heap.search = search;
+
+    struct page_bits *beyond = side_table_at(&heap.chunks, 10);
+    beyond->scavenged[1] = 1;
+    expect_problem("[page_alloc.5]");
+    beyond->scavenged[1] = 0;
+
+    struct chunk_record *record = scavenge_index_record(&heap.index, 0);
+    record->in_use++;
+    expect_problem("[scavenge_index.1]");
+    record->in_use--;
+    record->may_give = false;
+    expect_problem("[scavenge_index.2]");
+    record->may_give = true;
+    size_t cursor = heap.index.cursor[true];
+    heap.index.cursor[true] = 0;
+    expect_problem("[scavenge_index.2]");
+    heap.index.cursor[true] = cursor;
+    record->dormant = true;
+    expect_problem("[scavenge_index.3]");
+    record->dormant = false;
+    heap.index.dormant++;
+    expect_problem("[scavenge_index.3]");
+    heap.index.dormant--;
     destroy();
 }
 END_TEST
@@ -691,6 +797,16 @@ static void give_64(void *first)
     page_alloc_give_64(&heap, *(page_index *)first, 2, 0);
 }
 
+static void shrink(void *count)
+{
+    page_alloc_shrink(&heap, *(page_index *)count);
+}
+
+static void hold(void *first)
+{
+    (void)page_alloc_hold(&heap, *(page_index *)first, 2);
+}
+
 static void expect_death(void (*function)(void *), page_index page)
 {
     ck_assert_ptr_nonnull(fake_port_death_of(function, &page));
@@ -708,6 +824,10 @@ START_TEST(misuse)
     expect_death(grow_chunk, 3 * C); /* leaves a gap */
     expect_death(grow_chunk, 2 * C + 1);
     ck_assert_ptr_null(fake_port_death_of(grow_chunk, &(page_index){2 * C}));
+    expect_death(shrink, 1);     /* no chunk */
+    expect_death(shrink, 3 * C); /* pages are in use */
+    expect_death(hold, 1);       /* is in use */
+    expect_death(hold, C - 1);   /* two chunks */
     lock_release(&heap.lock);
     expect_death(take_one, 0);
     expect_death(give_one, 0);

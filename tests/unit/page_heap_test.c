@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "gc/tuning.h"
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -14,12 +15,26 @@ static struct page_heap heap;
 /* Whose pages are whose: 0: nobody's. */
 static uint8_t owners[HEAP_PAGES];
 
-/* Pages that were written once. */
+/* Pages that were written, and whose memory was not given back since. */
 static bool written[HEAP_PAGES];
+
+/* The system is asked to take memory back: nobody has pages there. [page_heap.4] */
+static void note_decommit(void *address, size_t bytes)
+{
+    if (!address_space_contains(&heap.space, (uintptr_t)address)) {
+        return; /* entries of spans */
+    }
+    page_index first = address_space_page(&heap.space, (uintptr_t)address);
+    for (size_t i = first; i < first + bytes / PAGE_BYTES; i++) {
+        EXPECT(owners[i] == 0);
+        written[i] = false;
+    }
+}
 
 static void create(void)
 {
     fake_port_reset();
+    fake_port_hooks()->decommit = note_decommit;
     memset(owners, 0, sizeof owners);
     memset(written, 0, sizeof written);
     ck_assert(page_heap_init(&heap, HEAP_BYTES));
@@ -38,10 +53,26 @@ static char *address_of(page_index page)
 
 static void expect_sound(void)
 {
-    lock_acquire(&heap.pages.lock);
-    const char *problem = page_alloc_check(&heap.pages);
-    lock_release(&heap.pages.lock);
+    size_t in_spans;
+    const char *problem = page_heap_check(&heap, &in_spans);
     ck_assert_msg(problem == NULL, "%s", problem);
+}
+
+/* The accounts are exact: what is owned, in a span; what was written, costs memory. */
+static void expect_exact(void)
+{
+    size_t owned = 0;
+    size_t ready = 0;
+    for (size_t i = 0; i < HEAP_PAGES; i++) {
+        owned += owners[i] != 0;
+        ready += written[i];
+    }
+    struct page_heap_bytes bytes = page_heap_bytes(&heap);
+    ck_assert_uint_eq(bytes.grown, heap.space.grown);
+    ck_assert_uint_eq(bytes.free, bytes.grown - owned * PAGE_BYTES);
+    ck_assert_uint_eq(bytes.released, bytes.grown - ready * PAGE_BYTES);
+    ck_assert_uint_eq(page_heap_in_use(&heap), owned * PAGE_BYTES);
+    ck_assert_uint_eq(page_heap_retained(&heap), ready * PAGE_BYTES);
 }
 
 /* Pages [first, first + count) were taken: they are nobody else's, there is memory behind them,
@@ -52,10 +83,12 @@ static void own(page_index first, size_t count, bool zero, uint8_t owner)
     EXPECT(first + count <= heap.spans.pages);
     EXPECT(fake_port_is_committed(span_at(&heap.spans, first), count * sizeof(struct span)));
     EXPECT(fake_port_is_committed(address_of(first), count * PAGE_BYTES));
+    bool untouched = true;
     for (size_t i = first; i < first + count; i++) {
         EXPECT(owners[i] == 0);
         EXPECT(span_at(&heap.spans, (page_index)i)->state == SPAN_FREE);
         char *memory = address_of((page_index)i);
+        untouched = untouched && !written[i];
         if (zero) {
             EXPECT(!written[i]);
             EXPECT(memory[0] == 0 && memory[PAGE_BYTES - 1] == 0);
@@ -64,6 +97,7 @@ static void own(page_index first, size_t count, bool zero, uint8_t owner)
         owners[i] = owner;
         written[i] = true;
     }
+    EXPECT(zero == untouched || heap.lazily); /* what is zero is known to be */
 }
 
 static void disown(page_index first, size_t count)
@@ -328,6 +362,271 @@ START_TEST(no_more_memory)
 }
 END_TEST
 
+/* ---- Memory for the system ------------------------------------------------------------------- */
+
+static page_index take(size_t count)
+{
+    bool zero;
+    page_index first = page_heap_take(&heap, NULL, count, &zero);
+    if (first != PAGE_NONE) {
+        own(first, count, zero, 1);
+    }
+    return first;
+}
+
+static size_t release_all(void)
+{
+    return page_heap_scavenge(&heap, SIZE_MAX, SCAVENGE_RELEASE, true);
+}
+
+START_TEST(give_to_the_system)
+{
+    ck_assert_uint_eq(release_all(), 0); /* of nothing */
+    ck_assert_uint_eq(take(3 * CHUNK_PAGES), 0);
+    ck_assert_uint_eq(release_all(), 0);
+    disown(10, 5);
+    disown(2 * CHUNK_PAGES, CHUNK_PAGES);
+    expect_exact();
+    ck_assert_uint_eq(page_heap_scavenge(&heap, 1, SCAVENGE_EAGER, true), 2 * MIB); /* huge */
+    expect_exact();
+    ck_assert_uint_eq(page_heap_scavenge(&heap, 2 * MIB, SCAVENGE_BACKGROUND, true), 2 * MIB);
+    ck_assert_uint_eq(release_all(), 5 * PAGE_BYTES);
+    ck_assert_uint_eq(release_all(), 0);
+    expect_exact();
+    ck_assert_uint_eq(heap.scavenged.bytes[SCAVENGE_EAGER], 2 * MIB);
+    ck_assert_uint_eq(heap.scavenged.bytes[SCAVENGE_BACKGROUND], 2 * MIB);
+    ck_assert_uint_eq(heap.scavenged.bytes[SCAVENGE_RELEASE], 5 * PAGE_BYTES);
+    ck_assert_uint_eq(fake_port_decommitted_bytes(), 4 * MIB + 5 * PAGE_BYTES);
+    ck_assert_uint_eq(take(CHUNK_PAGES), 2 * CHUNK_PAGES); /* zero, as own sees */
+    expect_exact();
+    expect_sound();
+}
+END_TEST
+
+/* A whole chunk gives the entries of its spans back, too; they count again when a page is taken. */
+START_TEST(metadata_goes_along)
+{
+    const size_t entries = CHUNK_PAGES * sizeof(struct span);
+    ck_assert_uint_eq(take(2 * CHUNK_PAGES), 0);
+    size_t metadata = page_heap_bytes(&heap).metadata;
+    span_at(&heap.spans, CHUNK_PAGES + 7)->slots = 1;
+    disown(CHUNK_PAGES, CHUNK_PAGES);
+    ck_assert_uint_eq(release_all(), CHUNK_BYTES);
+    ck_assert_uint_eq(page_heap_bytes(&heap).metadata, metadata - entries);
+    ck_assert_uint_eq(span_at(&heap.spans, CHUNK_PAGES + 7)->slots, 0); /* it is gone */
+    ck_assert_ptr_null(span_of_page(&heap.spans, CHUNK_PAGES + 7));
+    ck_assert_uint_eq(take(1), CHUNK_PAGES);
+    ck_assert_uint_eq(page_heap_bytes(&heap).metadata, metadata);
+    expect_exact();
+    expect_sound();
+}
+END_TEST
+
+/* The first call that asks the system for the memory of a run, or of its spans, is refused. */
+START_TEST(refused)
+{
+    fake_port_set_tick_ns(1);
+    fake_port_advance_ns(10 * SCAVENGE_REFUSED_NS);
+    ck_assert_uint_eq(take(2 * CHUNK_PAGES), 0);
+    disown(0, 2 * CHUNK_PAGES);
+    memset(written, true, 2 * CHUNK_PAGES);
+    fake_port_fail_memory_after(0);
+    ck_assert_uint_eq(release_all(), 0);
+    memset(written, true, 2 * CHUNK_PAGES); /* what the hook took for given */
+    expect_exact();
+    expect_sound();
+    fake_port_fail_memory_after(FAKE_PORT_NEVER);
+    size_t calls = fake_port_memory_calls();
+    ck_assert_uint_eq(release_all(), 0); /* not tried again so soon */
+    ck_assert_uint_eq(fake_port_memory_calls(), calls);
+    fake_port_advance_ns(SCAVENGE_REFUSED_NS);
+    ck_assert_uint_eq(release_all(), 2 * CHUNK_BYTES);
+    expect_exact();
+    expect_sound();
+    ck_assert_uint_eq(take(2 * CHUNK_PAGES), 0);
+    disown(0, 2 * CHUNK_PAGES);
+    size_t metadata = page_heap_bytes(&heap).metadata;
+    fake_port_fail_memory_once_after(1); /* the spans of the first chunk */
+    ck_assert_uint_eq(release_all(), 2 * CHUNK_BYTES);
+    ck_assert_uint_eq(page_heap_bytes(&heap).metadata,
+                      metadata - CHUNK_PAGES * sizeof(struct span));
+    expect_exact();
+    expect_sound();
+}
+END_TEST
+
+/* A whole chunk of which a part is scavenged already is refused: nothing is known of that part any
+ * more. */
+START_TEST(refused_in_part)
+{
+    ck_assert_uint_eq(take(CHUNK_PAGES), 0);
+    disown(0, CHUNK_PAGES / 2);
+    ck_assert_uint_eq(release_all(), CHUNK_BYTES / 2);
+    disown(CHUNK_PAGES / 2, CHUNK_PAGES / 2);
+    fake_port_fail_memory_once_after(0);
+    ck_assert_uint_eq(release_all(), 0);
+    memset(written, true, CHUNK_PAGES);
+    expect_exact();
+    expect_sound();
+    ck_assert_uint_eq(take(CHUNK_PAGES), 0); /* not zero, as own sees */
+    expect_exact();
+}
+END_TEST
+
+/* What comes free is taken from full chunks only after the next generation. */
+START_TEST(generations)
+{
+    ck_assert_uint_eq(take(2 * CHUNK_PAGES), 0);
+    ck_assert(!page_heap_next_generation(&heap));
+    disown(CHUNK_PAGES, CHUNK_PAGES / 2);
+    ck_assert_uint_eq(page_heap_scavenge(&heap, SIZE_MAX, SCAVENGE_BACKGROUND, false), 0);
+    ck_assert(page_heap_next_generation(&heap));
+    ck_assert_uint_eq(page_heap_scavenge(&heap, SIZE_MAX, SCAVENGE_BACKGROUND, false),
+                      CHUNK_BYTES / 2);
+    ck_assert(!page_heap_next_generation(&heap));
+    expect_exact();
+}
+END_TEST
+
+/* ---- Shrinking ------------------------------------------------------------------------------- */
+
+START_TEST(shrink)
+{
+    ck_assert_uint_eq(page_heap_shrink(&heap), 0); /* an empty heap */
+    ck_assert_uint_eq(take(CHUNK_PAGES + 1), 0);
+    ck_assert_uint_eq(take(CHUNK_PAGES), CHUNK_PAGES + 1);
+    ck_assert_uint_eq(heap.space.grown, 3 * CHUNK_BYTES);
+    ck_assert_uint_eq(page_heap_shrink(&heap), 0); /* its last chunk is in use */
+    disown(CHUNK_PAGES + 1, CHUNK_PAGES);
+    size_t committed = fake_port_committed_bytes();
+    size_t metadata = page_heap_bytes(&heap).metadata;
+    ck_assert_uint_eq(page_heap_shrink(&heap), CHUNK_BYTES);
+    memset(written + 2 * CHUNK_PAGES, false, CHUNK_PAGES);
+    ck_assert_uint_eq(fake_port_committed_bytes(), committed - CHUNK_BYTES);
+    ck_assert(!fake_port_is_committed(address_of(2 * CHUNK_PAGES), PAGE_BYTES));
+    ck_assert_uint_eq(page_heap_bytes(&heap).metadata,
+                      metadata - CHUNK_PAGES * sizeof(struct span));
+    expect_exact();
+    expect_sound();
+    /* Look-ups go on as before: a marker may know the heap as it was. [page_heap.8] */
+    ck_assert_uint_eq(heap.spans.pages, 3 * CHUNK_PAGES);
+    for (page_index page = 2 * CHUNK_PAGES; page < HEAP_PAGES; page++) {
+        EXPECT(span_of_page(&heap.spans, page) == NULL);
+    }
+    /* It grows again, zero. */
+    ck_assert_uint_eq(take(2 * CHUNK_PAGES), CHUNK_PAGES + 1);
+    ck_assert_uint_eq(heap.space.grown, 4 * CHUNK_BYTES);
+    expect_exact();
+    expect_sound();
+    disown(CHUNK_PAGES + 1, 2 * CHUNK_PAGES);
+    disown(0, CHUNK_PAGES + 1);
+    ck_assert_uint_eq(page_heap_shrink(&heap), 4 * CHUNK_BYTES);
+    memset(written, false, sizeof written);
+    ck_assert_uint_eq(page_heap_bytes(&heap).grown, 0);
+    expect_exact();
+    expect_sound();
+    take_all();
+}
+END_TEST
+
+/* Refused: nothing has changed. Not in step, since a growth failed half way: nothing happens. */
+START_TEST(shrink_fails)
+{
+    ck_assert_uint_eq(take(2 * CHUNK_PAGES), 0);
+    disown(CHUNK_PAGES, CHUNK_PAGES);
+    fake_port_fail_memory_after(0);
+    ck_assert_uint_eq(page_heap_shrink(&heap), 0);
+    fake_port_fail_memory_after(FAKE_PORT_NEVER);
+    expect_exact();
+    expect_sound();
+    ck_assert_uint_eq(take(CHUNK_PAGES), CHUNK_PAGES);
+    fake_port_fail_memory_once_after(1); /* the memory of the next chunk is there, not its spans */
+    bool zero;
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, 1, &zero), PAGE_NONE);
+    ck_assert_uint_eq(heap.space.grown, 3 * CHUNK_BYTES);
+    disown(CHUNK_PAGES, CHUNK_PAGES);
+    ck_assert_uint_eq(page_heap_shrink(&heap), 0);
+    ck_assert_uint_eq(take(2 * CHUNK_PAGES), CHUNK_PAGES);
+    expect_exact();
+    expect_sound();
+}
+END_TEST
+
+/* ---- Pages that are held --------------------------------------------------------------------- */
+
+static struct meeting meeting;
+static uint32_t forking; /* atomic */
+static bool looked;
+
+/* While the run is held, who wants it waits; and so does fork(). */
+static void look_while_held(void *address, size_t bytes)
+{
+    note_decommit(address, bytes);
+    if (looked || !address_space_contains(&heap.space, (uintptr_t)address)) {
+        return;
+    }
+    looked = true;
+    struct page_heap_bytes now = page_heap_bytes(&heap);
+    EXPECT(heap.pages.free_pages == 0);
+    EXPECT(now.free == bytes && now.released == 0); /* [page_heap.6]: not yet */
+    fixture_meet(&meeting, 2);
+    for (unsigned i = 0; i < 1000; i++) {
+        port_yield();
+    }
+    EXPECT(load_relaxed(&forking) == 0);
+}
+
+static void scavenge_or_take(void *unused, unsigned index)
+{
+    (void)unused;
+    bool zero;
+    if (index == 0) {
+        EXPECT(page_heap_scavenge(&heap, HEAP_BYTES, SCAVENGE_BACKGROUND, true) == CHUNK_BYTES);
+        return;
+    }
+    fixture_meet(&meeting, 2);
+    page_index first = page_heap_take(&heap, NULL, CHUNK_PAGES, &zero); /* [page_heap.5] */
+    EXPECT(first == 0 && zero);
+}
+
+static void scavenge_or_fork(void *unused, unsigned index)
+{
+    (void)unused;
+    if (index == 0) {
+        size_t bytes = page_heap_scavenge(&heap, HEAP_BYTES, SCAVENGE_BACKGROUND, true);
+        EXPECT(bytes == CHUNK_BYTES / 2 || bytes == CHUNK_BYTES / 2 + PAGE_BYTES);
+        return;
+    }
+    fixture_meet(&meeting, 2);
+    page_heap_pause_scavenging(&heap);
+    store_relaxed(&forking, 1U);
+    disown(0, 1); /* the other one may find it, and waits */
+    for (unsigned i = 0; i < 1000; i++) {
+        EXPECT(load_relaxed(&heap.held_pages) == 0); /* [page_heap.9] */
+        port_yield();
+    }
+    page_heap_resume_scavenging(&heap);
+}
+
+START_TEST(wait_for_who_holds)
+{
+    bool forks = _i == 1;
+    fake_port_allow_threads();
+    page_heap_destroy(&heap);
+    ck_assert(page_heap_init(&heap, CHUNK_BYTES)); /* it cannot grow */
+    memset(&meeting, 0, sizeof meeting);
+    store_relaxed(&forking, 0U);
+    looked = false;
+    ck_assert_uint_eq(take(CHUNK_PAGES), 0);
+    disown(forks ? CHUNK_PAGES / 2 : 0, forks ? CHUNK_PAGES / 2 : CHUNK_PAGES);
+    fake_port_hooks()->decommit = look_while_held;
+    fixture_run_threads(2, forks ? scavenge_or_fork : scavenge_or_take, NULL);
+    expect_sound();
+    ck_assert(looked);
+    ck_assert_uint_eq(page_heap_in_use(&heap), forks ? CHUNK_BYTES / 2 - PAGE_BYTES : CHUNK_BYTES);
+}
+END_TEST
+
 /* ---- Random owners --------------------------------------------------------------------------- */
 
 #define CACHES 3
@@ -343,16 +642,43 @@ static page_index random_run(uint64_t *random, size_t *count)
     return first;
 }
 
+static void scavenge_some(uint64_t *random)
+{
+    size_t bytes = (size_t)1 << unit_random_below(random, 25);
+    switch (unit_random_below(random, 8)) {
+    case 0:
+        (void)page_heap_next_generation(&heap);
+        break;
+    case 1:
+        (void)page_heap_shrink(&heap);
+        memset(written + heap.pages.grown_pages, false, HEAP_PAGES - heap.pages.grown_pages);
+        break;
+    default:
+        (void)page_heap_scavenge(&heap, bytes, SCAVENGE_EAGER, unit_random(random) & 1);
+    }
+}
+
+/* By both ways of giving memory back, and both sizes of the system's page. */
 START_TEST(random_owners)
 {
     uint64_t random = unit_seed();
+    heap.lazily = _i & 1;
+    if (_i & 2) {
+        fake_port_set_os_page_bytes(64 * KIB);
+        page_heap_destroy(&heap);
+        ck_assert(page_heap_init(&heap, HEAP_BYTES));
+        heap.lazily = _i & 1;
+    }
     struct page_cache caches[CACHES] = {{0}};
     for (unsigned i = 0; i < 30000; i++) {
         struct page_cache *cache = &caches[unit_random_below(&random, CACHES)];
         size_t count;
         page_index page;
         bool zero;
-        switch (unit_random_below(&random, 4)) {
+        switch (unit_random_below(&random, 5)) {
+        case 4:
+            scavenge_some(&random);
+            break;
         case 0:
             page = random_run(&random, &count);
             if (count > 0) {
@@ -371,10 +697,12 @@ START_TEST(random_owners)
                 own(page, count, zero, 3);
             }
         }
-        if (i % 1000 == 0) {
+        if (i % 100 == 0) {
+            expect_exact();
             expect_sound();
         }
     }
+    ck_assert_uint_gt(heap.scavenged.bytes[SCAVENGE_EAGER], HEAP_BYTES); /* it was something */
     for (size_t i = 0; i < CACHES; i++) {
         page_heap_flush_cache(&heap, &caches[i]);
     }
@@ -397,7 +725,15 @@ int main(void)
     tcase_add_loop_test(cases, growth_in_vain, 0, (int)ARRAY_LENGTH(growths));
     tcase_add_test(cases, every_fault_once);
     tcase_add_test(cases, no_more_memory);
-    tcase_add_test(cases, random_owners);
+    tcase_add_test(cases, give_to_the_system);
+    tcase_add_test(cases, metadata_goes_along);
+    tcase_add_test(cases, refused);
+    tcase_add_test(cases, refused_in_part);
+    tcase_add_test(cases, generations);
+    tcase_add_test(cases, shrink);
+    tcase_add_test(cases, shrink_fails);
+    tcase_add_loop_test(cases, wait_for_who_holds, 0, 2);
+    tcase_add_loop_test(cases, random_owners, 0, 4);
     suite_add_tcase(suite, cases);
     return unit_run(suite);
 }

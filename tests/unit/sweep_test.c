@@ -195,7 +195,7 @@ START_TEST(one_span)
     uint32_t pages = span->pages;
     uint32_t slots = span->slots;
     size_t free_before = free_pages();
-    uint64_t in_use = fixture.heap->counters.in_use_pages;
+    uint64_t in_use = page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES;
     span->needs_zero = false;
     span->search = slots;
     enum sweep_outcome outcome = sweep_span(fixture.heap, span, outcomes[_i].keep_empty);
@@ -203,7 +203,8 @@ START_TEST(one_span)
     ck_assert(sweep_is_done(fixture.heap));
     bool freed = outcome == SWEEP_FREED;
     ck_assert_uint_eq(free_pages(), free_before + (freed ? pages : 0));
-    ck_assert_uint_eq(fixture.heap->counters.in_use_pages, in_use - (freed ? pages : 0));
+    ck_assert_uint_eq(page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES,
+                      in_use - (freed ? pages : 0));
     ck_assert_uint_eq(fixture.heap->counters.spans, freed ? 0 : 1);
     for (page_index page = first; page < first + pages; page++) {
         ck_assert_ptr_eq(span_of_page(table(), page), freed ? NULL : span);
