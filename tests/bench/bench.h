@@ -7,6 +7,7 @@
 #ifndef TRILLIUM_BENCH_H
 #define TRILLIUM_BENCH_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,9 +22,22 @@
 struct bench_setup {
     size_t object_size; /* bytes, a multiple of 8: up to 512 with pointers, 1024 without */
     uint64_t
-        pointer_words; /* bit i: word i of an object is a pointer; 0: a leaf, not to be zeroed */
-    unsigned markers;  /* threads that mark; 0: the implementation's default */
-    bool interior;     /* Boehm: recognize interior pointers from the heap, its default */
+        pointer_words;  /* bit i: word i of an object is a pointer; 0: a leaf, not to be zeroed */
+    unsigned markers;   /* threads that mark; 0: the implementation's default */
+    bool interior;      /* Boehm: recognize interior pointers from the heap, its default */
+    bool zeroed;        /* a leaf is to be zeroed, too */
+    unsigned give_up_s; /* Trillium: allocation gives NULL after so many seconds on the limiter; 0:
+                           never */
+};
+
+/* A reading of an implementation's memory; sizes in bytes. */
+struct bench_memory {
+    uint64_t objects;     /* in objects that are live or not yet swept */
+    uint64_t held;        /* of the system: all that was mapped and not given back */
+    uint64_t goal;        /* the size at which the next collection should be over; 0: unknown */
+    uint64_t gc_cpu_ns;   /* processor time of collecting */
+    uint64_t collections; /* so far */
+    bool limiter_on;      /* whether the limiter of collecting has been on, ever */
 };
 
 /* Ends the program with a message. */
@@ -80,6 +94,13 @@ static inline uint64_t bench_cpu_ns(void)
     return bench_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
+/* Processors that this process may run on. */
+static inline unsigned bench_processors(void)
+{
+    cpu_set_t allowed;
+    return sched_getaffinity(0, sizeof(allowed), &allowed) == 0 ? (unsigned)CPU_COUNT(&allowed) : 1;
+}
+
 /* xorshift64: the same sequence in the Go programs, so that all build the same graph. */
 static inline uint64_t bench_random(uint64_t *state)
 {
@@ -95,6 +116,19 @@ static inline uint64_t bench_random(uint64_t *state)
 static inline uint64_t bench_random_below(uint64_t *state, uint64_t limit)
 {
     return ((bench_random(state) >> 32) * limit) >> 32;
+}
+
+static inline int bench_compare(const void *left, const void *right)
+{
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Sorts the values, of which there is at least one. */
+static inline double bench_median(double *values, size_t count)
+{
+    qsort(values, count, sizeof(*values), bench_compare);
+    return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
 static inline void bench_report(const char *metric, double value)

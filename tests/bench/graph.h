@@ -1,4 +1,4 @@
-/* graph.h -- the large live graphs of mark and stall: their nodes, the random one, the check.
+/* graph.h -- the large live graphs of mark, stall and rss: nodes, lists, the random one, the check.
  *
  * A graph is reachable from an array of GRAPH_ROOTS slots. Edges are stored into nodes that are
  * reachable already, by impl_store: impl_init is for objects that nobody knows yet.
@@ -28,6 +28,21 @@ static inline struct node *new_node(struct impl_thread *thread, uint64_t number)
     struct node *node = impl_alloc(thread, true, sizeof(struct node));
     node->numbers[0] = number;
     return node;
+}
+
+/* GRAPH_ROOTS linked lists, one after the other, each allocated from head to tail. */
+static inline void build_list(struct impl_thread *thread, void **roots, uint64_t count)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < GRAPH_ROOTS; i++) {
+        struct node *last = new_node(thread, number++);
+        impl_store(thread, &roots[i], last);
+        for (uint64_t j = 1; j < count / GRAPH_ROOTS; j++) {
+            struct node *node = new_node(thread, number++);
+            impl_store(thread, &last->next[0], node);
+            last = node;
+        }
+    }
 }
 
 /* A binary tree over `count` nodes in random order, and two edges from every node to nodes chosen

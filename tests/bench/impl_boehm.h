@@ -13,6 +13,7 @@
 #include <pthread.h> /* gc.h has put its own pthread_create in place */
 
 #define IMPL_COLLECTS 1
+#define IMPL_FREES    0
 
 struct impl_thread {
     char unused;
@@ -122,6 +123,25 @@ static inline void impl_store(struct impl_thread *thread, void *slot, void *targ
     *(void **)slot = target;
 }
 
+/* Locals of C are roots. */
+static inline void impl_stack_begin(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
+BENCH_INLINE void impl_keep(struct impl_thread *thread, size_t slot, void *object)
+{
+    (void)thread;
+    (void)slot;
+    (void)object;
+}
+
+BENCH_INLINE void impl_free(struct impl_thread *thread, void *object)
+{
+    (void)thread;
+    (void)object;
+}
+
 static inline void impl_poll(struct impl_thread *thread)
 {
     (void)thread;
@@ -131,6 +151,24 @@ static inline void impl_collect(struct impl_thread *thread)
 {
     (void)thread;
     GC_gcollect();
+}
+
+/* Of what is free too, to the system. */
+static inline void impl_release(struct impl_thread *thread)
+{
+    (void)thread;
+    GC_gcollect_and_unmap();
+}
+
+/* It has no goal that it would tell, and counts no processor time. */
+static inline struct bench_memory impl_memory(void)
+{
+    struct bench_memory memory = {
+        .objects = GC_get_heap_size() - GC_get_free_bytes() - GC_get_unmapped_bytes(),
+        .held = GC_get_heap_size() - GC_get_unmapped_bytes(),
+        .collections = GC_get_gc_no(),
+    };
+    return memory;
 }
 
 static inline int64_t impl_collections(struct impl_thread *thread)

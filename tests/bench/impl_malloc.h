@@ -1,7 +1,8 @@
 /* impl_malloc.h -- malloc and free: glibc's; with BENCH_MIMALLOC, BENCH_JEMALLOC theirs.
  *
  * Objects with pointers come from calloc, because a collector's are zeroed; leaves from malloc. An
- * object is freed when another takes its place in a ring. A graph is never freed.
+ * object is freed when another takes its place in a ring, a tree when it is dropped. A graph is
+ * never freed.
  */
 #ifndef TRILLIUM_BENCH_IMPL_MALLOC_H
 #define TRILLIUM_BENCH_IMPL_MALLOC_H
@@ -25,6 +26,8 @@
 #define IMPL_CALLOC calloc
 #define IMPL_FREE   free
 #endif
+
+#define IMPL_FREES 1
 
 struct impl_thread {
     char unused;
@@ -139,6 +142,28 @@ static inline void impl_store(struct impl_thread *thread, void *slot, void *targ
 {
     (void)thread;
     *(void **)slot = target;
+}
+
+/* Before the first impl_keep of a thread. */
+static inline void impl_stack_begin(struct impl_thread *thread)
+{
+    (void)thread;
+}
+
+/* Puts a reference, or NULL, where a precise collector finds it: on the stack of a virtual machine.
+ * What stands in C's locals is not enough for one. */
+BENCH_INLINE void impl_keep(struct impl_thread *thread, size_t slot, void *object)
+{
+    (void)thread;
+    (void)slot;
+    (void)object;
+}
+
+/* Nobody refers to `object` any more: where IMPL_FREES is not 0, it is freed. */
+BENCH_INLINE void impl_free(struct impl_thread *thread, void *object)
+{
+    (void)thread;
+    IMPL_FREE(object);
 }
 
 /* To be called in a loop that does not allocate. */

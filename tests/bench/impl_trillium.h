@@ -11,10 +11,12 @@
 #include <trillium/trillium.h>
 
 #define IMPL_COLLECTS 1
+#define IMPL_FREES    0
 
 enum {
     IMPL_ARRAYS_MAX = 4,
-    IMPL_WORDS_MAX = 64
+    IMPL_WORDS_MAX = 64,
+    IMPL_STACK_SLOTS = 64
 };
 
 struct impl_thread {
@@ -22,12 +24,16 @@ struct impl_thread {
     tri_type *object_type;
     tri_type *slot_type;
     tri_handle *arrays[IMPL_ARRAYS_MAX]; /* NULL: free */
+    tri_ref stack[IMPL_STACK_SLOTS];     /* roots from impl_stack_begin on */
 };
 
 /* Written by impl_start, before any thread begins. */
 static tri_heap *impl_heap;
 static tri_type *impl_object_type;
 static tri_type *impl_slot_type;
+
+/* Atomic; on bench_wall_ns' clock; 0: not yet. Written by the thread that allocates. */
+static uint64_t impl_limiter_ns, impl_gave_up_ns;
 
 static inline void impl_require(tri_result result)
 {
@@ -41,7 +47,33 @@ static inline void impl_print_version(void)
     printf("Trillium %s\n", TRI_VERSION);
 }
 
-static inline tri_type *impl_define(const char *name, size_t size, uint64_t pointer_words)
+static inline void impl_note(uint64_t *time_ns)
+{
+    if (__atomic_load_n(time_ns, __ATOMIC_RELAXED) == 0) {
+        __atomic_store_n(time_ns, bench_wall_ns(), __ATOMIC_RELAXED);
+    }
+}
+
+static inline tri_oom_action impl_give_up(tri_heap *heap, const tri_oom_info *info, void *argument)
+{
+    (void)heap;
+    (void)info;
+    (void)argument;
+    impl_note(&impl_gave_up_ns);
+    return TRI_OOM_FAIL;
+}
+
+static inline void impl_note_pressure(tri_heap *heap, const tri_pressure_info *info, void *argument)
+{
+    (void)heap;
+    (void)argument;
+    if (info->kind == TRI_PRESSURE_LIMITER_ON) {
+        impl_note(&impl_limiter_ns);
+    }
+}
+
+static inline tri_type *impl_define(const char *name, size_t size, uint64_t pointer_words,
+                                    bool zeroed)
 {
     tri_field fields[IMPL_WORDS_MAX];
     uint32_t count = 0;
@@ -54,7 +86,7 @@ static inline tri_type *impl_define(const char *name, size_t size, uint64_t poin
     desc.size = size;
     if (count > 0) {
         desc.layout = (tri_layout){TRI_LAYOUT_FIELDS, count, fields, NULL, NULL};
-    } else {
+    } else if (!zeroed) {
         desc.flags = TRI_TYPE_UNINITIALIZED;
     }
     tri_type *type;
@@ -67,9 +99,15 @@ static inline void impl_start(const struct bench_setup *setup)
     tri_heap_options options;
     tri_heap_options_init(&options);
     options.markers = setup->markers == 0 ? TRI_MARKERS_AUTO : (int32_t)setup->markers;
+    if (setup->give_up_s != 0) {
+        options.give_up_s = setup->give_up_s;
+        options.oom_handler = impl_give_up;
+        options.pressure = impl_note_pressure;
+    }
     impl_require(tri_heap_create(&impl_heap, &options));
-    impl_object_type = impl_define("object", setup->object_size, setup->pointer_words);
-    impl_slot_type = impl_define("slot", sizeof(void *), 1);
+    impl_object_type =
+        impl_define("object", setup->object_size, setup->pointer_words, setup->zeroed);
+    impl_slot_type = impl_define("slot", sizeof(void *), 1, true);
 }
 
 static inline void impl_thread_begin(struct impl_thread *thread, size_t live_objects)
@@ -147,6 +185,35 @@ static inline void impl_store(struct impl_thread *thread, void *slot, void *targ
     tri_store_ref(thread->mutator, slot, target);
 }
 
+static inline void impl_scan_stack(tri_visitor *visitor, tri_mutator *mutator, void *argument)
+{
+    (void)mutator;
+    const struct impl_thread *thread = argument;
+    for (size_t i = 0; i < IMPL_STACK_SLOTS; i++) {
+        tri_visit_ref(visitor, thread->stack[i]);
+    }
+}
+
+/* Before the first impl_keep of a thread, which stays where it is then. */
+static inline void impl_stack_begin(struct impl_thread *thread)
+{
+    tri_roots_set_scanner(thread->mutator, impl_scan_stack, thread);
+}
+
+/* Puts a reference, or NULL, where the collector finds it: on the stack of a virtual machine. What
+ * stands in C's locals is not enough. */
+BENCH_INLINE void impl_keep(struct impl_thread *thread, size_t slot, void *object)
+{
+    thread->stack[slot] = object;
+}
+
+/* Nobody refers to `object` any more. */
+BENCH_INLINE void impl_free(struct impl_thread *thread, void *object)
+{
+    (void)thread;
+    (void)object;
+}
+
 /* To be called in a loop that does not allocate. */
 static inline void impl_poll(struct impl_thread *thread)
 {
@@ -158,16 +225,44 @@ static inline void impl_collect(struct impl_thread *thread)
     tri_collect(thread->mutator);
 }
 
-static inline tri_stats impl_stats(struct impl_thread *thread)
+static inline tri_stats impl_stats(void)
 {
     tri_stats stats = {.size = sizeof(stats)};
-    impl_require(tri_stats_read(tri_mutator_heap(thread->mutator), &stats));
+    impl_require(tri_stats_read(impl_heap, &stats));
     return stats;
 }
 
 static inline int64_t impl_collections(struct impl_thread *thread)
 {
-    return (int64_t)impl_stats(thread).num_gc;
+    (void)thread;
+    return (int64_t)impl_stats().num_gc;
+}
+
+/* From any thread. */
+static inline struct bench_memory impl_memory(void)
+{
+    tri_stats stats = impl_stats();
+    struct bench_memory memory = {
+        .objects = stats.heap_alloc,
+        .held = stats.sys - stats.heap_released,
+        .goal = stats.next_gc,
+        .gc_cpu_ns = stats.gc_cpu_ns,
+        .collections = stats.num_gc,
+        .limiter_on = __atomic_load_n(&impl_limiter_ns, __ATOMIC_RELAXED) != 0,
+    };
+    return memory;
+}
+
+/* When allocation gave up, on bench_wall_ns' clock; 0: it did not. */
+static inline uint64_t impl_gave_up(void)
+{
+    return __atomic_load_n(&impl_gave_up_ns, __ATOMIC_RELAXED);
+}
+
+/* Gives what is free back to the system. */
+static inline void impl_release(struct impl_thread *thread)
+{
+    tri_release_memory(thread->mutator);
 }
 
 #define IMPL_STALLS_MAX 32

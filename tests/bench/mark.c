@@ -17,21 +17,7 @@ enum {
     COLLECTIONS_MAX = 99
 };
 
-/* ---- Graphs, beside the random one of graph.h ---- */
-
-static void build_list(struct impl_thread *thread, void **roots, uint64_t count)
-{
-    uint64_t number = 0;
-    for (size_t i = 0; i < GRAPH_ROOTS; i++) {
-        struct node *last = new_node(thread, number++);
-        impl_store(thread, &roots[i], last);
-        for (uint64_t j = 1; j < count / GRAPH_ROOTS; j++) {
-            struct node *node = new_node(thread, number++);
-            impl_store(thread, &last->next[0], node);
-            last = node;
-        }
-    }
-}
+/* ---- The tree; the other graphs are graph.h's ---- */
 
 /* Hangs complete trees of `depth` levels below `parent`, at next[0] and next[1]. Each node is
  * stored into its parent before the next is allocated, so that it is reachable. */
@@ -58,18 +44,6 @@ static void build_tree(struct impl_thread *thread, void **roots, uint64_t count)
 
 /* ---- The program ---- */
 
-static int compare_numbers(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof(*values), compare_numbers);
-    return (values[(count - 1) / 2] + values[count / 2]) / 2;
-}
-
 static void collect(struct impl_thread *thread, size_t collections)
 {
     double wall_ms[COLLECTIONS_MAX], cpu_ms[COLLECTIONS_MAX];
@@ -80,8 +54,8 @@ static void collect(struct impl_thread *thread, size_t collections)
         wall_ms[i] = (double)(bench_wall_ns() - wall) / 1e6;
         cpu_ms[i] = (double)(bench_cpu_ns() - cpu) / 1e6;
     }
-    bench_report("full_ms", median(wall_ms, collections));
-    bench_report("full_cpu_ms", median(cpu_ms, collections));
+    bench_report("full_ms", bench_median(wall_ms, collections));
+    bench_report("full_cpu_ms", bench_median(cpu_ms, collections));
 }
 
 static void build(struct impl_thread *thread, const char *graph, void **roots, uint64_t count)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 
+COLLECTORS = ("trillium", "go", "boehm")
 RING = 10000
 WORD = 2**64 - 1
 
@@ -83,12 +84,67 @@ def stall_cases():
                 yield arguments, random_sum(nodes), metrics
 
 
-def cases(workload):
-    """(arguments, expected sum, metrics that must be there: the value of each, None for any)"""
+def gogc_cases(implementation):
+    """20 MiB need cycles where 4 MiB are live at most; 256 KiB need none."""
+    for count in (256, 20_000):
+        metrics = dict.fromkeys(["run_s", "run_cpu_s", "collections"])
+        metrics["peak_heap_mb"] = (0, 1)
+        if count == 20_000:
+            metrics.update(collections=(1, 20_000), interval_ms=None, peak_heap_mb=(1, 21))
+        yield [f"count={count}"], 4 * sum(range(count)) & WORD, metrics
+
+
+def trees_sum(depth, mutators):
+    def nodes(levels):
+        return 2 ** (levels + 1) - 1
+
+    young = sum(2 ** (depth + 4 - d) * nodes(d) for d in range(4, depth + 1, 2))
+    return mutators * (nodes(depth + 1) + young + nodes(depth))
+
+
+def trees_cases(implementation):
+    for depth in (4, 10):
+        for mutators in (1, 2, 4):
+            metrics = dict.fromkeys(["run_s", "run_cpu_s"])
+            if implementation in COLLECTORS:
+                metrics["collections"] = None
+            arguments = [f"depth={depth}", f"mutators={mutators}"]
+            yield arguments, trees_sum(depth, mutators), metrics
+
+
+def memlimit_cases(implementation):
+    """Half of 16 MiB is kept; then it goes on to the end of its time."""
+    metrics = ["gc_share_pct", "gc_share_max_pct", "start_ns_op", "throughput_pct"]
+    metrics = dict.fromkeys(metrics + ["throughput_end_pct", "overshoot_pct", "run_s"])
+    metrics.update(rss_mb=(8, 1000), allocations=(8192, 2**40), collections=(1, 2**40))
+    if implementation == "trillium":
+        metrics["gave_up"] = 0
+    arguments = ["limit_mb=16", "fill=50", "last=60", "keep=1000000000", "work=10"]
+    arguments += ["start_ms=200", "most_ms=1000", "give_up_s=0"]
+    yield arguments, 8192**2, metrics
+
+
+def rss_cases(implementation):
+    nodes = 2**14
+    for keep in (0, 64, 1024):
+        metrics = dict.fromkeys(["rss_0s_mb", "rss_1s_mb", "rss_2s_mb", "rss_5s_mb"])
+        metrics.update(dict.fromkeys(["rss_10s_mb", "rss_mb", "rss_released_mb"]))
+        metrics["rss_spike_mb"] = (1, 1000)
+        if implementation != "boehm":
+            metrics.update(goal_mb=(0.1, 1000), rss_goal=None)
+        arguments = [f"nodes={nodes}", f"keep={keep}", "seconds=1"]
+        yield arguments, nodes**2 + (nodes // 1024 * keep) ** 2, metrics
+
+
+def cases(workload, implementation):
+    """(arguments, expected sum, metrics that must be there: the value of each, None for any, a pair
+    for one from .. to ..)"""
     if workload == "ring":
         yield from ring_cases()
     elif workload == "stall":
         yield from stall_cases()
+    elif workload in OTHERS:
+        yield from OTHERS[workload](implementation)
     elif workload == "mark":
         for graph in ("list", "tree", "random"):
             for markers in (1, 2):
@@ -106,22 +162,30 @@ def cases(workload):
                     yield arguments, churn_sum(kind, count, threads), metrics
 
 
+OTHERS = {"gogc": gogc_cases, "trees": trees_cases, "memlimit": memlimit_cases, "rss": rss_cases}
+
+
+def is_value(text, value):
+    if isinstance(value, tuple):
+        return value[0] <= float(text) <= value[1]
+    return value in (None, float(text))
+
+
 def is_right(done, expected, metrics):
     """Whether a program ended well, with the sum and the metrics that it should have printed."""
     lines = dict(line.split() for line in done.stdout.splitlines())
     if done.returncode != 0 or lines.get("check") != f"{expected:016x}":
         return False
     return all(
-        metric in lines and value in (None, float(lines[metric]))
-        for metric, value in metrics.items()
+        metric in lines and is_value(lines[metric], value) for metric, value in metrics.items()
     )
 
 
 def main():
     passed = failed = 0
     for program in sys.argv[1:]:
-        workload = os.path.basename(program).split("_")[1]
-        for arguments, expected, metrics in cases(workload):
+        _, workload, implementation = os.path.basename(program).split("_")
+        for arguments, expected, metrics in cases(workload, implementation):
             command = [os.path.abspath(program)] + arguments
             done = subprocess.run(command, capture_output=True, text=True)
             if is_right(done, expected, metrics):

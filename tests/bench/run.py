@@ -63,10 +63,35 @@ UNITS = {
     "wall_s": "s",
     "cpu_s": "s",
     "peak_rss_mb": "MiB",
+    "interval_ms": "ms",
+    "peak_heap_mb": "MiB",
+    "gc_share_pct": "%",
+    "gc_share_max_pct": "%",
+    "start_ns_op": "ns",
+    "throughput_pct": "%",
+    "throughput_end_pct": "%",
+    "overshoot_pct": "%",
+    "limiter_s": "s",
+    "gave_up": "1",
+    "handler_s": "s",
+    "rss_spike_mb": "MiB",
+    "rss_0s_mb": "MiB",
+    "rss_1s_mb": "MiB",
+    "rss_2s_mb": "MiB",
+    "rss_5s_mb": "MiB",
+    "rss_10s_mb": "MiB",
+    "rss_released_mb": "MiB",
+    "rss_mb": "MiB",
+    "goal_mb": "MiB",
+    "rss_goal": "1",
+    "rss_live": "1",
     "ratio": "trillium/this",
     "cpu_ratio": "trillium/this",
     "p9999_ratio": "trillium/this",
     "max_ratio": "trillium/this",
+    "cycles_ratio": "trillium/this",
+    "share_ratio": "trillium/this",
+    "memory_ratio": "trillium/this",
 }
 
 # Settings of the peers and of Trillium that a user's environment may carry.
@@ -97,16 +122,28 @@ class Implementation:
 
 
 IMPLEMENTATIONS = [
-    Implementation("trillium", ["churn", "mark", "ring", "stall"]),
-    Implementation("go", ["churn", "mark", "ring", "stall"], experiment=""),
-    Implementation("go-nogreentea", ["mark"], experiment="nogreenteagc"),
-    Implementation("boehm", ["churn", "mark", "ring", "stall"], package="libgc-dev"),
     Implementation(
-        "boehm-default", ["churn", "mark", "ring"], "boehm", ["interior=1"], package="libgc-dev"
+        "trillium", ["churn", "gogc", "mark", "memlimit", "ring", "rss", "stall", "trees"]
     ),
-    Implementation("mimalloc", ["churn", "ring"], package="libmimalloc-dev"),
-    Implementation("jemalloc", ["churn", "ring"], package="libjemalloc-dev"),
-    Implementation("glibc", ["churn", "ring", "stall"]),
+    Implementation(
+        "go",
+        ["churn", "gogc", "mark", "memlimit", "ring", "rss", "stall", "trees"],
+        experiment="",
+    ),
+    Implementation("go-nogreentea", ["mark", "trees"], experiment="nogreenteagc"),
+    Implementation(
+        "boehm", ["churn", "mark", "ring", "rss", "stall", "trees"], package="libgc-dev"
+    ),
+    Implementation(
+        "boehm-default",
+        ["churn", "mark", "ring", "trees"],
+        "boehm",
+        ["interior=1"],
+        package="libgc-dev",
+    ),
+    Implementation("mimalloc", ["churn", "ring", "trees"], package="libmimalloc-dev"),
+    Implementation("jemalloc", ["churn", "ring", "trees"], package="libjemalloc-dev"),
+    Implementation("glibc", ["churn", "ring", "stall", "trees"]),
     Implementation("limit", ["churn", "mark", "ring", "stall"]),
 ]
 
@@ -116,10 +153,40 @@ RATIO_TITLES = {
     "cpu_ratio": "Processor time",
     "p9999_ratio": "What one operation in 10 000 exceeds",
     "max_ratio": "The longest stall",
+    "cycles_ratio": "Cycles",
+    "share_ratio": "Collecting's share of processor time",
+    "memory_ratio": "Memory",
 }
 
 
-class Churn:
+class Workload:
+    """What all workloads have: name, spinners, metric, ratios, columns, go_sources, variants."""
+
+    def program(self, variant):
+        """The workload whose program runs this variant."""
+        return self.name
+
+    def environment(self, variant):
+        """Settings that every implementation is given, in Go's names."""
+        return {}
+
+    def derived(self, variant, quick, values):
+        """Metrics that follow from what a run printed, {metric: value}."""
+        return {}
+
+    def goals(self, variant):
+        """What Trillium is to reach: (metric, "<=" or ">=", value)."""
+        return []
+
+    def base(self, variant):
+        """The variant with one thread, for the scaling; None for that itself."""
+        return None
+
+    def takes(self, implementation, variant):
+        return True
+
+
+class Churn(Workload):
     """10 000 live objects, each allocation takes the place of the oldest."""
 
     name = "churn"
@@ -150,18 +217,14 @@ class Churn:
         ]
 
     def base(self, variant):
-        """The variant with one thread, for the scaling; None for that itself."""
         return variant.split("/")[0] if "/" in variant else None
 
     def scaling(self, variant, ns_op, base_ns_op):
         """How many times the work of one thread is done in the same time."""
         return int(variant.split("/")[1]) * base_ns_op / ns_op
 
-    def takes(self, implementation, variant):
-        return True
 
-
-class Mark:
+class Mark(Workload):
     """Forced full collections of a heap of 2^24 live nodes."""
 
     name = "mark"
@@ -180,14 +243,11 @@ class Mark:
         graph, markers = variant.split("/")
         return [f"graph={graph}", f"markers={markers}", f"count={2 ** (20 if quick else 24)}"]
 
-    def base(self, variant):
-        return None
-
     def takes(self, implementation, variant):
         return implementation.name != "limit" or variant.endswith("/1")
 
 
-class Ring:
+class Ring(Workload):
     """Messages of 1 KiB, each in place of the oldest of 200 000; every push timed."""
 
     name = "ring"
@@ -209,14 +269,11 @@ class Ring:
     def arguments(self, variant, quick):
         return [f"pushes={500_000 if quick else 5_000_000}", "slots=200000"]
 
-    def base(self, variant):
-        return None
-
-    def takes(self, implementation, variant):
-        return True
+    def live_mb(self, variant, quick):
+        return 200_000 * 1024 / 2**20
 
 
-class Stall:
+class Stall(Workload):
     """Threads that time every allocation while a graph of 64 MiB, 1 GiB, 4 GiB is live."""
 
     name = "stall"
@@ -248,14 +305,154 @@ class Stall:
             f"most_ms={times[1]}",
         ]
 
-    def base(self, variant):
-        return None
 
-    def takes(self, implementation, variant):
-        return True
+class Trees(Workload):
+    """Binary trees: many that die young beside one that stays."""
+
+    name = "trees"
+    spinners = True
+    metric = "wall_s"
+    ratios = {"ratio": "wall_s", "cpu_ratio": "cpu_s", "memory_ratio": "peak_rss_mb"}
+    columns = ["cpu_s", "cpu_ratio", "peak_rss_mb", "memory_ratio", "rss_live", "collections"]
+    go_sources = ["trees.go", "collector.go", "bench.go"]
+
+    def __init__(self):
+        self.variants = self.default_variants = ["20/1", "18/1", "18/2", "18/4"]
+        self.quick_variants = ["18/1", "18/2"]
+
+    def shape(self, variant, quick):
+        depth, mutators = (int(part) for part in variant.split("/"))
+        return depth - 4 if quick else depth, mutators
+
+    def arguments(self, variant, quick):
+        depth, mutators = self.shape(variant, quick)
+        return [f"depth={depth}", f"mutators={mutators}"]
+
+    def live_mb(self, variant, quick):
+        """Of each mutator at most: the first tree, or the one that stays beside one as large."""
+        depth, mutators = self.shape(variant, quick)
+        return mutators * 2 ** (depth + 2) * 16 / 2**20
+
+    def derived(self, variant, quick, values):
+        return {"rss_live": values["peak_rss_mb"] / self.live_mb(variant, quick)}
 
 
-WORKLOADS = [Churn(), Mark(), Ring(), Stall()]
+class Gogc(Workload):
+    """A million objects of 1 KiB that nobody keeps, under settings of GOGC and MEMLIMIT."""
+
+    name = "gogc"
+    spinners = True
+    metric = "run_s"
+    ratios = {
+        "ratio": "run_s",
+        "cpu_ratio": "run_cpu_s",
+        "cycles_ratio": "collections",
+        "memory_ratio": "peak_heap_mb",
+    }
+    columns = ["run_cpu_s", "cpu_ratio", "collections", "cycles_ratio", "interval_ms"]
+    columns += ["peak_heap_mb", "memory_ratio"]
+    go_sources = ["gogc.go", "memory.go", "collector.go", "bench.go"]
+    settings = {
+        "100": {"GOGC": "100"},
+        "25": {"GOGC": "25"},
+        "off128m": {"GOGC": "off", "GOMEMLIMIT": "128MiB"},
+    }
+
+    def __init__(self):
+        self.variants = self.default_variants = self.quick_variants = list(self.settings)
+
+    def arguments(self, variant, quick):
+        return [f"count={200_000 if quick else 1_000_000}"]
+
+    def environment(self, variant):
+        return self.settings[variant]
+
+
+class Memlimit(Workload):
+    """A program that leaks until it is at its memory limit of 128 MiB, and beyond."""
+
+    name = "memlimit"
+    spinners = True
+    metric = "gc_share_max_pct"
+    ratios = {"share_ratio": "gc_share_max_pct", "memory_ratio": "rss_mb"}
+    columns = ["gc_share_pct", "start_ns_op", "throughput_pct", "throughput_end_pct"]
+    columns += ["overshoot_pct", "rss_mb", "memory_ratio", "limiter_s", "gave_up", "handler_s"]
+    columns += ["allocations", "collections", "run_s"]
+    go_sources = ["memlimit.go", "memory.go", "collector.go", "bench.go"]
+
+    def __init__(self):
+        self.variants = ["128m", "128m/alloc"]
+        self.default_variants = self.quick_variants = ["128m"]
+
+    def arguments(self, variant, quick):
+        """alloc: the mutator does nothing but allocate."""
+        work = 0 if variant.endswith("/alloc") else 2500
+        return [
+            "limit_mb=128",
+            f"keep={32 if quick else 256}",
+            f"work={work}",
+            f"most_ms={8_000 if quick else 90_000}",
+            "give_up_s=1",
+        ]
+
+    def environment(self, variant):
+        return {"GOGC": "off", "GOMEMLIMIT": "128MiB"}
+
+    def goals(self, variant):
+        if variant.endswith("/alloc"):
+            return []
+        return [
+            ("gc_share_max_pct", "<=", 50),
+            ("gc_share_pct", "<=", 50),
+            ("throughput_pct", ">=", 40),
+            ("throughput_end_pct", ">=", 40),
+            ("overshoot_pct", "<=", 2),
+            ("gave_up", ">=", 1),
+        ]
+
+
+class Rss(Workload):
+    """Memory of the system: what a spike leaves, and how much more than what is live."""
+
+    name = "rss"
+    spinners = False
+    metric = "rss_mb"
+    ratios = {"memory_ratio": "rss_mb"}
+    columns = ["rss_live", "rss_spike_mb", "rss_0s_mb", "rss_1s_mb", "rss_2s_mb", "rss_5s_mb"]
+    columns += ["rss_10s_mb", "goal_mb", "rss_goal", "rss_released_mb"]
+    go_sources = ["rss.go", "memory.go", "graph.go", "bench.go"]
+
+    def __init__(self):
+        self.variants = ["spike", "spike/64m", "trees", "ring"]
+        self.default_variants = self.quick_variants = self.variants
+        self.workloads = {"trees": (Trees(), "20/1"), "ring": (Ring(), "200k")}
+
+    def program(self, variant):
+        return variant if variant in self.workloads else self.name
+
+    def arguments(self, variant, quick):
+        if variant in self.workloads:
+            workload, measured = self.workloads[variant]
+            return workload.arguments(measured, quick)
+        return [
+            f"nodes={2 ** (20 if quick else 24)}",
+            f"keep={64 if variant == 'spike/64m' else 0}",
+            f"seconds={1 if quick else 10}",
+        ]
+
+    def derived(self, variant, quick, values):
+        """Of the programs of other workloads, which print no memory of their own."""
+        if variant not in self.workloads:
+            return {}
+        workload, measured = self.workloads[variant]
+        peak = values["peak_rss_mb"]
+        return {"rss_mb": peak, "rss_live": peak / workload.live_mb(measured, quick)}
+
+    def goals(self, variant):
+        return [("rss_goal", "<=", 1.1)] if variant == "spike/64m" else []
+
+
+WORKLOADS = [Churn(), Mark(), Ring(), Stall(), Trees(), Gogc(), Memlimit(), Rss()]
 
 
 class BenchError(Exception):
@@ -391,7 +588,7 @@ class Programs:
             GOWORK="off",
             CGO_ENABLED="0",
         )
-        target = self.path(implementation, workload)
+        target = self.path(implementation, workload.name)
         os.makedirs(self.directory, exist_ok=True)
         done = subprocess.run(
             [self.go, "build", "-o", target] + sources,
@@ -405,18 +602,19 @@ class Programs:
                 os.remove(target)  # of an earlier build
             self._fail(done.stdout)
 
-    def path(self, implementation, workload):
+    def path(self, implementation, program):
+        """Of the program of a workload, by that one's name."""
         return os.path.join(
-            os.path.abspath(self.directory), f"bench_{workload.name}_{implementation.program}"
+            os.path.abspath(self.directory), f"bench_{program}_{implementation.program}"
         )
 
     def tool(self):
         return os.path.join(os.path.abspath(self.directory), "bench_machine")
 
-    def has(self, implementation, workload):
+    def has(self, implementation, program):
         if implementation.is_go and self.go is None:
             return False
-        return os.path.exists(self.path(implementation, workload))
+        return os.path.exists(self.path(implementation, program))
 
     def description(self):
         """(text, warning) about how the library was built."""
@@ -443,25 +641,28 @@ class Programs:
 class Row:
     """What one implementation did in one variant."""
 
-    def __init__(self, workload, variant, implementation):
+    def __init__(self, workload, variant, implementation, quick=False):
         self.workload = workload
         self.variant = variant
         self.implementation = implementation
+        self.quick = quick
         self.values = {}  # metric: one value a run
         self.checks = []
         self.factors = []
         self.trillium = self  # the row that this one is compared with
 
     def add(self, lines, factor):
-        for metric, text in lines.items():
-            if metric == "check":
-                self.checks.append(text)
-            elif metric in UNITS:
-                self.values.setdefault(metric, []).append(float(text))
-            else:
-                raise BenchError(f"{self.title()}: unknown metric {metric}")
-        if self.workload.metric not in lines or "check" not in lines:
+        figures = {metric: float(text) for metric, text in lines.items() if metric != "check"}
+        if "check" not in lines:
             raise BenchError(f"{self.title()}: the program printed no result")
+        figures.update(self.workload.derived(self.variant, self.quick, figures))
+        for metric, value in figures.items():
+            if metric not in UNITS:
+                raise BenchError(f"{self.title()}: unknown metric {metric}")
+            self.values.setdefault(metric, []).append(value)
+        if self.workload.metric not in figures:
+            raise BenchError(f"{self.title()}: the program printed no result")
+        self.checks.append(lines["check"])
         self.factors.append(factor)
 
     def title(self):
@@ -478,7 +679,9 @@ class Row:
         for ratio, metric in self.workload.ratios.items():
             if metric in self.values and metric in trillium.values:
                 pairs = zip(trillium.values[metric], self.values[metric])
-                self.values[ratio] = [ours / theirs for ours, theirs in pairs if theirs > 0]
+                ratios = [ours / theirs for ours, theirs in pairs if theirs > 0]
+                if ratios:
+                    self.values[ratio] = ratios
 
     def packed(self):
         """The factors of the runs that had less than two processors."""
@@ -516,12 +719,14 @@ class Row:
 
 def measure_variant(machine, programs, workload, variant, implementations, runs, quick):
     """A row for each implementation, their runs interleaved."""
-    rows = [Row(workload, variant, implementation) for implementation in implementations]
+    rows = [Row(workload, variant, implementation, quick) for implementation in implementations]
     for _ in range(runs):
         for row in rows:
-            command = [programs.path(row.implementation, workload)]
+            command = [programs.path(row.implementation, workload.program(variant))]
             command += workload.arguments(variant, quick) + row.implementation.arguments
-            row.add(*machine.measure(command, machine.settings.get(row.implementation.name)))
+            environment = dict(workload.environment(variant))
+            environment.update(machine.settings.get(row.implementation.name, {}))
+            row.add(*machine.measure(command, environment))
     checks = {check for row in rows for check in row.checks}
     if len(checks) > 1:
         found = ", ".join(f"{row.implementation.name} {sorted(set(row.checks))}" for row in rows)
@@ -588,14 +793,16 @@ def print_variant(workload, variant, rows, scalings):
     own_ratio = next(name for name, metric in workload.ratios.items() if metric == workload.metric)
     header = ["implementation", workload.metric, "min", "max", "trillium/this"]
     header += ["trillium/this" if name in RATIO_TITLES else name for name in columns]
-    header += ["wall_s", "cpu_s", "peak MiB"] + (["scaling"] if scalings else [])
+    process = {"wall_s": "wall_s", "cpu_s": "cpu_s", "peak_rss_mb": "peak MiB"}
+    shown = [name for name in process if name not in columns + [workload.metric]]
+    header += [process[name] for name in shown] + (["scaling"] if scalings else [])
     lines = []
     for row in rows:
         values = row.values[workload.metric]
         line = [row.implementation.name, figure(row.median(workload.metric))]
         line += [figure(min(values)), figure(max(values)), ratio_text(row, own_ratio)]
         line += [cell_text(row, name) for name in columns]
-        line += [figure(row.median(metric)) for metric in ("wall_s", "cpu_s", "peak_rss_mb")]
+        line += [figure(row.median(metric)) for metric in shown]
         if scalings:
             line.append(figure(scalings.get(row.implementation.name)))
         lines.append(line)
@@ -629,6 +836,26 @@ def print_ratios(rows, metric, title):
         ratios = ["-" if row is None else ratio_text(row, metric) for row in peers]
         lines.append([f"{workload} {variant}"] + ratios)
     print_table(["variant"] + others, lines)
+
+
+def goal_lines(row):
+    """A line for each goal of a row of Trillium's: what, the median, the goal, and whether."""
+    for metric, relation, goal in row.workload.goals(row.variant):
+        value = row.median(metric)
+        reached = value is not None and (value <= goal if relation == "<=" else value >= goal)
+        verdict = "reached" if reached else "MISSED"
+        what = f"{row.workload.name} {row.variant} {metric}"
+        yield [what, figure(value), f"{relation} {goal:g}", verdict]
+
+
+def print_goals(rows, label):
+    lines = []
+    for row in rows:
+        if row.implementation.name == "trillium":
+            lines += goal_lines(row)
+    if lines:
+        print(f"Goals of Trillium{label}")
+        print_table(["figure", "median", "goal", ""], lines)
 
 
 # ---- The command -------------------------------------------------------------------------------
@@ -709,12 +936,13 @@ def plan(options, programs):
     missing = {}
     for workload in workloads:
         wanted = choose_implementations(workload, options)
-        for implementation in wanted:
-            if not programs.has(implementation, workload):
-                missing[implementation.name] = implementation
-        present = [i for i in wanted if programs.has(i, workload)]
         for variant in choose_variants(workload, options):
-            takers = [i for i in present if workload.takes(i, variant)]
+            takers = []
+            for implementation in wanted:
+                if not programs.has(implementation, workload.program(variant)):
+                    missing[implementation.name] = implementation
+                elif workload.takes(implementation, variant):
+                    takers.append(implementation)
             if takers:
                 result.append((workload, variant, takers))
     notes = []
@@ -737,9 +965,10 @@ def print_opening(options, programs, machine, steps, runs):
     print(f"machine  {machine_text()}")
     print(f"build    {build}")
     seen = {}
-    for workload, _, implementations in steps:
+    for workload, variant, implementations in steps:
         for implementation in implementations:
-            seen.setdefault(implementation.name, programs.path(implementation, workload))
+            path = programs.path(implementation, workload.program(variant))
+            seen.setdefault(implementation.name, path)
     for name, path in seen.items():
         version = subprocess.run([path, "version"], stdout=subprocess.PIPE, text=True)
         print(f"         {name}: {version.stdout.strip()}")
@@ -808,7 +1037,9 @@ def main(arguments=None):
     except (BenchError, subprocess.TimeoutExpired) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
-    print_summary(rows, " (QUICK)" if options.quick else "")
+    label = " (QUICK)" if options.quick else ""
+    print_summary(rows, label)
+    print_goals(rows, label)
     for note in dict.fromkeys(machine.notes):
         print(f"note     {note}")
     return 1 if programs.failed else 0

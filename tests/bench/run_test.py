@@ -49,6 +49,7 @@ if [ "$1" = version ]; then echo "$name 1.0"; exit; fi
 echo "$name $*" >>"$here/calls"
 env | grep -q ^GOGC= && echo "GOGC seen" >>"$here/calls"
 env | grep ^GCTRACE= >>"$here/calls"
+env | grep ^GOMEMLIMIT= >>"$here/calls"
 next_line "$here/$name.lines" | tr ';' '\\n'
 """
 
@@ -148,7 +149,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.calls(), pair + pair)
 
     def test_arguments_of_variants(self):
-        churn, mark, ring, stall = run.WORKLOADS
+        churn, mark, ring, stall, trees, gogc, memlimit, rss = run.WORKLOADS
         self.assertEqual(
             churn.arguments("p512/4", False), ["kind=p", "size=512", "threads=4", "count=10000000"]
         )
@@ -167,6 +168,16 @@ class RunTest(unittest.TestCase):
             stall.arguments("1g/2", False), ["nodes=16777216", "mutators=1", "watcher=1"] + times
         )
         self.assertEqual(stall.arguments("1g/16", False)[1:3], ["mutators=16", "watcher=0"])
+        self.assertEqual(trees.arguments("18/4", False), ["depth=18", "mutators=4"])
+        self.assertEqual(gogc.arguments("25", False), ["count=1000000"])
+        self.assertIn("work=2500", memlimit.arguments("128m", False))
+        self.assertIn("work=0", memlimit.arguments("128m/alloc", False))
+        self.assertIn("give_up_s=1", memlimit.arguments("128m", False))
+        self.assertEqual(
+            rss.arguments("spike/64m", False), ["nodes=16777216", "keep=64", "seconds=10"]
+        )
+        self.assertEqual(rss.arguments("trees", False), trees.arguments("20/1", False))
+        self.assertEqual(rss.arguments("ring", False), ring.arguments("200k", False))
 
     def test_every_variant_has_arguments(self):
         for workload in run.WORKLOADS:
@@ -181,6 +192,10 @@ class RunTest(unittest.TestCase):
             self.assertLessEqual(names | {workload.metric}, set(run.UNITS))
             self.assertLessEqual(set(workload.ratios), set(run.RATIO_TITLES))
             self.assertIn(workload.metric, workload.ratios.values())
+            for variant in workload.variants:
+                for metric, relation, _ in workload.goals(variant):
+                    self.assertIn(metric, run.UNITS)
+                    self.assertIn(relation, ("<=", ">="))
 
     def test_sources_of_go(self):
         for workload in run.WORKLOADS:
@@ -237,6 +252,97 @@ class RunTest(unittest.TestCase):
         self.assertNotIn("watcher_over_1ms", output)  # a column for nobody
         self.assertNotIn("Time, Trillium", output.replace("Processor time, Trillium", ""))
         self.assertTrue(all("watcher=1" in call for call in self.calls()))
+
+    def test_trees(self):
+        figures = "run_s 1;run_cpu_s 1;collections 3;check ee"
+        self.program("bench_trees_trillium", figures)
+        self.program("bench_trees_glibc", "run_s 1;run_cpu_s 1;check ee")
+        status, output, _, records = self.run_it("trees", "--runs=1", "--variant=20/1,18/4")
+        self.assertEqual(status, 0)
+        ratios = [r for r in records if r["metric"] == "memory_ratio"]
+        self.assertEqual({r["implementation"] for r in ratios}, {"glibc"})
+        # 10 MiB of the machine's saying, where 64 MiB are live at most
+        lives = [r["median"] for r in records if r["metric"] == "rss_live"]
+        self.assertEqual(lives, [10 / 64] * 4)
+        self.assertIn("Memory, Trillium by each", output)
+        self.assertEqual(output.count("| wall_s |"), 2)  # as the metric, and not once more
+
+    def gogc(self, implementation, collections):
+        figures = f"run_s 2;run_cpu_s 3;collections {collections};peak_heap_mb 4;check ff"
+        self.program(f"bench_gogc_{implementation}", figures)
+
+    def test_gogc_has_the_same_settings_for_all(self):
+        self.gogc("trillium", 300)
+        self.gogc("go", 200)
+        options = ["gogc", "--runs=1", "--go=/bin/true"]
+        status, output, _, records = self.run_it(*options)
+        self.assertEqual(status, 0)
+        ratios = [r for r in records if r["metric"] == "cycles_ratio"]
+        self.assertEqual([r["median"] for r in ratios], [1.5] * 3)
+        self.assertIn("Cycles, Trillium by each", output)
+        self.assertEqual(self.calls().count("GOGC seen"), 6)
+        self.assertEqual(self.calls().count("GOMEMLIMIT=128MiB"), 2)
+
+    def test_ratio_by_nothing(self):
+        self.gogc("trillium", 3)
+        self.gogc("go", 0)
+        status, _, _, records = self.run_it("gogc", "--runs=1", "--variant=25", "--go=/bin/true")
+        self.assertEqual(status, 0)
+        self.assertNotIn("cycles_ratio", {record["metric"] for record in records})
+
+    def memlimit(self, implementation, share, more):
+        figures = f"gc_share_max_pct {share};gc_share_pct 40;throughput_pct 50;rss_mb 130"
+        figures += f";throughput_end_pct 30;overshoot_pct 2;{more}check ab"
+        self.program(f"bench_memlimit_{implementation}", figures)
+
+    def goals(self, output):
+        lines = output[output.index("Goals of Trillium") :].splitlines()
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[3:]]
+        return {row[0].split()[-1]: row[1:] for row in rows if row}
+
+    def test_goals(self):
+        self.memlimit("trillium", 51, "gave_up 1;handler_s 9;")
+        self.memlimit("go", 80, "")
+        status, output, _, _ = self.run_it("memlimit", "--runs=1", "--go=/bin/true")
+        self.assertEqual(status, 0)
+        goals = self.goals(output)
+        self.assertEqual(goals["gc_share_max_pct"], ["51.0", "<= 50", "MISSED"])
+        self.assertEqual(goals["gc_share_pct"], ["40.0", "<= 50", "reached"])
+        self.assertEqual(goals["throughput_pct"], ["50.0", ">= 40", "reached"])
+        self.assertEqual(goals["throughput_end_pct"], ["30.0", ">= 40", "MISSED"])
+        self.assertEqual(goals["overshoot_pct"], ["2.00", "<= 2", "reached"])
+        self.assertEqual(goals["gave_up"], ["1.00", ">= 1", "reached"])
+        self.assertEqual(len(goals), 6)
+
+    def test_goal_without_figure_is_missed(self):
+        self.memlimit("trillium", 49, "")
+        _, output, _, _ = self.run_it("memlimit", "--runs=1", "--quick")
+        self.assertEqual(self.goals(output)["gave_up"], ["-", ">= 1", "MISSED"])
+        self.assertIn("Goals of Trillium (QUICK)", output)
+
+    def test_no_goals_of_others(self):
+        self.memlimit("go", 80, "")
+        self.churn("trillium", 1)
+        _, output, _, _ = self.run_it("memlimit", "--runs=1", "--go=/bin/true")
+        self.assertNotIn("Goals", output)
+        _, output, _, _ = self.run_it("churn", "--runs=1")
+        self.assertNotIn("Goals", output)
+
+    def test_rss(self):
+        self.program("bench_rss_trillium", "rss_mb 70;goal_mb 64;rss_goal 1.09;check aa")
+        self.program("bench_trees_trillium", "run_s 1;check bb")
+        self.program("bench_ring_trillium", "mean_ns 1;check cc")
+        status, output, _, records = self.run_it("rss", "--runs=1")
+        self.assertEqual(status, 0)
+        found = {(r["variant"], r["metric"]): r["median"] for r in records}
+        self.assertEqual({record["workload"] for record in records}, {"rss"})
+        # What the spike's program says is its own; of the others it is what the process had.
+        self.assertEqual(found["spike", "rss_mb"], 70)
+        self.assertEqual(found["trees", "rss_mb"], 10)
+        self.assertEqual(found["trees", "rss_live"], 10 / 64)
+        self.assertEqual(found["ring", "rss_live"], 10 / 195.3125)
+        self.assertEqual(self.goals(output), {"rss_goal": ["1.09", "<= 1.1", "reached"]})
+        self.assertIn("bench_trees_trillium depth=20 mutators=1", self.calls())
 
     def test_large_graph_by_name_only(self):
         self.stall("trillium", 1)

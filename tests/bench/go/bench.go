@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -74,4 +75,10 @@ func report(metric string, value float64) {
 
 func reportCheck(value uint64) {
 	fmt.Printf("check %016x\n", value)
+}
+
+// median sorts the values.
+func median(values []float64) float64 {
+	sort.Float64s(values)
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }

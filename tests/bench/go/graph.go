@@ -1,4 +1,5 @@
-// The large live graphs of mark and stall: their nodes, the random one, the check. See ../graph.h.
+// The large live graphs of mark, stall and rss: nodes, lists, the random one, the check. See
+// ../graph.h.
 package main
 
 const graphRoots = 1024
@@ -15,6 +16,22 @@ func newNode(number uint64) *node {
 	n := new(node)
 	n.numbers[0] = number
 	return n
+}
+
+// buildList makes linked lists, one after the other, each allocated from head to tail.
+func buildList(count uint64) {
+	number := uint64(0)
+	for i := range roots {
+		last := newNode(number)
+		number++
+		roots[i] = last
+		for j := uint64(1); j < count/graphRoots; j++ {
+			n := newNode(number)
+			number++
+			last.next[0] = n
+			last = n
+		}
+	}
 }
 
 // buildRandom makes a binary tree over count nodes in random order, and two edges from every node to

@@ -7,23 +7,7 @@ import (
 	"math/bits"
 	"os"
 	"runtime"
-	"sort"
 )
-
-func buildList(count uint64) {
-	number := uint64(0)
-	for i := range roots {
-		last := newNode(number)
-		number++
-		roots[i] = last
-		for j := uint64(1); j < count/graphRoots; j++ {
-			n := newNode(number)
-			number++
-			last.next[0] = n
-			last = n
-		}
-	}
-}
 
 func buildBelow(parent *node, depth int, number *uint64) {
 	for i := 0; i < 2 && depth > 0; i++ {
@@ -39,11 +23,6 @@ func buildTree(count uint64) {
 	roots[0] = newNode(0)
 	buildBelow(roots[0], bits.TrailingZeros64(count)-1, &number)
 	roots[1] = newNode(number)
-}
-
-func median(values []float64) float64 {
-	sort.Float64s(values)
-	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
 }
 
 func collect(collections uint64) {
