@@ -275,7 +275,8 @@ START_TEST(one_test_for_several_stores)
 {
     tri_heap_options options = options_new();
     options.heap_minimum = (size_t)64 * 1024;
-    options.markers = 0; /* cycles go on at this thread's steps */
+    options.markers = 0; /* cycles go on at this thread's steps ... */
+    options.stress = 0;  /* ... and not from begin to end in a slow path */
     options.value_encoding = TRI_ENCODING_LOW_TAG(1, 1);
     struct store_host made = {.host = host_new(&options)};
     tri_mutator *mutator = made.host.mutator;
