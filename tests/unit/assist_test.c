@@ -233,9 +233,9 @@ START_TEST(steps)
         {1, 0, 1},
         {2000, 0, 2000},
         {2000, MIB, 2000},
-        {4096, 0, 4096},
-        {10000, 0, 4096},
-        {80000, 0, 10000},
+        {ASSIST_QUANTUM_BYTES, 0, ASSIST_QUANTUM_BYTES},
+        {10000, 0, ASSIST_QUANTUM_BYTES},
+        {ASSIST_STEP_PART * 5000, 0, 5000},
         {10 * MIB, 0, ASSIST_STEP_MAX_BYTES},
         {10 * MIB, 100 * KIB, ASSIST_STEP_MAX_BYTES + 100 * KIB},
     };
@@ -260,10 +260,10 @@ START_TEST(windows)
         bool in_debt;
         size_t window;
     } windows[] = {
-        {0, true, 4 * MIB},
-        {1023, true, 4096},
-        {4095, true, 1024},
-        {ASSIST_RATE_MAX, true, 16},
+        {0, true, ASSIST_QUANTUM_BYTES * KIB},
+        {1023, true, ASSIST_QUANTUM_BYTES},
+        {4095, true, ASSIST_QUANTUM_BYTES / 4},
+        {ASSIST_RATE_MAX, true, SLOT_BYTES_MIN},
         {4095, false, RUN_ZERO_BYTES},
     };
     (void)make_chain(30000);
