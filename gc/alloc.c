@@ -29,13 +29,6 @@
 #include "gc/port.h"
 #include "gc/sweep.h"
 
-/* How long the CPU limiter has been on; 0: it is off. */
-static uint64_t limited_ns(const struct tri_heap *heap)
-{
-    uint64_t since_ns = load_relaxed(&heap->cycle.limited_since_ns);
-    return since_ns == 0 ? 0 : size_max(port_now_ns() - since_ns, 1);
-}
-
 /* Tell the host what it has not been told yet. */
 TRI_COLD static void tell_pressure(struct tri_mutator *mutator)
 {
@@ -49,7 +42,7 @@ TRI_COLD static void tell_pressure(struct tri_mutator *mutator)
             .heap_live = counters_live(&heap->counters),
             .memory = load_relaxed(&heap->counters.memory_bytes),
             .memory_limit = load_relaxed(&options->memory_limit),
-            .limiter_ns = limited_ns(heap),
+            .limiter_ns = load_relaxed(&heap->cycle.limited_ns),
         };
         options->pressure(heap, &info, options->pressure_argument);
     }
@@ -265,7 +258,7 @@ static bool gives_up(const struct tri_heap *heap)
 {
     uint64_t after_s = heap->options.give_up_s;
     return TRI_UNLIKELY(after_s != 0 && load_relaxed(&heap->cycle.limited) != 0) &&
-           (limited_ns(heap) >= after_s * UINT64_C(1000000000) ||
+           (load_relaxed(&heap->cycle.limited_ns) >= after_s * UINT64_C(1000000000) ||
             load_relaxed(&heap->counters.far_over_limit) != 0);
 }
 
@@ -283,12 +276,13 @@ TRI_COLD TRI_NORETURN static void die_at_limit(const struct tri_heap *heap,
                                                const tri_oom_info *info)
 {
     fatal("out of memory: %zu bytes for an object of type %s.\n"
-          "The memory limit is %jd bytes, %zu are live, and collecting has taken half of the "
-          "processors' time for %ju s.\n"
+          "The memory limit is %jd bytes, %ju are taken, %zu of them are live, and collecting has "
+          "had half of the processors' time for %ju ms.\n"
           "Raise MEMLIMIT, hold less, or install an oom_handler; GCGIVEUP=off lets the program go "
           "on past its limit.",
           info->requested, info->type_name, (intmax_t)load_relaxed(&heap->options.memory_limit),
-          info->heap_live, (uintmax_t)(limited_ns(heap) / UINT64_C(1000000000)));
+          (uintmax_t)load_relaxed(&heap->counters.memory_bytes), info->heap_live,
+          (uintmax_t)(load_relaxed(&heap->cycle.limited_ns) / UINT64_C(1000000)));
 }
 
 TRI_COLD TRI_NORETURN static void die_of_exhaustion(const tri_oom_info *info)

@@ -46,18 +46,22 @@ static struct pacer_progress progress_of(const struct tri_heap *heap)
     };
 }
 
-void assist_revise(struct tri_heap *heap)
+void assist_compute_rate(struct tri_heap *heap)
 {
-    if (!lock_try_acquire(&heap->cycle.goal_lock)) {
-        return;
-    }
     struct pacer_progress progress = progress_of(heap);
     uint64_t goal = load_relaxed(&heap->counters.goal_bytes);
     struct pacer_rate rate = pacer_rate(&heap->cycle.pacer, goal, &progress);
     double per_kib = rate.work_per_byte * (double)KIB;
     store_relaxed(&heap->mark.work_per_kib,
                   per_kib < (double)ASSIST_RATE_MAX ? (uint64_t)per_kib : ASSIST_RATE_MAX);
-    lock_release(&heap->cycle.goal_lock);
+}
+
+void assist_revise(struct tri_heap *heap)
+{
+    if (lock_try_acquire(&heap->cycle.goal_lock)) {
+        assist_compute_rate(heap);
+        lock_release(&heap->cycle.goal_lock);
+    }
 }
 
 static bool owes(const struct tri_mutator *mutator)

@@ -27,6 +27,9 @@ void assist_pay(struct tri_mutator *mutator, size_t bytes);
  * there is nothing to take. Owner only, while assist_is_marking and its barrier is on. */
 bool assist_scan(struct tri_mutator *mutator, size_t bytes);
 
+/* Compute the rate from how far the cycle has come. GOAL held. */
+void assist_compute_rate(struct tri_heap *heap);
+
 /* Compute the rate anew from how far the cycle has come. Any thread; does nothing where another one
  * is at it. */
 void assist_revise(struct tri_heap *heap);

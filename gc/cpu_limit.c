@@ -48,6 +48,20 @@ static void drain(struct cpu_limit *limit, uint64_t ns)
     limit->fill_ns -= size_min(ns, limit->fill_ns); /* [cpu_limit.1] */
 }
 
+static void count_short_time(struct cpu_limit *limit, uint64_t now_ns, uint64_t used_ns)
+{
+    /* A clock that another thread has read earlier may be a little behind. */
+    uint64_t passed_ns = now_ns > limit->last_ns ? now_ns - limit->last_ns : 0;
+    limit->last_ns = now_ns;
+    if (limit->is_short) {
+        limit->short_ns += size_min(passed_ns, used_ns); /* sleep is no shortage */
+        limit->is_short = limit->fill_ns >= limit->capacity_ns / 2;
+    } else {
+        limit->is_short = limit->on;
+        limit->short_ns = 0;
+    }
+}
+
 bool cpu_limit_update(struct cpu_limit *limit, uint64_t now_ns, uint64_t gc_ns, uint64_t other_ns)
 {
     if (gc_ns > other_ns) {
@@ -56,17 +70,11 @@ bool cpu_limit_update(struct cpu_limit *limit, uint64_t now_ns, uint64_t gc_ns, 
         drain(limit, other_ns - gc_ns);
     }
     limit->on = limit->fill_ns >= limit->capacity_ns; /* [cpu_limit.2] */
-    if (limit->on && !limit->is_short) {
-        limit->is_short = true;
-        limit->since_ns = now_ns;
-    } else if (limit->fill_ns < limit->capacity_ns / 2) {
-        limit->is_short = false;
-    }
+    count_short_time(limit, now_ns, gc_ns + other_ns);
     return limit->on;
 }
 
-uint64_t cpu_limit_on_for(const struct cpu_limit *limit, uint64_t now_ns)
+uint64_t cpu_limit_on_for(const struct cpu_limit *limit)
 {
-    /* A clock read before it was switched on by another thread may be a little behind. */
-    return limit->is_short && now_ns > limit->since_ns ? now_ns - limit->since_ns : 0;
+    return limit->is_short ? limit->short_ns : 0;
 }

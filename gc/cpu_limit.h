@@ -16,8 +16,8 @@
 struct cpu_limit {
     uint64_t capacity_ns; /* of the bucket */
     uint64_t fill_ns;
-    uint64_t since_ns;    /* when it was full for the first time since it was last half empty, on
-                             the caller's clock; valid while is_short */
+    uint64_t last_ns;     /* of the last update, on the caller's clock */
+    uint64_t short_ns;    /* how long the program was at work while is_short */
     uint64_t overflow_ns; /* time that was forgotten, ever */
     bool on;              /* it is full */
     bool is_short;        /* it was full, and has not been half empty since */
@@ -34,9 +34,9 @@ void cpu_limit_resize(struct cpu_limit *limit, double processors, uint64_t cycle
  * other_ns. now_ns is the caller's clock. Returns whether the limiter is on. */
 bool cpu_limit_update(struct cpu_limit *limit, uint64_t now_ns, uint64_t gc_ns, uint64_t other_ns);
 
-/* How long the program has been short of processor time: since the limiter was switched on first.
- * It may have been off for moments since, as it is where collecting takes exactly half. 0: it is
- * not. */
-uint64_t cpu_limit_on_for(const struct cpu_limit *limit, uint64_t now_ns);
+/* How long the program has been short of processor time: since the limiter was switched on first,
+ * without time in which nothing of it ran. It may have been off for moments since, as it is where
+ * collecting takes exactly half. 0: it is not. */
+uint64_t cpu_limit_on_for(const struct cpu_limit *limit);
 
 #endif

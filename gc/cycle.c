@@ -43,14 +43,74 @@
 #include "gc/trace_figures.h"
 #include "gc/verify.h"
 
+/* ---- The CPU limiter ------------------------------------------------------------------------- */
+
+/* Let everybody know the limiter's state. GOAL held. */
+static void publish_limit(struct tri_heap *heap)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    const struct cpu_limit *limit = &cycle->cpu_limit;
+    bool was_short = load_relaxed(&cycle->is_short) != 0;
+    store_relaxed(&cycle->limited, (uint32_t)limit->on);
+    store_relaxed(&cycle->is_short, (uint32_t)limit->is_short);
+    store_relaxed(&cycle->limited_ns, cpu_limit_on_for(limit));
+    if (limit->is_short != was_short) {
+        enum tri_pressure_kind kind =
+            limit->is_short ? TRI_PRESSURE_LIMITER_ON : TRI_PRESSURE_LIMITER_OFF;
+        fetch_or_relaxed(&cycle->pressure, UINT32_C(1) << kind);
+    }
+}
+
+static struct cpu_readings read_processors(const struct tri_heap *heap)
+{
+    const struct cycle_state *cycle = &heap->cycle;
+    return (struct cpu_readings){
+        .gc_ns = load_relaxed(&cycle->gc_cpu_ns), /* first: it is part of the process's */
+        .idle_ns = load_relaxed(&cycle->gc_idle_cpu_ns),
+        .waited_ns = load_relaxed(&cycle->waited_ns),
+        .process_ns = port_process_cpu_ns(),
+    };
+}
+
+/* Tell the limiter what has been used since the last time. Time that collecting had on processors
+ * which would have idled is nobody's loss; time that mutators have waited for it is. GOAL held. */
+static void update_limit(struct tri_heap *heap, uint64_t now_ns)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    struct cpu_readings *last = &cycle->limit_readings;
+    struct cpu_readings now = read_processors(heap);
+    uint64_t used_ns = now.process_ns - last->process_ns;
+    /* Markers count what they have used some time after they have used it. */
+    uint64_t idle_ns = size_min(now.idle_ns - last->idle_ns, used_ns);
+    uint64_t gc_ns = size_min(now.gc_ns - last->gc_ns, used_ns - idle_ns);
+    uint64_t waited_ns = now.waited_ns - last->waited_ns;
+    now.idle_ns = last->idle_ns + idle_ns;
+    now.gc_ns = last->gc_ns + gc_ns;
+    *last = now;
+    (void)cpu_limit_update(&cycle->cpu_limit, now_ns, gc_ns + waited_ns, used_ns - idle_ns - gc_ns);
+    publish_limit(heap);
+}
+
+/* Begin anew: there was no limit, or there is none any more. GOAL held. */
+static void reset_limit(struct tri_heap *heap)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    cycle->limit_readings = read_processors(heap);
+    cycle->limit_now_ns = port_now_ns();
+    cpu_limit_init(&cycle->cpu_limit, port_processors(heap));
+    publish_limit(heap);
+}
+
+/* ---- Create and destroy ---------------------------------------------------------------------- */
+
 void cycle_state_init(struct tri_heap *heap)
 {
     lock_init(&heap->cycle.lock, LOCK_CYCLE);
     lock_init(&heap->cycle.goal_lock, LOCK_GOAL);
     heap->cycle.created_ns = port_now_ns();
-    heap->cycle.limit_cpu_ns = port_process_cpu_ns();
-    cpu_limit_init(&heap->cycle.cpu_limit, port_cpu_count());
-    pacer_init(&heap->cycle.pacer, heap->options.gc_percent, PACER_OFF, heap->options.heap_minimum);
+    reset_limit(heap);
+    pacer_init(&heap->cycle.pacer, heap->options.gc_percent, PACER_OFF,
+               size_max(heap->options.heap_minimum, HEAP_MINIMUM_LEAST_BYTES));
     cycle_commit_goal(heap);
 }
 
@@ -102,48 +162,19 @@ void cycle_commit_goal(struct tri_heap *heap)
 {
     struct pacer *pacer = &heap->cycle.pacer;
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
-    int64_t limit = load_relaxed(&heap->options.memory_limit);
+    int64_t bytes = load_relaxed(&heap->options.memory_limit);
+    uint64_t limit = bytes == TRI_MEMORY_LIMIT_OFF ? PACER_OFF : (uint64_t)bytes;
+    if ((limit == PACER_OFF) != (pacer->memory_limit == PACER_OFF)) {
+        reset_limit(heap);
+    }
     pacer->percent = load_relaxed(&heap->options.gc_percent);
-    pacer->memory_limit = limit == TRI_MEMORY_LIMIT_OFF ? PACER_OFF : (uint64_t)limit;
+    pacer->memory_limit = limit;
     uint64_t live = counters_live(&heap->counters);
     pacer_commit(pacer, live, sweep_is_done(heap));
     struct pacer_target target = publish_target(heap);
     sweep_set_pace(heap, live, target.trigger);
     give_back_commit(heap);
     lock_release(&heap->cycle.goal_lock);
-}
-
-/* ---- The CPU limiter ------------------------------------------------------------------------- */
-
-/* Let everybody know the limiter's state. GOAL held. */
-static void publish_limit(struct tri_heap *heap)
-{
-    struct cycle_state *cycle = &heap->cycle;
-    const struct cpu_limit *limit = &cycle->cpu_limit;
-    uint64_t since_ns = limit->is_short ? limit->since_ns : 0;
-    store_relaxed(&cycle->limited, (uint32_t)limit->on);
-    if ((since_ns != 0) != (load_relaxed(&cycle->limited_since_ns) != 0)) {
-        enum tri_pressure_kind kind =
-            since_ns != 0 ? TRI_PRESSURE_LIMITER_ON : TRI_PRESSURE_LIMITER_OFF;
-        store_relaxed(&cycle->limited_since_ns, since_ns);
-        fetch_or_relaxed(&cycle->pressure, UINT32_C(1) << kind);
-    }
-}
-
-/* Tell the limiter what has been used since the last time. GOAL held. */
-static void update_limit(struct tri_heap *heap, uint64_t now_ns)
-{
-    struct cycle_state *cycle = &heap->cycle;
-    uint64_t cpu_ns = port_process_cpu_ns();
-    uint64_t gc_ns = load_relaxed(&cycle->gc_cpu_ns);
-    uint64_t used_ns = cpu_ns - cycle->limit_cpu_ns;
-    uint64_t gc_used_ns = gc_ns - cycle->limit_gc_ns;
-    /* Markers count what they have used some time after they have used it. */
-    gc_used_ns = size_min(gc_used_ns, used_ns);
-    cycle->limit_cpu_ns = cpu_ns;
-    cycle->limit_gc_ns += gc_used_ns;
-    (void)cpu_limit_update(&cycle->cpu_limit, now_ns, gc_used_ns, used_ns - gc_used_ns);
-    publish_limit(heap);
 }
 
 void cycle_watch_memory(struct tri_heap *heap)
@@ -194,8 +225,9 @@ static void begin_pacing(struct tri_heap *heap)
 {
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
     pacer_begin(&heap->cycle.pacer, counters_live(&heap->counters));
+    (void)publish_target(heap); /* a cycle that begins late has some way to go all the same */
+    assist_compute_rate(heap);
     lock_release(&heap->cycle.goal_lock);
-    assist_revise(heap);
     if (heap->options.pacer_trace) {
         trace_begin(heap);
     }
@@ -560,7 +592,7 @@ static enum progress step_mark(struct tri_heap *heap, const struct step_limits *
         if (!mark_drain(heap)) {
             return STEP_MORE;
         }
-    } else if (mark_some(heap, &heap->mark.markers[0], limits->scan_bytes) > 0) {
+    } else if (mark_step(heap, limits->scan_bytes) > 0) {
         return STEP_MORE;
     }
     if (mark_shade_handed_over(heap)) {
@@ -810,6 +842,8 @@ void cycle_forget_threads(struct tri_heap *heap)
     store_relaxed(&heap->cycle.pauses, 1U); /* this thread's */
     store_relaxed(&heap->cycle.drivers, 0U);
     store_relaxed(&heap->cycle.urgent, 0U);
+    /* The child's clock of processor time begins at 0. Nobody else has GOAL. */
+    heap->cycle.limit_readings = read_processors(heap);
 }
 
 void cycle_collect(struct tri_heap *heap, enum cycle_reason reason)
@@ -882,12 +916,13 @@ void cycle_poll(struct tri_mutator *mutator)
     struct tri_heap *heap = mutator->heap;
     bool is_due = cycle_is_due(heap);
     if (heap->options.stop_the_world) {
-        if (is_due) {
+        if (is_due && load_relaxed(&heap->cycle.limited) == 0) {
             cycle_run(mutator, CYCLE_TRIGGERED);
         }
     } else if (heap->options.markers == 0) {
-        if (is_due || cycle_phase(heap) != CYCLE_IDLE) {
-            (void)cycle_advance(mutator, STEP_SCAN_BYTES);
+        bool limited = load_relaxed(&heap->cycle.limited) != 0;
+        if ((is_due && !limited) || cycle_phase(heap) != CYCLE_IDLE) {
+            (void)cycle_advance(mutator, limited ? STEP_SCAN_BYTES / 8 : STEP_SCAN_BYTES);
         }
     } else if (wants_driver(heap, is_due) && !port_wake_collector(heap)) {
         cycle_run(mutator, CYCLE_TRIGGERED);
@@ -923,10 +958,12 @@ static void help_a_little(struct tri_mutator *mutator)
 {
     struct tri_heap *heap = mutator->heap;
     if (!assist_is_marking(heap) || !assist_scan(mutator, LIMIT_WAIT_SCAN_BYTES)) {
+        uint64_t start_ns = port_now_ns();
         port_hurry_markers(heap);
         port_blocking_begin(mutator);
         port_nap(LIMIT_WAIT_NAP_NS);
         port_blocking_end(mutator);
+        fetch_add_relaxed(&heap->cycle.waited_ns, port_now_ns() - start_ns);
     }
     port_safepoint(mutator);
 }

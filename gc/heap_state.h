@@ -145,6 +145,14 @@ struct cycle_figures {
                            created */
 };
 
+/* Clocks that the CPU limiter goes by. */
+struct cpu_readings {
+    uint64_t process_ns; /* processor time of the process */
+    uint64_t gc_ns;      /* see cycle_state */
+    uint64_t idle_ns;
+    uint64_t waited_ns;
+};
+
 /* CYCLE_IDLE -> SWEEP -> ARM -> SETTLE -> ROOTS -> MARK -> FLUSH -> DISARM -> RELEASE -> IDLE, and
  * from FLUSH back to MARK where grey was found. */
 enum cycle_phase {
@@ -177,23 +185,25 @@ struct cycle_state {
     uint32_t abandoned;       /* atomic: the heap is about to end */
     uint32_t round_grey; /* atomic: since the last verdict a mutator has answered, or left, that had
                             made grey */
-    struct cpu_limit cpu_limit; /* guarded by GOAL */
-    uint64_t limit_cpu_ns;      /* the process's processor time at its last update; under GOAL */
-    uint64_t limit_gc_ns;       /* and gc_cpu_ns */
-    uint64_t limit_now_ns;      /* atomic: when that was; written under GOAL */
-    uint32_t limited;           /* atomic: the limiter is on; written under GOAL */
-    uint64_t limited_since_ns;  /* atomic: since when processor time is short; 0: it is not; see
-                                   cpu_limit.h. Written under GOAL */
-    uint32_t pressure;          /* atomic: bits of tri_pressure_kind that the host is to be told */
-    uint64_t gc_cpu_ns;         /* atomic: processor time of markers and assists, ever */
-    uint64_t begin_stall_ns;    /* atomic: see cycle_figures */
-    uint64_t end_stall_ns;      /* atomic */
-    uint64_t count;             /* atomic: cycles completed */
-    uint64_t forced_count;      /* atomic */
-    uint64_t cpu_ns;            /* atomic: processor time spent in cycles */
-    uint64_t pause_total_ns;    /* atomic */
-    uint64_t pause_max_ns;      /* atomic */
-    uint64_t last_end_ns;       /* atomic */
+    struct cpu_limit cpu_limit;         /* guarded by GOAL */
+    struct cpu_readings limit_readings; /* at its last update; guarded by GOAL */
+    uint64_t limit_now_ns;              /* when that was; guarded by GOAL */
+    uint32_t limited;                   /* atomic: the limiter is on; written under GOAL */
+    uint32_t is_short;       /* atomic: processor time is short, see cpu_limit.h; written under
+                                  GOAL */
+    uint64_t limited_ns;     /* atomic: for how long; written under GOAL */
+    uint32_t pressure;       /* atomic: bits of tri_pressure_kind that the host is to be told */
+    uint64_t gc_cpu_ns;      /* atomic: processor time of markers by right and of assists, ever */
+    uint64_t gc_idle_cpu_ns; /* atomic: of markers on processors that would have idled */
+    uint64_t waited_ns;      /* atomic: for how long mutators have slept for want of memory */
+    uint64_t begin_stall_ns; /* atomic: see cycle_figures */
+    uint64_t end_stall_ns;   /* atomic */
+    uint64_t count;          /* atomic: cycles completed */
+    uint64_t forced_count;   /* atomic */
+    uint64_t cpu_ns;         /* atomic: processor time spent in cycles */
+    uint64_t pause_total_ns; /* atomic */
+    uint64_t pause_max_ns;   /* atomic */
+    uint64_t last_end_ns;    /* atomic */
 };
 
 /* For barrierverify=1. A slot and its shadow are guarded by the slot's stripe, other fields by

@@ -26,6 +26,8 @@
  *            were counted.
  *   [mark.10] A marker other than number 0 MUST take no lock but where it has raised itself;
  *             otherwise it is interrupted with the lock at idle priority, and mutators wait.
+ *   [mark.11] No more markers MUST run than mark_begin has counted; otherwise one that was not made
+ *             ready follows the pointers of another cycle, and nobody takes what it has made grey.
  * Locks:      META inside the pool of segments; CYCLE is held by the caller of what only one thread
  *             may do.
  * Callers:    cycle; mutators that assist, and that give up what they have made grey.
@@ -141,7 +143,7 @@ static void read_clock(struct tri_heap *heap, struct marker *marker)
     marker->clock_ns = now_ns;
     fetch_add_relaxed(&mark->cpu_ns, cpu_ns);
     fetch_add_relaxed(&mark->idle_cpu_ns, by_right ? UINT64_C(0) : cpu_ns);
-    fetch_add_relaxed(&heap->cycle.gc_cpu_ns, cpu_ns);
+    fetch_add_relaxed(by_right ? &heap->cycle.gc_cpu_ns : &heap->cycle.gc_idle_cpu_ns, cpu_ns);
 }
 
 /* Look at all that is pending. False where nothing is. */
@@ -314,6 +316,7 @@ static void mark_worker(void *argument, unsigned index)
     struct tri_heap *heap = argument;
     struct mark_state *mark = &heap->mark;
     struct marker *marker = &mark->markers[index];
+    TRI_ASSERT(index < mark->count); /* [mark.11] */
     start_clock(marker);
     set_lock_free(marker, index != 0);
     fetch_add_seq_cst(&mark->started, 1U); /* pairs with the load in find_work */
@@ -343,11 +346,11 @@ static unsigned wanted_markers(const struct tri_heap *heap)
     return wanted < MARKERS_MAX ? wanted : MARKERS_MAX;
 }
 
-/* Markers that a processor is due to, at least one, which may have a part of it. */
-static uint32_t markers_by_right(const struct tri_heap *heap)
+/* Of count markers those that a processor is due to, at least one, which may have a part of it. */
+static uint32_t markers_by_right(const struct tri_heap *heap, uint32_t count)
 {
     uint32_t due = (uint32_t)(MARKER_SHARE * port_processors(heap));
-    return due < 1 ? 1 : due < MARKERS_MAX ? due : MARKERS_MAX;
+    return due < 1 ? 1 : due < count ? due : count;
 }
 
 void mark_begin(struct tri_heap *heap, bool alone)
@@ -356,7 +359,7 @@ void mark_begin(struct tri_heap *heap, bool alone)
     TRI_ASSERT(!mark_has_work(heap));
     mark->generation = load_relaxed(&heap->sweep.generation);
     store_relaxed(&mark->count, wanted_markers(heap));
-    mark->by_right = markers_by_right(heap);
+    mark->by_right = markers_by_right(heap, mark->count); /* [mark.11] */
     store_relaxed(&mark->overflow, 0U);
     store_relaxed(&mark->is_void, 0U);
     store_relaxed(&mark->stop, 0U);
@@ -468,6 +471,15 @@ size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget)
         done = marker->scanned_bytes - before;
     }
     (void)mark_publish(heap, marker);
+    return done;
+}
+
+size_t mark_step(struct tri_heap *heap, size_t budget)
+{
+    struct marker *marker = &heap->mark.markers[0];
+    start_clock(marker);
+    size_t done = mark_some(heap, marker, budget);
+    read_clock(heap, marker);
     return done;
 }
 

@@ -26,6 +26,9 @@ void mark_interrupt(struct tri_heap *heap);
  * take. Does not look for what could not be queued; mark_drain does. */
 size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget);
 
+/* As mark_some, by the thread that drives the cycle: marker 0. CYCLE held. */
+size_t mark_step(struct tri_heap *heap, size_t budget);
+
 /* As mark_some, but keeps a segment of grey objects, and its counts, for the next call, so that a
  * small budget is worth while: mark_publish gives them up. Its owner reports grey at its next
  * answer. */

@@ -182,6 +182,9 @@
 /* The goal's minimum without GOGC's scaling, in bytes (Go's figure). */
 #define HEAP_MINIMUM_BYTES (4 * MIB)
 
+/* What a lower heap_minimum counts as. Lower: an empty heap collects at each few objects. */
+#define HEAP_MINIMUM_LEAST_BYTES (64 * KIB)
+
 /* While sweeping goes on, no cycle begins before that many bytes more are allocated (Go's figure).
  * Lower: allocation has to sweep faster. Higher: a small heap grows past its goal. */
 #define PACER_SWEEP_DISTANCE_BYTES MIB

@@ -87,7 +87,8 @@ typedef struct tri_pressure_info {
     uint64_t heap_live;   /**< live by the last cycle, plus allocated since */
     uint64_t memory;      /**< what counts toward the limit: heap, metadata, external memory */
     int64_t memory_limit; /**< the limit in force */
-    uint64_t limiter_ns;  /**< how long the limiter has been on without a break; 0: it is off */
+    uint64_t limiter_ns;  /**< how long the program has been at work with the limiter on, moments
+                               without it included; 0: it is off */
 } tri_pressure_info;
 
 /**
@@ -124,7 +125,8 @@ typedef struct tri_heap_options {
                                        limit */
     size_t max_heap;       /**< address space for objects; 0: the smaller of 1 TiB and 8 times
                                physical memory */
-    size_t heap_minimum;   /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB */
+    size_t heap_minimum;   /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB;
+                               less than 64 KiB counts as that */
     int32_t markers;       /**< GCMARKERS: threads that mark; ::TRI_MARKERS_AUTO: as many as
                                processors; 0: the library starts no thread at all, and mutators take
                                the cycle on at their allocations and in tri_gc_step */
@@ -137,8 +139,10 @@ typedef struct tri_heap_options {
                                        library's own; true */
     uint32_t period_s;            /**< GCPERIOD: a cycle where there was none for so many seconds;
                                        0: an idle process does not collect */
-    uint32_t give_up_s;           /**< GCGIVEUP: seconds on the limiter after which allocation goes
-                                       to oom_handler as if memory were exhausted; 0: never */
+    uint32_t give_up_s;           /**< GCGIVEUP: seconds of work with the CPU limiter on, after
+                                       which allocation goes to oom_handler as if memory were
+                                       exhausted; and so it does as soon as memory is past the limit
+                                       by a 50th while the limiter is on. 0: never */
     int32_t trace;                /**< GCTRACE: 1 prints a line a cycle; 2 adds the stalls of
                                        mutators; 0 */
     tri_trace_form trace_form;    /**< GCTRACE=json, GCDEBUG=gctraceold=1; ::TRI_TRACE_GO */

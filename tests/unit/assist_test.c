@@ -260,10 +260,8 @@ START_TEST(windows)
         bool in_debt;
         size_t window;
     } windows[] = {
-        {0, true, ASSIST_QUANTUM_BYTES * KIB},
-        {1023, true, ASSIST_QUANTUM_BYTES},
-        {4095, true, ASSIST_QUANTUM_BYTES / 4},
-        {ASSIST_RATE_MAX, true, SLOT_BYTES_MIN},
+        {0, true, ASSIST_QUANTUM_BYTES * KIB},  {1023, true, ASSIST_QUANTUM_BYTES},
+        {4095, true, ASSIST_QUANTUM_BYTES / 4}, {ASSIST_RATE_MAX, true, SLOT_BYTES_MIN},
         {4095, false, RUN_ZERO_BYTES},
     };
     (void)make_chain(30000);

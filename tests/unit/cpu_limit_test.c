@@ -23,7 +23,7 @@ START_TEST(begins_empty_and_off)
     ck_assert_uint_eq(limit.fill_ns, 0);
     ck_assert(!limit.on);
     ck_assert_uint_eq(limit.overflow_ns, 0);
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 12345), 0);
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 0);
 }
 END_TEST
 
@@ -45,7 +45,6 @@ START_TEST(goes_on_when_full_and_not_before)
     ck_assert(cpu_limit_update(&limit, 2, 1, 0));
     ck_assert_uint_eq(limit.fill_ns, BUCKET);
     ck_assert_uint_eq(limit.overflow_ns, 0);
-    ck_assert_uint_eq(limit.since_ns, 2);
 }
 END_TEST
 
@@ -118,22 +117,28 @@ START_TEST(what_finds_it_full_is_kept)
 }
 END_TEST
 
-/* Time is short from when it was full until it is half empty. */
+/* Time is short from when it was full until it is half empty; sleep does not count. */
 START_TEST(tells_for_how_long)
 {
     struct cpu_limit limit = limiter(1.0);
     ck_assert(cpu_limit_update(&limit, 100, BUCKET, 0));
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 100), 0);
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 130), 30);
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 99), 0); /* a clock read a little earlier */
-    ck_assert(cpu_limit_update(&limit, 200, 10, 0));    /* on already: it is one time */
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 230), 130);
-    ck_assert(!cpu_limit_update(&limit, 300, 0, 11)); /* off for a moment: it is still short */
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 330), 230);
-    ck_assert(!cpu_limit_update(&limit, 400, 0, BUCKET / 2));
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 401), 0);
-    ck_assert(cpu_limit_update(&limit, 500, BUCKET, 0));
-    ck_assert_uint_eq(cpu_limit_on_for(&limit, 501), 1);
+    ck_assert(limit.is_short);
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 0);
+    ck_assert(cpu_limit_update(&limit, 130, 20, 20));
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 30); /* two processors, one clock */
+    ck_assert(cpu_limit_update(&limit, 1000130, 5, 5));
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 40); /* it has slept */
+    ck_assert(cpu_limit_update(&limit, 1000100, 5, 5));
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 40);      /* a clock read a little earlier */
+    ck_assert(!cpu_limit_update(&limit, 1000200, 0, 11)); /* off for a moment: it is still short */
+    ck_assert(limit.is_short);
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 51);
+    ck_assert(!cpu_limit_update(&limit, 2000000, 0, BUCKET / 2));
+    ck_assert(!limit.is_short);
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 0);
+    ck_assert(cpu_limit_update(&limit, 3000000, BUCKET, 0));
+    ck_assert(cpu_limit_update(&limit, 3000001, 1, 1));
+    ck_assert_uint_eq(cpu_limit_on_for(&limit), 1);
 }
 END_TEST
 

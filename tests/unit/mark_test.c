@@ -873,6 +873,40 @@ START_TEST(number_of_markers_later)
 }
 END_TEST
 
+/* [mark.11]: markers with a processor by right are never more than there are, whatever the number
+ * of processors; and at least one is. */
+START_TEST(number_by_right)
+{
+    static const struct {
+        unsigned processors;
+        int32_t markers;
+        uint32_t by_right;
+    } numbers[] = {{1, 4, 1}, {4, 4, 1}, {8, 4, 2}, {32, 2, 2}, {256, 4, 4}};
+    begin(numbers[_i].markers, 256 * MIB);
+    fake_port_set_cpu_count(numbers[_i].processors);
+    pretend_live(64 * MIB);
+    mark_begin(fixture.heap, false);
+    ck_assert_uint_eq(fixture.heap->mark.count, (unsigned)numbers[_i].markers);
+    ck_assert_uint_eq(fixture.heap->mark.by_right, numbers[_i].by_right);
+    mark_end(fixture.heap);
+    destroy();
+}
+END_TEST
+
+/* A step by who drives the cycle is processor time of collecting, too. */
+START_TEST(steps_are_counted)
+{
+    fake_port_set_tick_ns(1000);
+    uint64_t before = fixture.heap->cycle.gc_cpu_ns;
+    mark_begin(fixture.heap, false);
+    (void)mark_step(fixture.heap, 1000);
+    ck_assert_uint_eq(fixture.heap->mark.cpu_ns, 1000);
+    ck_assert_uint_eq(fixture.heap->mark.idle_cpu_ns, 0);
+    ck_assert_uint_eq(fixture.heap->cycle.gc_cpu_ns, before + 1000);
+    mark_end(fixture.heap);
+}
+END_TEST
+
 START_TEST(what_is_reported)
 {
     fake_port_set_tick_ns(1000);
@@ -925,6 +959,7 @@ int main(void)
     tcase_add_test(cases, candidates);
     tcase_add_test(cases, dead_reference);
     tcase_add_test(cases, missing_mark);
+    tcase_add_test(cases, steps_are_counted);
     tcase_add_test(cases, what_is_reported);
     tcase_add_test(cases, handed_over_below_others);
     suite_add_tcase(suite, cases);
@@ -942,6 +977,7 @@ int main(void)
     tcase_add_test(others, idle_marker_shares);
     tcase_add_loop_test(others, number_of_markers, 0, (int)ARRAY_LENGTH(numbers));
     tcase_add_test(others, number_of_markers_later);
+    tcase_add_loop_test(others, number_by_right, 0, 5);
     tcase_add_test(others, number_of_markers_without_hurry);
     suite_add_tcase(suite, others);
     return unit_run(suite);
