@@ -493,6 +493,10 @@ size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget)
         done = marker->scanned_bytes - before;
     }
     mark_stack_publish_full(&marker->stack, &mark->pool);
+    if (!mark_stack_has_shared(&mark->pool)) {
+        /* Long chains make little work at a time; who keeps it keeps the markers waiting. */
+        mark_stack_publish(&marker->stack, &mark->pool);
+    }
     mark_stack_publish(&marker->later, &mark->later);
     if (marker->scanned_bytes >= MARK_LOOK_BYTES) {
         add_counts(mark, marker);

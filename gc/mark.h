@@ -29,9 +29,9 @@ size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget);
 /* As mark_some, by the thread that drives the cycle: marker 0. CYCLE held. */
 size_t mark_step(struct tri_heap *heap, size_t budget);
 
-/* As mark_some, but keeps a segment of grey objects, and its counts, for the next call, so that a
- * small budget is worth while: mark_publish gives them up. Its owner reports grey at its next
- * answer. */
+/* As mark_some, but keeps its counts, and where there is more for others to take a segment of grey
+ * objects, for the next call, so that a small budget is worth while: mark_publish gives them up.
+ * Its owner reports grey at its next answer. */
 size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget);
 
 /* Give up what marker, the calling thread's, has made grey, for all to take, and add what it has

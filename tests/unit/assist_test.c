@@ -276,21 +276,48 @@ START_TEST(windows)
 }
 END_TEST
 
+/* Let there be a segment more for markers to take. */
+static void share_one_more(tri_ref object)
+{
+    struct mark_stack stack;
+    mark_stack_init(&stack, &mark->segments);
+    ck_assert(mark_stack_push(&stack, (uintptr_t)object));
+    mark_stack_publish(&stack, &mark->pool);
+}
+
 /* [answer.6]: what an assist keeps for the next one is given up in the next answer, and
  * reported. */
 START_TEST(gives_up_what_it_keeps)
 {
     const char *last = make_chain(1000);
+    char *other = fixture_new(type);
+    fixture_keep(other);
     fixture_step_to(CYCLE_MARK);
+    ck_assert(mark_stack_steal(&mutator->marker.stack, &mark->pool));
+    share_one_more(other);
     mutator->assist_debt = 100;
     assist_pay(mutator, 0);
     ck_assert(!mark_stack_is_empty(&mutator->marker.stack));
-    ck_assert(!mark_has_work(fixture.heap));
     fixture.heap->cycle.round_grey = 0;
     answer_handshake(mutator, HANDSHAKE_FLUSH);
     ck_assert(mark_stack_is_empty(&mutator->marker.stack));
     ck_assert(mark_has_work(fixture.heap));
     ck_assert_uint_eq(fixture.heap->cycle.round_grey, 1);
+    fixture_step_to(CYCLE_DISARM);
+    ck_assert(fixture_is_marked(last));
+}
+END_TEST
+
+/* Where nobody else would find work, nothing is kept. */
+START_TEST(keeps_nothing_from_the_markers)
+{
+    const char *last = make_chain(1000);
+    fixture_step_to(CYCLE_MARK);
+    mutator->assist_debt = 100;
+    assist_pay(mutator, 0);
+    ck_assert(mark_stack_is_empty(&mutator->marker.stack));
+    ck_assert(mark_has_work(fixture.heap));
+    ck_assert(mutator->made_grey);
     fixture_step_to(CYCLE_DISARM);
     ck_assert(fixture_is_marked(last));
 }
@@ -442,6 +469,7 @@ int main(void)
     tcase_add_loop_test(cases, steps, 0, 8);
     tcase_add_loop_test(cases, windows, 0, 5);
     tcase_add_test(cases, gives_up_what_it_keeps);
+    tcase_add_test(cases, keeps_nothing_from_the_markers);
     tcase_add_test(cases, gives_up_garbage_too);
     tcase_add_test(cases, limited);
     tcase_add_test(cases, no_work);
