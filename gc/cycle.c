@@ -158,7 +158,9 @@ static struct pacer_target publish_target(struct tri_heap *heap)
     return target;
 }
 
-void cycle_commit_goal(struct tri_heap *heap)
+/* Compute trigger and goal. ended: by a cycle that has just ended; what it has freed is to be swept
+ * before the next one begins. Where a setting has changed, that shall have its effect at once. */
+static void commit(struct tri_heap *heap, bool ended)
 {
     struct pacer *pacer = &heap->cycle.pacer;
     lock_acquire(&heap->cycle.goal_lock); /* [cycle.4] */
@@ -170,11 +172,16 @@ void cycle_commit_goal(struct tri_heap *heap)
     pacer->percent = load_relaxed(&heap->options.gc_percent);
     pacer->memory_limit = limit;
     uint64_t live = counters_live(&heap->counters);
-    pacer_commit(pacer, live, sweep_is_done(heap));
+    pacer_commit(pacer, live, !ended);
     struct pacer_target target = publish_target(heap);
     sweep_set_pace(heap, live, target.trigger);
     give_back_commit(heap);
     lock_release(&heap->cycle.goal_lock);
+}
+
+void cycle_commit_goal(struct tri_heap *heap)
+{
+    commit(heap, false);
 }
 
 void cycle_watch_memory(struct tri_heap *heap)
@@ -475,7 +482,7 @@ static void collect_held(struct tri_heap *heap, enum cycle_reason reason)
     begin_pacing(heap);
     mark_and_turn_held(heap);
     uint64_t marked_ns = port_now_ns();
-    cycle_commit_goal(heap);
+    commit(heap, true);
     cycle->now.begin_stall_ns = held_ns - cycle->phase_ns;
     cycle->now.mark_ns = marked_ns - held_ns;
     port_hold_end(heap);
@@ -665,7 +672,7 @@ static enum progress turn(struct tri_heap *heap)
     cycle->now.mark_ns = port_now_ns() - cycle->phase_ns;
     publish_figures(cycle);
     sweep_begin(heap); /* [cycle.2] */
-    cycle_commit_goal(heap);
+    commit(heap, true);
     note_limit(heap);
     (void)ask(heap, CYCLE_RELEASE, HANDSHAKE_RELEASE);
     port_wake_sweeper(heap);

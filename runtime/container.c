@@ -96,5 +96,7 @@ double port_processors(const struct tri_heap *heap)
         return heap->options.processors;
     }
     const struct container_state *container = &process_heap_of(heap)->container;
-    return (double)load_relaxed(&container->processors_thousandths) / THOUSANDTHS;
+    uint32_t thousandths = load_relaxed(&container->processors_thousandths);
+    /* Nothing has been read while the heap is being made. */
+    return thousandths == 0 ? (double)port_cpu_count() : (double)thousandths / THOUSANDTHS;
 }
