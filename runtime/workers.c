@@ -345,9 +345,9 @@ static bool wait_for_collecting(struct process_heap *heap) LOCK_REQUIRES(heap->w
         uint64_t due_ns = collector_due_ns(heap);
         uint64_t now_ns = port_now_ns();
         if (due_ns == UINT64_MAX) {
-            condition_wait(&workers->sweep_changed, &workers->sweep_lock);
+            condition_wait(&workers->sweep_changed, &heap->workers.sweep_lock);
         } else if (now_ns < due_ns) {
-            condition_wait_for(&workers->sweep_changed, &workers->sweep_lock, due_ns - now_ns);
+            condition_wait_for(&workers->sweep_changed, &heap->workers.sweep_lock, due_ns - now_ns);
         } else {
             return false;
         }
@@ -361,20 +361,20 @@ static void *collector_thread(void *argument)
 {
     struct process_heap *heap = argument;
     struct workers_state *workers = &heap->workers;
-    lock_acquire(&workers->sweep_lock);
+    lock_acquire(&heap->workers.sweep_lock);
     while (!workers->sweep_stopping) {
         bool wanted = wait_for_collecting(heap);
         if (workers->sweep_stopping) {
             break;
         }
-        lock_release(&workers->sweep_lock);
+        lock_release(&heap->workers.sweep_lock);
         if (wanted) {
             cycle_collect(&heap->heap, CYCLE_TRIGGERED);
         }
         look_after(heap);
-        lock_acquire(&workers->sweep_lock);
+        lock_acquire(&heap->workers.sweep_lock);
     }
-    lock_release(&workers->sweep_lock);
+    lock_release(&heap->workers.sweep_lock);
     return NULL;
 }
 
@@ -395,11 +395,11 @@ void workers_look_after(struct process_heap *heap)
     if (heap->heap.options.markers == 0 || collector_due_ns(heap) == UINT64_MAX) {
         return;
     }
-    lock_acquire(&workers->sweep_lock);
+    lock_acquire(&heap->workers.sweep_lock);
     if (start_collector(heap)) {
         condition_broadcast(&workers->sweep_changed);
     }
-    lock_release(&workers->sweep_lock);
+    lock_release(&heap->workers.sweep_lock);
 }
 
 bool port_wake_collector(struct tri_heap *heap)
@@ -409,13 +409,13 @@ bool port_wake_collector(struct tri_heap *heap)
     if (load_relaxed(&workers->cycle_wanted) != 0) {
         return true;
     }
-    lock_acquire(&workers->sweep_lock);
+    lock_acquire(&process->workers.sweep_lock);
     bool started = start_collector(process);
     if (started) {
         store_relaxed(&workers->cycle_wanted, 1U);
         condition_broadcast(&workers->sweep_changed);
     }
-    lock_release(&workers->sweep_lock);
+    lock_release(&process->workers.sweep_lock);
     return started;
 }
 
