@@ -68,7 +68,7 @@ static void log_line(struct tri_heap *heap, const tri_stall *stalls, size_t rows
 
 static void log_row(struct tri_heap *heap, const tri_stall *stall)
 {
-    char line[256];
+    char line[512];
     (void)snprintf(line, sizeof line, "stalls %-12s %10ju %12s %9s %9s %9s %9s %9s %9s",
                    stall->cause, (uintmax_t)stall->count, microseconds(stall->total_ns).text,
                    microseconds(stall->p50_ns).text, microseconds(stall->p99_ns).text,
