@@ -351,7 +351,6 @@ static void take_mark_figures(struct tri_heap *heap)
     now->scanned_bytes = load_relaxed(&mark->scanned_bytes);
     now->stack_bytes = load_relaxed(&mark->stack_bytes);
     now->global_bytes = load_relaxed(&mark->global_bytes);
-    now->external_bytes = load_relaxed(&heap->counters.external_bytes);
     now->assist_cpu_ns = load_relaxed(&mark->assist_cpu_ns);
     now->idle_cpu_ns = load_relaxed(&mark->idle_cpu_ns);
     now->mark_cpu_ns = load_relaxed(&mark->cpu_ns) + now->assist_cpu_ns;
