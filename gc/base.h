@@ -28,7 +28,10 @@
 #define CONTAINER_OF(pointer, type, member)                                                        \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 #define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
-#define THREAD_LOCAL  _Thread_local
+/* So that what one thread writes shares no pair of lines, which a processor fetches together, with
+ * what others read. */
+#define CACHE_APART  __attribute__((aligned(2 * CACHE_LINE)))
+#define THREAD_LOCAL _Thread_local
 
 /* Where the frame of the calling function is, and every callee-saved register saved in or above it:
  * for scanning stacks. */

@@ -29,7 +29,7 @@ struct pending_references {
 
 /* What one thread marks with, a marker thread or a mutator. Also what the host knows as a
  * tri_visitor. */
-struct marker {
+struct CACHE_APART marker {
     /* Written before marking, read by its thread: copies that spare the marker a walk through the
      * heap. */
     struct tri_heap *heap;

@@ -135,9 +135,7 @@ void shade_batch(struct marker *marker)
      * close together in its queue. */
     for (uint32_t i = 0; i < pending->count[collected]; i++) {
         size_t page = pending->offsets[collected][i] >> PAGE_SHIFT;
-        const struct span *span = span_at(marker->spans, (page_index)page);
-        prefetch_read(span);
-        prefetch_write(&span->bits[0]);
+        prefetch_write(span_at(marker->spans, (page_index)page));
     }
     for (uint32_t i = 0; i < pending->count[before]; i++) {
         shade_offset(marker, pending->offsets[before][i]);

@@ -73,6 +73,7 @@ struct span *span_init(const struct span_table *table, const struct span_shape *
     }
     span->size_class = (uint8_t)shape->size_class;
     span->scannable = shape->scannable;
+    store_relaxed(&span->flags, (uint8_t)0);
     span->needs_zero = shape->needs_zero;
     span->slot_bytes = shape->size_class == 0 ? 0 : size_class_bytes[shape->size_class];
     span->reciprocal = shape->size_class == 0 ? 0 : size_class_reciprocal[shape->size_class];

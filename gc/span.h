@@ -6,8 +6,9 @@
  * this address lie in" is one load for spans of one page and two for others, and mark and
  * allocation bits lie at a place that is computed, not loaded.
  *
- * The mark word and the allocation word of the same 64 slots are neighbours: whoever marks tests
- * both and touches one line.
+ * The mark word and the allocation word of the same 64 slots are neighbours, and those of the first
+ * 128 slots follow what it takes to find a slot: whoever marks an object of 64 bytes or more
+ * touches one line.
  */
 #ifndef GC_SPAN_H
 #define GC_SPAN_H
@@ -39,31 +40,38 @@ struct span_bits {
     uint64_t allocated; /* atomic: handed to a run. Written by the span's owner, read by markers */
 };
 
+/* Bits of span.flags: what whoever marks an object of the span has to know beyond that. None
+ * yet. */
+
 /* Who may write: "init" fields at span_init, before state becomes SPAN_IN_USE; "owner" fields
  * whoever has the span out of all sets (a thread cache, a sweeper). Nobody else reads those but
  * during a hold. Markers read what is init once they have seen SPAN_IN_USE. */
 struct span {
+    /* The hot line: all that it takes to mark one of the first 128 slots. */
     page_index first;    /* init: the first page of the span this page belongs to */
     uint8_t state;       /* enum span_state. Released by span_publish; free entries are
                             re-initialised under no reader */
     uint8_t size_class;  /* init: 0 for a large object */
     uint8_t scannable;   /* init: objects may hold references (true for mixed spans) */
-    uint8_t needs_zero;  /* owner: free slots may hold old contents */
+    uint8_t flags;       /* atomic: bits, see above; 0 at span_init */
     uint32_t slot_bytes; /* init: bytes from slot to slot; 0 for a large object */
     uint32_t reciprocal; /* init: of slot_bytes; 0 for a large object, whose only slot is 0 */
     uint32_t slots;      /* init: 1 for a large object */
     uint32_t pages;      /* init */
-    uint32_t list;       /* init: the central list it belongs to */
-    uint32_t next;       /* atomic: the next span of the span_set it is in */
-    uint32_t sweep_gen;  /* owner: the generation of the last sweep, see sweep.h */
     uint32_t search;     /* owner: slots below it belong to runs already taken */
-    tri_type *type;      /* init: NULL in mixed spans, whose objects say it */
-    uint64_t unused[2];
+    uint8_t needs_zero;  /* owner: free slots may hold old contents */
+    uint8_t unused[3];
     struct span_bits bits[SPAN_BIT_WORDS];
+
+    tri_type *type;     /* init: NULL in mixed spans, whose objects say it */
+    uint32_t list;      /* init: the central list it belongs to */
+    uint32_t next;      /* atomic: the next span of the span_set it is in */
+    uint32_t sweep_gen; /* owner: the generation of the last sweep, see sweep.h */
+    uint8_t unused_cold[12];
 };
-_Static_assert(sizeof(struct span) == 3 * CACHE_LINE,
-               "a span is a head line and two lines of bits");
-_Static_assert(offsetof(struct span, bits) == CACHE_LINE, "the bits begin a line");
+_Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span is three lines");
+_Static_assert(offsetof(struct span, bits) + 2 * sizeof(struct span_bits) == CACHE_LINE,
+               "the hot line ends with the bits of 128 slots");
 
 /* The spans of one heap, indexed by page. */
 struct span_table {

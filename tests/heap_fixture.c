@@ -232,7 +232,7 @@ bool fixture_try_begin(const tri_heap_options *options, unsigned mutators)
     ck_assert_ptr_null(fixture.heap);
     memset(&fixture, 0, sizeof fixture);
     install_hooks();
-    struct tri_heap *heap = or_abort(aligned_alloc(CACHE_LINE, align_up(sizeof *heap, CACHE_LINE)));
+    struct tri_heap *heap = or_abort(aligned_alloc(_Alignof(struct tri_heap), sizeof *heap));
     memset(heap, 0, sizeof *heap);
     if (!heap_init(heap, options != NULL ? options : &defaults)) {
         free(heap);
@@ -253,12 +253,15 @@ void fixture_begin(const tri_heap_options *options, unsigned mutators)
 struct tri_mutator *fixture_attach(void)
 {
     EXPECT(fixture.mutator_count < FIXTURE_MUTATORS_MAX);
-    struct tri_mutator *mutator = or_abort(calloc(1, mutator_mapping_bytes()));
+    size_t alignment = _Alignof(struct tri_mutator);
+    void *memory = or_abort(calloc(1, mutator_mapping_bytes() + alignment));
+    struct tri_mutator *mutator = (void *)align_up((uintptr_t)memory, alignment);
     mutator_init(mutator, fixture.heap);
     answer_attach(mutator, fixture.kind);
     fixture.answered[fixture.mutator_count] = true;
     fixture.late[fixture.mutator_count] = false;
     fixture.stacks[fixture.mutator_count] = (struct fixture_stack){.count = 0};
+    fixture.mutator_memory[fixture.mutator_count] = memory;
     fixture.mutators[fixture.mutator_count++] = mutator;
     return mutator;
 }
@@ -267,8 +270,7 @@ void fixture_detach(void)
 {
     struct tri_mutator *mutator = fixture.mutators[fixture.mutator_count - 1];
     answer_detach(mutator);
-    fixture.mutator_count--;
-    free(mutator);
+    free(fixture.mutator_memory[--fixture.mutator_count]);
 }
 
 void fixture_end(void)

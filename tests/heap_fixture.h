@@ -59,6 +59,7 @@ struct fixture_stack {
 struct heap_fixture {
     struct tri_heap *heap; /* NULL: none */
     struct tri_mutator *mutators[FIXTURE_MUTATORS_MAX];
+    void *mutator_memory[FIXTURE_MUTATORS_MAX]; /* what each of them lies in */
     unsigned mutator_count;
 
     /* What the next cycle finds as roots: addresses in global slots; and on the stack of mutator 0

@@ -45,7 +45,7 @@ static void destroy(void)
 static void abandon(void)
 {
     for (unsigned i = 0; i < fixture.mutator_count; i++) {
-        free(fixture.mutators[i]);
+        free(fixture.mutator_memory[i]);
     }
     free(fixture.heap);
     free(fixture.roots);
