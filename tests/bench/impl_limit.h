@@ -14,8 +14,8 @@
 
 #define IMPL_COLLECTS 1
 
-/* What impl_collect expects of an object, and how many prefetches it keeps in flight. 16 was faster
- * than 64 on lists and trees and as fast on random graphs. */
+/* What impl_collect expects of an object, and how many prefetches it keeps in flight. Of 4, 8, 16
+ * and 32 it is 16 that no graph is much slower with than with its best one. */
 enum {
     LIMIT_NODE_BYTES = 64,
     LIMIT_NODE_POINTERS = 4,
@@ -46,6 +46,7 @@ static inline void *limit_map(size_t bytes)
     if (memory == MAP_FAILED) {
         bench_die("out of memory");
     }
+    madvise(memory, bytes, MADV_HUGEPAGE); /* 3 % of lists and trees, 10 % of random graphs */
     return memory;
 }
 
@@ -97,6 +98,15 @@ static inline void impl_array_drop(struct impl_thread *thread, void **array)
     free(array);
 }
 
+/* By vectors: gcc makes of a memset of 128 bytes or more what takes four times as long. */
+BENCH_INLINE void limit_clear(char *object, size_t size)
+{
+    typedef uint64_t vector __attribute__((vector_size(16), may_alias));
+    for (size_t i = 0; i < size; i += sizeof(vector)) {
+        *(vector *)(void *)(object + i) = (vector){0};
+    }
+}
+
 BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t size)
 {
     char *object = thread->free;
@@ -105,7 +115,7 @@ BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t 
     }
     thread->free = object + size;
     if (pointers) {
-        memset(object, 0, size);
+        limit_clear(object, size);
     }
     return object;
 }
@@ -147,7 +157,9 @@ BENCH_INLINE void limit_shade(struct impl_thread *thread, void *node)
     }
 }
 
-/* Scans grey nodes until there are none. */
+/* Scans grey nodes until there are none. The last pointer of a node is shaded first, so that what
+ * its first leads to is scanned next, in the order of allocation: the other way round, trees take
+ * 2.7 times as long. */
 static inline void limit_drain(struct impl_thread *thread)
 {
     void **prefetched[LIMIT_PREFETCHES] = {NULL};
@@ -163,7 +175,7 @@ static inline void limit_drain(struct impl_thread *thread)
         }
         if (oldest != NULL) {
             in_flight--;
-            for (size_t i = 0; i < LIMIT_NODE_POINTERS; i++) {
+            for (size_t i = LIMIT_NODE_POINTERS; i-- > 0;) {
                 limit_shade(thread, oldest[i]);
             }
         }
