@@ -12,7 +12,11 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import executables  # noqa: E402
+import machine  # noqa: E402
+import metrics  # noqa: E402
 import run  # noqa: E402
+from workloads import Goal  # noqa: E402
 
 # Takes one line of a file at each call; the last line stays.
 NEXT_LINE = """\
@@ -65,9 +69,9 @@ class RunTest(unittest.TestCase):
         self.programs.mkdir(parents=True)
         self.write("bench_machine", MACHINE % NEXT_LINE)
         self.factors("2.0")
-        pauses = run.Machine.__init__.__defaults__
-        self.addCleanup(setattr, run.Machine.__init__, "__defaults__", pauses)
-        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, run.PATIENCE_S, lambda seconds: None)
+        pauses = machine.Machine.__init__.__defaults__
+        self.addCleanup(setattr, machine.Machine.__init__, "__defaults__", pauses)
+        machine.Machine.__init__.__defaults__ = (machine.ATTEMPTS, machine.PATIENCE_S, lambda seconds: None)
         processors = os.sched_getaffinity
         self.addCleanup(setattr, os, "sched_getaffinity", processors)
         os.sched_getaffinity = lambda pid: {0, 1}
@@ -189,18 +193,18 @@ class RunTest(unittest.TestCase):
     def test_every_figure_has_a_unit(self):
         for workload in run.WORKLOADS:
             names = set(workload.columns) | set(workload.ratios) | set(workload.ratios.values())
-            self.assertLessEqual(names | {workload.metric}, set(run.UNITS))
-            self.assertLessEqual(set(workload.ratios), set(run.RATIO_TITLES))
+            self.assertLessEqual(names | {workload.metric}, set(metrics.UNITS))
+            self.assertLessEqual(set(workload.ratios), set(metrics.RATIO_TITLES))
             self.assertIn(workload.metric, workload.ratios.values())
             for variant in workload.variants:
-                for metric, relation, _ in workload.goals(variant):
-                    self.assertIn(metric, run.UNITS)
-                    self.assertIn(relation, ("<=", ">="))
+                for goal in workload.goals(variant):
+                    self.assertIn(goal.metric, metrics.UNITS)
+                    self.assertIn(goal.relation, ("<=", ">="))
 
     def test_sources_of_go(self):
         for workload in run.WORKLOADS:
             for name in workload.go_sources:
-                self.assertTrue(os.path.exists(os.path.join(run.HERE, "go", name)), name)
+                self.assertTrue(os.path.exists(os.path.join(executables.HERE, "go", name)), name)
 
     def test_nothing_spins_beside_what_times_single_operations(self):
         spins = self.programs / "spins"
@@ -306,10 +310,10 @@ class RunTest(unittest.TestCase):
         status, output, _, _ = self.run_it("memlimit", "--runs=1", "--go=/bin/true")
         self.assertEqual(status, 0)
         goals = self.goals(output)
-        self.assertEqual(goals["gc_share_max_pct"], ["51.0", "<= 50", "MISSED"])
+        self.assertEqual(goals["gc_share_max_pct"], ["51.0", "<= 50", "MISSED by 2 %"])
         self.assertEqual(goals["gc_share_pct"], ["40.0", "<= 50", "reached"])
         self.assertEqual(goals["throughput_pct"], ["50.0", ">= 40", "reached"])
-        self.assertEqual(goals["throughput_end_pct"], ["30.0", ">= 40", "MISSED"])
+        self.assertEqual(goals["throughput_end_pct"], ["30.0", ">= 40", "MISSED by 25 %"])
         self.assertEqual(goals["overshoot_pct"], ["2.00", "<= 2", "reached"])
         self.assertEqual(goals["gave_up"], ["1.00", ">= 1", "reached"])
         self.assertEqual(len(goals), 6)
@@ -325,8 +329,58 @@ class RunTest(unittest.TestCase):
         self.churn("trillium", 1)
         _, output, _, _ = self.run_it("memlimit", "--runs=1", "--go=/bin/true")
         self.assertNotIn("Goals", output)
-        _, output, _, _ = self.run_it("churn", "--runs=1")
+        # Goals beside peers are nobody's where the peers are not there.
+        _, output, _, _ = self.run_it("churn", "--runs=1", "--variant=p32")
         self.assertNotIn("Goals", output)
+
+    def test_goals_are_medians_of_ratios(self):
+        self.churn("trillium", 3, 9, 4, 1, 2)
+        self.churn("go", 10, 10, 10, 2, 10)
+        self.churn("mimalloc", 1)
+        _, output, _, _ = self.run_it("--variant=p32", "--go=/bin/true")
+        self.assertIn("| churn p32 ns_op / go       |   0.40 | <= 0.15 | MISSED by 167 % |", output)
+        self.assertIn("| churn p32 ns_op / mimalloc |   3.00 |  <= 0.7 | MISSED by 329 % |", output)
+
+    def test_goal_by_the_best(self):
+        """In each turn the best of the peers, whichever it is."""
+        for name, *figures in (("trillium", 6, 6, 6), ("go", 10, 20, 30), ("boehm", 30, 10, 8)):
+            lines = [f"full_ms {figure};check bb" for figure in figures]
+            self.program(f"bench_mark_{name}", *lines)
+        self.program("bench_mark_limit", "full_ms 1;check bb")
+        names = "--implementation=trillium,go,boehm,limit"
+        options = ["--variant=list/1", names, "--runs=3", "--go=/bin/true"]
+        _, output, _, _ = self.run_it("mark", *options)
+        goals = output[output.index("Goals of") :]
+        self.assertIn("best of go, boehm |   0.60 | <= 0.65 |         reached |", goals)
+        self.assertIn("/ limit             |   6.00 |    <= 3 | MISSED by 100 % |", goals)
+
+    def test_verdicts(self):
+        self.assertEqual(Goal("ns_op", "<=", 2).verdict(2), "reached")
+        self.assertEqual(Goal("ns_op", "<=", 2).verdict(2.5), "MISSED by 25 %")
+        self.assertEqual(Goal("ns_op", ">=", 2).verdict(2), "reached")
+        self.assertEqual(Goal("ns_op", ">=", 2).verdict(1.5), "MISSED by 25 %")
+        self.assertEqual(Goal("ns_op", ">=", 2).verdict(None), "MISSED")
+
+    def test_goal_in_doubt(self):
+        self.churn("trillium", 1)
+        self.churn("go", 10)
+        self.factors("1.2")
+        machine.Machine.__init__.__defaults__ = (1, 0, lambda seconds: None)
+        _, output, _, _ = self.run_it("--variant=p32", "--runs=1", "--go=/bin/true")
+        self.assertIn("| churn p32 ns_op / go |  0.10? |", output)
+
+    def test_distance_from_the_limit(self):
+        self.churn("trillium", 3, 9, 4)
+        self.churn("glibc", 5)
+        self.churn("limit", 1, 2, 2)
+        _, output, _, records = self.run_it("--variant=p32", "--runs=3")
+        self.assertEqual(self.record(records, "trillium", "limit_ratio")["median"], 3)
+        self.assertEqual(self.record(records, "glibc", "limit_ratio")["unit"], "this/limit")
+        self.assertIn("| x limit |", output)
+        of_limit = {r["metric"] for r in records if r["implementation"] == "limit"}
+        self.assertNotIn("limit_ratio", of_limit)
+        _, output, _, _ = self.run_it("--variant=p32", "--runs=1", "--implementation=trillium")
+        self.assertNotIn("x limit", output)
 
     def test_rss(self):
         self.program("bench_rss_trillium", "rss_mb 70;goal_mb 64;rss_goal 1.09;check aa")
@@ -480,9 +534,9 @@ class RunTest(unittest.TestCase):
     def test_lack_of_second_processor_is_said(self):
         self.churn("trillium", 5, 6, 7)
         self.factors("1.2")
-        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, 2, lambda seconds: None)
+        machine.Machine.__init__.__defaults__ = (machine.ATTEMPTS, 2, lambda seconds: None)
         _, output, _, records = self.run_it("--variant=p16", "--runs=1")
-        self.assertEqual(len(self.calls()), run.ATTEMPTS)
+        self.assertEqual(len(self.calls()), machine.ATTEMPTS)
         self.assertEqual(self.record(records, "trillium", "ns_op")["packed_runs"], 1)
         said = "in 1 of 1 runs two threads had less than two processors (factor 1.20)"
         self.assertIn(said, output)
@@ -490,7 +544,7 @@ class RunTest(unittest.TestCase):
     def test_doubtful_ratios_are_marked(self):
         self.churn("trillium", 1)
         self.churn("glibc", 2)
-        run.Machine.__init__.__defaults__ = (1, 0, lambda seconds: None)
+        machine.Machine.__init__.__defaults__ = (1, 0, lambda seconds: None)
         # Before and after each run of two turns: Trillium's second has one processor.
         self.factors("2", "2", "2", "2", "2", "1", "2", "2")
         _, output, _, records = self.run_it("--variant=p16", "--runs=2")
@@ -505,7 +559,7 @@ class RunTest(unittest.TestCase):
     def test_quick_does_not_wait(self):
         self.churn("trillium", 5)
         self.factors("1.2")
-        run.Machine.__init__.__defaults__ = (run.ATTEMPTS, 1, self.fail)
+        machine.Machine.__init__.__defaults__ = (machine.ATTEMPTS, 1, self.fail)
         status, _, _, records = self.run_it("--quick", "--variant=p16", "--runs=1")
         self.assertEqual((status, len(self.calls())), (0, 1))
         self.assertEqual(records[0]["packed_runs"], 1)
@@ -536,10 +590,10 @@ class RunTest(unittest.TestCase):
         self.assertNotIn("not how a release is built", output)
 
     def test_figures(self):
-        self.assertEqual(run.figure(None), "-")
-        self.assertEqual(run.figure(1.234), "1.23")
-        self.assertEqual(run.figure(12.34), "12.3")
-        self.assertEqual(run.figure(1234.5), "1234")
+        self.assertEqual(metrics.figure(None), "-")
+        self.assertEqual(metrics.figure(1.234), "1.23")
+        self.assertEqual(metrics.figure(12.34), "12.3")
+        self.assertEqual(metrics.figure(1234.5), "1234")
 
 
 def main():
