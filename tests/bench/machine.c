@@ -3,6 +3,10 @@
  *     bench_machine factor          prints "factor 1.97": how much more arithmetic two threads do
  *                                   together than one alone. Virtual machines sometimes keep two
  *                                   threads on one processor for up to a minute; then it is near 1.
+ *     bench_machine loads prints "load_ns": a load of a random word in 1 GiB, whose address the
+ *                                   load before it gave.
+ *     bench_machine fill            prints "touch_gib_s" and "fill_gib_s": GiB a second that one
+ *                                   thread clears, of memory never used before, and once more.
  *     bench_machine spin            a thread of idle priority on each processor, until the parent
  *                                   ends: the other half of the cure.
  *     bench_machine run PROGRAM ... runs a program and prints, after its output, "wall_s",
@@ -14,6 +18,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -73,6 +78,78 @@ static int print_factor(void)
     uint64_t alone = compute_in(1);
     uint64_t together = compute_in(2);
     bench_report("factor", 2.0 * (double)alone / (double)together);
+    return 0;
+}
+
+/* ---- loads, fill ---- */
+
+enum {
+    SPAN_BYTES = 1 << 30,
+    LINE_WORDS = 64 / sizeof(uint64_t),
+    LINES = SPAN_BYTES / 64,
+    LOADS = 3000000,
+    FILLS = 3
+};
+
+static uint64_t *map_span(void)
+{
+    void *memory =
+        mmap(NULL, SPAN_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        bench_die("no memory of 1 GiB");
+    }
+    return memory;
+}
+
+/* The first word of each line leads to another line, and all of them make one circle: Sattolo's
+ * shuffle of the lines' numbers. */
+static void make_circle(uint64_t *words)
+{
+    uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
+    for (uint64_t i = 0; i < LINES; i++) {
+        words[i * LINE_WORDS] = i;
+    }
+    for (uint64_t i = LINES - 1; i > 0; i--) {
+        uint64_t j = bench_random_below(&state, i);
+        uint64_t exchanged = words[i * LINE_WORDS];
+        words[i * LINE_WORDS] = words[j * LINE_WORDS];
+        words[j * LINE_WORDS] = exchanged;
+    }
+}
+
+static int print_loads(void)
+{
+    uint64_t *words = map_span();
+    make_circle(words);
+    uint64_t line = 0, start = bench_wall_ns();
+    for (int i = 0; i < LOADS; i++) {
+        line = words[line * LINE_WORDS];
+    }
+    double ns = (double)(bench_wall_ns() - start);
+    if (line == 0) {
+        bench_die("the circle of loads is too short");
+    }
+    bench_report("load_ns", ns / LOADS);
+    return 0;
+}
+
+static double fill(uint64_t *words, uint64_t value)
+{
+    uint64_t start = bench_wall_ns();
+    memset(words, (int)value, SPAN_BYTES);
+    __asm__ volatile("" : : "r"(words) : "memory");
+    return 1e9 / (double)(bench_wall_ns() - start);
+}
+
+static int print_fill(void)
+{
+    uint64_t *words = map_span();
+    double rates[FILLS];
+    bench_report("touch_gib_s", fill(words, 1));
+    for (uint64_t i = 0; i < FILLS; i++) {
+        rates[i] = fill(words, i);
+    }
+    bench_report("fill_gib_s", bench_median(rates, FILLS));
     return 0;
 }
 
@@ -159,12 +236,19 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "factor") == 0) {
         return print_factor();
     }
+    if (argc == 2 && strcmp(argv[1], "loads") == 0) {
+        return print_loads();
+    }
+    if (argc == 2 && strcmp(argv[1], "fill") == 0) {
+        return print_fill();
+    }
     if (argc == 2 && strcmp(argv[1], "spin") == 0) {
         return spin_everywhere();
     }
     if (argc > 2 && strcmp(argv[1], "run") == 0) {
         return run(argv + 2);
     }
-    fprintf(stderr, "usage: bench_machine factor | spin | run PROGRAM [ARGUMENT ...]\n");
+    fprintf(stderr,
+            "usage: bench_machine factor | loads | fill | spin | run PROGRAM [ARGUMENT ...]\n");
     return 2;
 }

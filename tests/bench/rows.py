@@ -7,6 +7,26 @@ from machine import TWO_PROCESSORS, BenchError
 from metrics import UNITS
 
 
+def record(workload, variant, implementation, metric, values, quick=False, packed=0):
+    """A line of the JSON."""
+    fields = {
+        "workload": workload,
+        "variant": variant,
+        "implementation": implementation,
+        "metric": metric,
+        "unit": UNITS[metric],
+        "median": statistics.median(values),
+        "min": min(values),
+        "max": max(values),
+        "runs": len(values),
+    }
+    if quick:
+        fields["quick"] = True
+    if packed:
+        fields["packed_runs"] = packed
+    return json.dumps(fields) + "\n"
+
+
 class Row:
     """What one implementation did in one variant."""
 
@@ -83,25 +103,11 @@ class Row:
         """Whether too few turns had two processors for a median to mean anything."""
         return 2 * self.packed_turns() >= len(self.factors)
 
-    def json_lines(self, quick):
+    def records(self):
+        names = [self.workload.name, self.variant, self.implementation.name]
         for metric, values in self.values.items():
-            record = {
-                "workload": self.workload.name,
-                "variant": self.variant,
-                "implementation": self.implementation.name,
-                "metric": metric,
-                "unit": UNITS[metric],
-                "median": statistics.median(values),
-                "min": min(values),
-                "max": max(values),
-                "runs": len(values),
-            }
-            if quick:
-                record["quick"] = True
             packed = self.packed_turns() if metric.endswith("ratio") else len(self.packed())
-            if packed:
-                record["packed_runs"] = packed
-            yield json.dumps(record)
+            yield record(*names, metric, values, self.quick, packed)
 
 
 def measure_variant(machine, programs, workload, variant, implementations, runs, quick):

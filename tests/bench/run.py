@@ -11,17 +11,21 @@ import argparse
 import contextlib
 import datetime
 import fnmatch
+import itertools
 import os
 import shutil
 import subprocess
 import sys
 
+import calibration
+import charts
 from executables import Programs
 from machine import BenchError, Machine, machine_text
 from rows import measure_variant
 from tables import print_goals, print_summary, print_variant
 from workloads import IMPLEMENTATIONS, WORKLOADS
 
+WORKLOAD_NAMES = [calibration.NAME] + [workload.name for workload in WORKLOADS]
 RUNS = 5
 QUICK_RUNS = 3
 
@@ -71,25 +75,28 @@ def parse(arguments):
     parser.add_argument("--build-dir", required=True, help="a meson build directory")
     parser.add_argument("--runs", type=positive, help=f"runs a figure is the median of ({RUNS})")
     parser.add_argument("--quick", action="store_true", help="a smoke test: small counts")
-    names = ", ".join(workload.name for workload in WORKLOADS)
+    names = ", ".join(WORKLOAD_NAMES)
     parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"only these: {names}")
     parser.add_argument("--workload", action="append", help="the same")
     parser.add_argument("--variant", action="append", help="only these; see --list")
     parser.add_argument("--implementation", action="append", help="only these")
     parser.add_argument("--json", help="write one object a line to this file")
+    parser.add_argument("--svg", metavar="DIR", help="draw a chart of each variant there")
     parser.add_argument("--go", help="the go command, where it is not on PATH")
     parser.add_argument("--gctrace", help="run Trillium's programs with GCTRACE=GCTRACE")
+    parser.add_argument("--no-calibration", action="store_true", help="not the machine's figures")
     parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
     parser.add_argument("--list", action="store_true", help="show what there is, and end")
     options = parser.parse_intermixed_args(arguments)
     options.workload = split(options.workloads + (options.workload or []))
-    unknown = [name for name in options.workload if not chosen([w.name for w in WORKLOADS], [name])]
+    unknown = [name for name in options.workload if not chosen(WORKLOAD_NAMES, [name])]
     if unknown:
         parser.error(f"no such workload: {', '.join(unknown)} (there are {names})")
     return options
 
 
 def print_list():
+    print(f"{calibration.NAME}: What the machine allows; at the head of every run.")
     for workload in WORKLOADS:
         names = [i.name for i in IMPLEMENTATIONS if workload.name in i.workloads]
         print(f"{workload.name}: {workload.__doc__}")
@@ -100,7 +107,7 @@ def print_list():
 
 def plan(options, programs):
     """[(workload, variant, implementations)], and notes on what is missing."""
-    names = chosen([w.name for w in WORKLOADS], options.workload or ["*"])
+    names = chosen(WORKLOAD_NAMES, options.workload or ["*"])
     workloads = [w for w in WORKLOADS if w.name in names]
     result = []
     missing = {}
@@ -127,11 +134,15 @@ def plan(options, programs):
     return result, notes
 
 
+def date_text():
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}"
+
+
 def print_opening(options, programs, machine, steps, runs):
     if options.quick:
         print("QUICK: small counts; a smoke test, not a measurement\n")
     build, warning = programs.description()
-    print(f"date     {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d}")
+    print(f"date     {date_text()}")
     print(f"machine  {machine_text()}")
     print(f"build    {build}")
     seen = {}
@@ -152,6 +163,18 @@ def print_opening(options, programs, machine, steps, runs):
     print(flush=True)
 
 
+def append(path, records):
+    with open(path, "a", encoding="utf-8") as file:
+        file.writelines(records)
+
+
+def measure_machine(options, programs, machine):
+    figures = calibration.calibrate(machine, programs, options.quick)
+    calibration.print_calibration(figures)
+    if options.json:
+        append(options.json, calibration.calibration_records(figures, options.quick))
+
+
 def measure_all(options, programs, machine, steps, runs):
     rows = []
     for workload, variant, implementations in steps:
@@ -165,9 +188,7 @@ def measure_all(options, programs, machine, steps, runs):
         print_variant(workload, variant, fresh)
         rows += fresh
         if options.json:
-            with open(options.json, "a", encoding="utf-8") as file:
-                for row in fresh:
-                    file.writelines(line + "\n" for line in row.json_lines(options.quick))
+            append(options.json, itertools.chain.from_iterable(row.records() for row in fresh))
     return rows
 
 
@@ -182,7 +203,7 @@ def main(arguments=None):
     steps, notes = plan(options, programs)
     for note in notes:
         print(f"note     {note}")
-    if not steps:
+    if not steps and calibration.NAME not in options.workload:
         print("nothing to measure: see --list for the names", file=sys.stderr)
         return 2
     if not os.path.exists(programs.tool()):
@@ -198,11 +219,15 @@ def main(arguments=None):
         machine.attempts, machine.patience_s = 1, 0
     print_opening(options, programs, machine, steps, runs)
     try:
+        if not options.no_calibration:
+            measure_machine(options, programs, machine)
         rows = measure_all(options, programs, machine, steps, runs)
     except (BenchError, subprocess.TimeoutExpired) as error:
         print(f"failed: {error}", file=sys.stderr)
         return 1
     label = " (QUICK)" if options.quick else ""
+    if options.svg:
+        charts.write(options.svg, rows, f"{date_text()}, {machine_text()}, {runs} runs{label}")
     print_summary(rows, label)
     print_goals(rows, label)
     for note in dict.fromkeys(machine.notes):

@@ -32,6 +32,8 @@ here=$(dirname "$0")
 %s
 case $1 in
 factor) echo "factor $(next_line "$here/factors")" ;;
+loads) echo "load_ns 285" ;;
+fill) printf 'touch_gib_s 0.9\\nfill_gib_s 12\\n' ;;
 spin)
     echo spin >>"$here/spins"
     exec sleep 600
@@ -71,7 +73,8 @@ class RunTest(unittest.TestCase):
         self.factors("2.0")
         pauses = machine.Machine.__init__.__defaults__
         self.addCleanup(setattr, machine.Machine.__init__, "__defaults__", pauses)
-        machine.Machine.__init__.__defaults__ = (machine.ATTEMPTS, machine.PATIENCE_S, lambda seconds: None)
+        no_pause = (machine.ATTEMPTS, machine.PATIENCE_S, lambda seconds: None)
+        machine.Machine.__init__.__defaults__ = no_pause
         processors = os.sched_getaffinity
         self.addCleanup(setattr, os, "sched_getaffinity", processors)
         os.sched_getaffinity = lambda pid: {0, 1}
@@ -96,11 +99,12 @@ class RunTest(unittest.TestCase):
     def calls(self):
         return (self.programs / "calls").read_text().splitlines()
 
-    def run_it(self, *arguments):
+    def run_it(self, *arguments, calibrated=False):
         """(exit status, output, messages, JSON records)"""
         output, messages = io.StringIO(), io.StringIO()
         json_file = self.build / "out.json"
         command = ["--build-dir", str(self.build), "--no-build", "--json", str(json_file)]
+        command += [] if calibrated else ["--no-calibration"]
         with contextlib.redirect_stdout(output), contextlib.redirect_stderr(messages):
             status = run.main(command + list(arguments))
         records = []
@@ -381,6 +385,45 @@ class RunTest(unittest.TestCase):
         self.assertNotIn("limit_ratio", of_limit)
         _, output, _, _ = self.run_it("--variant=p32", "--runs=1", "--implementation=trillium")
         self.assertNotIn("x limit", output)
+
+    def test_machine_comes_first(self):
+        self.churn("trillium", 3)
+        self.churn("limit", 2)
+        self.program("bench_mark_limit", "full_ms 90;check bb")
+        self.factors("1.9", "2.0")
+        options = ["--variant=p32", "--runs=1"]
+        _, output, _, records = self.run_it(*options, calibrated=True)
+        found = {r["variant"]: r for r in records if r["workload"] == "machine"}
+        names = "factor bump fill loads list tree random".split()
+        self.assertEqual(list(found), names)
+        self.assertEqual(found["factor"]["median"], 1.9)
+        self.assertEqual((found["loads"]["median"], found["loads"]["unit"]), (285, "ns"))
+        self.assertEqual(found["tree"]["median"], 90)
+        # 64 bytes in 2 ns
+        self.assertAlmostEqual(found["bump"]["median"], 64 / 2 * 1e9 / 2**30)
+        self.assertEqual({r["implementation"] for r in found.values()}, {"limit"})
+        self.assertLess(output.index("| loads load_ns"), output.index("churn p32"))
+        self.assertIn("bench_mark_limit graph=random markers=1 count=16777216", self.calls())
+
+    def test_machine_alone(self):
+        self.churn("limit", 2)
+        status, output, _, records = self.run_it("machine", "--quick", calibrated=True)
+        self.assertEqual(status, 0)
+        self.assertEqual({record["workload"] for record in records}, {"machine"})
+        self.assertNotIn("random", {record["variant"] for record in records})
+        self.assertTrue(all(record["quick"] for record in records))
+        self.assertEqual(self.calls(), ["bench_churn_limit kind=p size=64 threads=1 count=2000000"])
+
+    def test_charts(self):
+        self.churn("trillium", 3)
+        self.churn("glibc", 4)
+        directory = self.build / "charts"
+        self.run_it("--variant=p32,p32/2", "--runs=1", "--quick", f"--svg={directory}")
+        names = {"churn-p32.svg", "churn-p32-2.svg", "overview.svg"}
+        self.assertEqual({path.name for path in directory.iterdir()}, names)
+        text = (directory / "churn-p32.svg").read_text()
+        self.assertIn("1 runs (QUICK)", text)
+        self.assertIn(">0.75</text>", text)
 
     def test_rss(self):
         self.program("bench_rss_trillium", "rss_mb 70;goal_mb 64;rss_goal 1.09;check aa")

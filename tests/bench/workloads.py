@@ -422,3 +422,7 @@ class Rss(Workload):
 
 
 WORKLOADS = [Churn(), Mark(), Ring(), Stall(), Trees(), Gogc(), Memlimit(), Rss()]
+
+
+def workload(name):
+    return next(workload for workload in WORKLOADS if workload.name == name)
