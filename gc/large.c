@@ -57,6 +57,7 @@ static void enter(struct tri_mutator *mutator, struct span *span)
     const struct thread_cache *cache = &mutator->cache;
     span->sweep_gen = sweep_generation(heap); /* [large.2] */
     span_enter_run(span, 0, 1, cache->black && span->sweep_gen == cache->black_generation);
+    span_close_run(span);
     span_publish(span);
     sweep_add_span(heap, span);
     fetch_add_relaxed(&heap->counters.allocated_objects, UINT64_C(1));

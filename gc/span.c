@@ -14,6 +14,9 @@
  *            a conservative candidate makes a marker scan a slot that is no object yet.
  *   [span.6] An entry of zeros MUST mean "no span here"; otherwise look-ups believe in what is left
  *            when the memory of entries was given back.
+ *   [span.7] run MUST name a run before its allocated bits are set, and until all of it is handed
+ *            out or given back; otherwise a walk beside the mutators takes a slot that is no object
+ *            yet for one.
  * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what
  *             span_publish released.
  * Callers:    alloc, large, sweep (owners); mark and the object look-up (readers).
@@ -85,6 +88,7 @@ struct span *span_init(const struct span_table *table, const struct span_shape *
     store_relaxed(&span->next, (uint32_t)PAGE_NONE);
     span->sweep_gen = shape->sweep_gen;
     span->search = 0;
+    store_relaxed(&span->run, 0U);
     span->type = shape->type;
     memset(span->bits, 0, sizeof span->bits);
     store_relaxed(&span->state, SPAN_ZEROING);
@@ -141,10 +145,18 @@ bool span_find_run(const struct span *span, uint32_t *first, uint32_t *count)
     return *count > 0;
 }
 
+static void set_run(struct span *span, uint32_t first, uint32_t end)
+{
+    uint32_t changes = (load_relaxed(&span->run) >> 2 * SPAN_RUN_BITS) + 1;
+    /* release: pairs with the first acquire in span_find_objects */
+    store_release(&span->run, (changes << SPAN_RUN_BITS | first) << SPAN_RUN_BITS | end);
+}
+
 void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool black)
 {
     uint32_t end = first + count;
     TRI_ASSERT(end <= span->slots);
+    set_run(span, first, end);                 /* [span.7] */
     for (uint32_t slot = first; slot < end;) { /* [span.1] */
         size_t taken;
         uint64_t mask = bitmap_word_part(slot, end - slot, &taken);
@@ -185,6 +197,39 @@ void span_give_run(struct span *span, uint32_t first, uint32_t count)
     }
     if (count > 0 && first < span->search) {
         span->search = first;
+    }
+}
+
+void span_close_run(struct span *span)
+{
+    set_run(span, 0, 0);
+}
+
+/* Which of the slots 64 * index ... belong to run. */
+static uint64_t run_part(uint32_t run, size_t index)
+{
+    size_t start = index * 64;
+    size_t first = size_max(span_run_first(run), start);
+    size_t end = size_min(span_run_end(run), start + 64);
+    return first < end ? bit_range((unsigned)(first - start), (unsigned)(end - first)) : 0;
+}
+
+/* What was allocated before a run was closed was handed out, or its bit was cleared before that; so
+ * bits that are read while run does not change, and are not of it, are objects. */
+void span_find_objects(const struct span *span, uint64_t words[SPAN_BIT_WORDS])
+{
+    uint32_t before;
+    uint32_t run;
+    do {
+        before = load_acquire(&span->run); /* pairs with the release in set_run */
+        for (size_t i = 0; i < span_bit_words(span); i++) {
+            /* acquire: pairs with the release in span_enter_run [span.7] */
+            words[i] = load_acquire(&span->bits[i].allocated);
+        }
+        run = load_relaxed(&span->run);
+    } while (run != before);
+    for (size_t i = 0; i < span_bit_words(span); i++) {
+        words[i] &= ~run_part(run, i);
     }
 }
 

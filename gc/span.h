@@ -34,6 +34,21 @@ enum span_state {
     SPAN_IN_USE = 2
 };
 
+/* What span.run says: slots [first, end) belong to a run that a cursor is handing out; none where
+ * first == end. The bits above count the changes, so that two moments can be told apart. */
+#define SPAN_RUN_BITS 10
+_Static_assert(SPAN_SLOTS_MAX < 1 << SPAN_RUN_BITS, "a number of slots fits");
+
+static inline uint32_t span_run_end(uint32_t run)
+{
+    return run & ((1U << SPAN_RUN_BITS) - 1);
+}
+
+static inline uint32_t span_run_first(uint32_t run)
+{
+    return span_run_end(run >> SPAN_RUN_BITS);
+}
+
 /* 64 slots. */
 struct span_bits {
     uint64_t mark;      /* reached in this cycle. Atomic while marking; clear at all other times */
@@ -67,7 +82,9 @@ struct span {
     uint32_t list;      /* init: the central list it belongs to */
     uint32_t next;      /* atomic: the next span of the span_set it is in */
     uint32_t sweep_gen; /* owner: the generation of the last sweep, see sweep.h */
-    uint8_t unused_cold[12];
+    uint32_t run;       /* atomic: which slots a cursor is handing out, see span_run_first. Written
+                           by the owner */
+    uint8_t unused_cold[8];
 };
 _Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span is three lines");
 _Static_assert(offsetof(struct span, bits) + 2 * sizeof(struct span_bits) == CACHE_LINE,
@@ -193,6 +210,14 @@ bool span_find_run(const struct span *span, uint32_t *first, uint32_t *count);
 /* Enter a run that was found in the allocation bits, where black in the mark bits too, and move
  * search behind it. Owner only. */
 void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool black);
+
+/* All of the run that was entered last is objects, or was given back. Owner only. */
+void span_close_run(struct span *span);
+
+/* The allocated slots of span that are objects by now: not those of a run that a cursor is handing
+ * out. Into words, of which span_bit_words are written. Any thread, while nobody sweeps or retires
+ * the span. */
+void span_find_objects(const struct span *span, uint64_t words[SPAN_BIT_WORDS]);
 
 /* Both, white. */
 bool span_take_run(struct span *span, uint32_t *first, uint32_t *count);

@@ -92,6 +92,7 @@ static bool next_run(struct thread_cache *cache, const struct span_table *table,
     uint32_t first;
     uint32_t count;
     if (!span_find_run(span, &first, &count)) {
+        span_close_run(span);
         bin->run_start = bin->run_end = cursor->free = cursor->limit = NULL;
         return false;
     }
@@ -185,6 +186,7 @@ static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct 
     size_t unused = close_run(cache, list, home);
     const struct span_table *table = &home->page_heap->spans;
     struct central_list *central = type_table_list(home->types, list);
+    span_close_run(span);
     if (span->search < span->slots) {
         central_list_push_partial(central, table, span, span->sweep_gen);
     } else {

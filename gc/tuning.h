@@ -258,6 +258,10 @@
  * (docs/decisions.md, "Steps of up to 4 MiB"). */
 #define SCAVENGE_STEP_BYTES CHUNK_BYTES
 
+/* Objects that a walk over the heap takes at a time, at least SPAN_SLOTS_MAX, so that whole spans
+ * fit. Lower: CYCLE is taken more often. Higher: more C stack, a word each. */
+#define HEAP_WALK_OBJECTS 512
+
 /* Bytes given back at the least where an allocation must, at the memory limit. Lower: a call of the
  * system for each span. Higher: pages that would have been used again are faulted in anew (Go's
  * quantum in the background). */

@@ -72,6 +72,9 @@ static uint64_t count_set(const struct walk *walk, const struct central_list *li
         TRI_REQUIRE(span->state == SPAN_IN_USE && span->list == list->index,
                     "gcverify: list %u has the span at page %u, which is not one of its own",
                     list->index, span->first);
+        TRI_REQUIRE(span_run_end(span->run) == 0, /* [span.7] */
+                    "gcverify: the span at page %u in a set of list %u is handing out a run",
+                    span->first, list->index);
         TRI_REQUIRE(++count <= walk->spans, "gcverify: a set of list %u has no end", list->index);
     }
     return count;

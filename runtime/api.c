@@ -21,6 +21,7 @@
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/heap.h"
+#include "gc/heap_walk.h"
 #include "gc/object.h"
 #include "gc/port.h"
 #include "gc/scan.h"
@@ -287,6 +288,25 @@ size_t tri_object_size(tri_heap *heap, const void *address)
     return object_find(heap, (uintptr_t)address, &place) ? place.bytes : 0;
 }
 
+static void type_require(const tri_mutator *mutator, const tri_type *type, const char *call)
+{
+    TRI_REQUIRE(type != NULL && type->signature == TYPE_SIGNATURE, "%s: %p is not a type", call,
+                (const void *)type);
+    TRI_REQUIRE(type->heap == mutator->heap, "%s: the type %s belongs to another heap", call,
+                type->name);
+}
+
+size_t tri_heap_each(tri_mutator *mutator, tri_type *type, tri_object_function *function,
+                     void *argument)
+{
+    mutator_require(mutator, "tri_heap_each");
+    if (type != NULL) {
+        type_require(mutator, type, "tri_heap_each");
+    }
+    TRI_REQUIRE(function != NULL, "tri_heap_each: there is no function to call");
+    return heap_walk(mutator, type, function, argument);
+}
+
 /* ---- Types ----------------------------------------------------------------------------------- */
 
 tri_result tri_type_define(tri_heap *heap, const tri_type_desc *desc, tri_type **type)
@@ -424,14 +444,6 @@ void tri_blocking_end(tri_mutator *mutator)
 }
 
 /* ---- Allocation ------------------------------------------------------------------------------ */
-
-static void type_require(const tri_mutator *mutator, const tri_type *type, const char *call)
-{
-    TRI_REQUIRE(type != NULL && type->signature == TYPE_SIGNATURE, "%s: %p is not a type", call,
-                (const void *)type);
-    TRI_REQUIRE(type->heap == mutator->heap, "%s: the type %s belongs to another heap", call,
-                type->name);
-}
 
 static tri_ref alloc_single(tri_mutator *mutator, tri_type *type, enum alloc_policy policy,
                             const char *call)

@@ -5,7 +5,7 @@
 #ifndef TRILLIUM_DEBUG_H
 #define TRILLIUM_DEBUG_H
 
-#include <trillium/types.h>
+#include <trillium/heap.h>
 
 TRI_BEGIN_DECLS
 
@@ -28,9 +28,6 @@ TRI_API void tri_debug_hold(tri_mutator *mutator);
 
 /** End the hold. Threads: the one that began it. */
 TRI_API void tri_debug_release(tri_mutator *mutator);
-
-/** Called for one allocated object by ::tri_debug_each_object. */
-typedef void tri_object_function(tri_ref object, tri_type *type, size_t bytes, void *argument);
 
 /**
  * Call @p function for every object that was allocated and not yet swept, in address order, during

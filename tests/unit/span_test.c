@@ -495,6 +495,42 @@ START_TEST(black_runs)
 }
 END_TEST
 
+/* Of a run that is being handed out nothing is an object yet; of one that is closed, all that was
+ * not given back [span.7]. */
+START_TEST(objects_are_those_of_closed_runs)
+{
+    struct span *span = make_small(4, CLASS_FIRST);
+    uint64_t words[SPAN_BIT_WORDS];
+    span->bits[0].allocated = 0x0f;
+    span->bits[1].allocated = UINT64_C(1) << 10;
+    span_find_objects(span, words);
+    ck_assert_uint_eq(words[0], 0x0f);
+    ck_assert_uint_eq(words[1], 0x400);
+    ck_assert_uint_eq(words[2], 0);
+    span_enter_run(span, 4, 70, false); /* up to slot 73 */
+    span_find_objects(span, words);
+    ck_assert_uint_eq(words[0], 0x0f);
+    ck_assert_uint_eq(words[1], 0x400);
+    span_enter_run(span, 75, 200, false); /* the one before was used up */
+    span_find_objects(span, words);
+    ck_assert_uint_eq(words[0], UINT64_MAX);
+    ck_assert_uint_eq(words[1], 0x7ff);
+    ck_assert_uint_eq(words[2], 0);
+    span_give_run(span, 100, 175);
+    span_close_run(span);
+    span_find_objects(span, words);
+    ck_assert_uint_eq(words[1], (UINT64_C(1) << 36) - 1); /* up to slot 99 */
+    ck_assert_uint_eq(words[2], 0);
+    span_enter_run(span, 100, 412, false); /* to the end */
+    span_find_objects(span, words);
+    ck_assert_uint_eq(words[1], (UINT64_C(1) << 36) - 1);
+    ck_assert_uint_eq(words[7], 0);
+    span_close_run(span);
+    span_find_objects(span, words);
+    ck_assert_uint_eq(words[7], UINT64_MAX);
+}
+END_TEST
+
 #if TRI_CHECKS >= 1
 static void give_free(void *span)
 {
@@ -531,6 +567,7 @@ int main(void)
     tcase_add_checked_fixture(cases, create, destroy);
     tcase_add_loop_test(cases, every_offset, CLASS_FIRST, SIZE_CLASS_COUNT);
     tcase_add_test(cases, black_runs);
+    tcase_add_test(cases, objects_are_those_of_closed_runs);
     tcase_add_test(cases, large_object);
     tcase_add_test(cases, mixed);
     tcase_add_test(cases, found_while_published);
