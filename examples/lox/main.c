@@ -1,6 +1,7 @@
 /* main.c -- a heap for Lox, and a program in it.
  *
  *     lox [--stats] [--isolates N] [path]
+ *     lox --version
  *
  * Without a path: a dialogue. --isolates runs the program on N threads, each with a virtual machine
  * of its own, all in one heap. --stats says at the end what the collector did. The collector itself
@@ -60,6 +61,10 @@ int main(int count, char **arguments)
     if (!options_parse(&options, count, arguments)) {
         fprintf(stderr, "Usage: lox [--stats] [--isolates N] [path]\n");
         return EXIT_CODE_USAGE;
+    }
+    if (options.version) {
+        printf("Lox on Trillium %s\n", TRI_VERSION);
+        return 0;
     }
     char *source = NULL;
     if (options.path != NULL) {

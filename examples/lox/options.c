@@ -19,11 +19,13 @@ static bool parse_isolates(struct options *options, const char *text)
 
 bool options_parse(struct options *options, int count, char **arguments)
 {
-    *options = (struct options){NULL, 0, false};
+    *options = (struct options){NULL, 0, false, false};
     for (int i = 1; i < count; i++) {
         const char *argument = arguments[i];
         if (strcmp(argument, "--stats") == 0) {
             options->stats = true;
+        } else if (strcmp(argument, "--version") == 0) {
+            options->version = true;
         } else if (strcmp(argument, "--isolates") == 0) {
             i++;
             if (!parse_isolates(options, i < count ? arguments[i] : NULL)) {

@@ -8,6 +8,7 @@ struct options {
     const char *path; /* NULL: a dialogue */
     int isolates;     /* 0: run on the main thread */
     bool stats;
+    bool version; /* say what this is, and end */
 };
 
 /* False where the command line cannot be understood. */

@@ -36,7 +36,8 @@ class Programs:
         for implementation in IMPLEMENTATIONS:
             if implementation.is_go:
                 for workload in WORKLOADS:
-                    self._build_go(implementation, workload)
+                    if workload.go_sources:
+                        self._build_go(implementation, workload)
 
     def _fail(self, output):
         print(output, file=sys.stderr)

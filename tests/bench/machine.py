@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 import time
 
 TWO_PROCESSORS = 1.6  # the least factor at which two threads count as having two processors
@@ -31,6 +32,11 @@ class BenchError(Exception):
     """Something that makes the figures worthless."""
 
 
+def figures_of(output, messages=None):
+    """Of lines "name text"."""
+    return dict(line.split(None, 1) for line in output.splitlines() if line.strip())
+
+
 class Machine:
     """Runs programs, and knows how many processors they really had."""
 
@@ -46,18 +52,23 @@ class Machine:
             name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.match(name)
         }
 
-    def lines(self, command, environment=None, timeout=TIMEOUT_S):
-        """The output of a program as {name: text}; what is in `environment` is set for it."""
+    def lines(self, command, environment=None, timeout=TIMEOUT_S, parse=None):
+        """The output of a program as {name: text}; what is in `environment` is set for it. `parse`
+        makes that of its output and its messages, which are otherwise passed on."""
+        environment = environment or {}
         done = subprocess.run(
             command,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE if parse else None,
             text=True,
-            env=dict(self.environment, **(environment or {})),
+            env=dict(self.environment, **environment),
             timeout=timeout,
         )
+        if parse and (done.returncode != 0 or "GCTRACE" in environment):
+            sys.stderr.write(done.stderr)
         if done.returncode != 0:
             raise BenchError(f"{' '.join(command)} ended with status {done.returncode}")
-        return dict(line.split(None, 1) for line in done.stdout.splitlines() if line.strip())
+        return (parse or figures_of)(done.stdout, done.stderr)
 
     def factor(self):
         """How much more two threads do than one; 2 where that is not to be had anyway."""
@@ -73,13 +84,13 @@ class Machine:
             factor = self.factor()
         return factor
 
-    def measure(self, command, environment=None):
+    def measure(self, command, environment=None, parse=None):
         """One run: its metrics, and the lesser of the factors before and after. Of several attempts
         the one with the best factor."""
         best = None
         for _ in range(self.attempts):
             before = self.wait_for_two_processors()
-            lines = self.lines([self.tool, "run"] + command, environment)
+            lines = self.lines([self.tool, "run"] + command, environment, parse=parse)
             factor = min(before, self.factor())
             if best is None or factor > best[1]:
                 best = (lines, factor)

@@ -29,6 +29,8 @@ UNITS = {
     "interval_ms": "ms",
     "peak_heap_mb": "MiB",
     "gc_share_pct": "%",
+    "objects": "1",
+    "fresh_collections_pct": "%",
     "gc_share_max_pct": "%",
     "start_ns_op": "ns",
     "throughput_pct": "%",

@@ -119,7 +119,7 @@ def measure_variant(machine, programs, workload, variant, implementations, runs,
             command += workload.arguments(variant, quick) + row.implementation.arguments
             environment = {**workload.environment(variant), **row.implementation.environment}
             environment.update(machine.settings.get(row.implementation.name, {}))
-            row.add(*machine.measure(command, environment))
+            row.add(*machine.measure(command, environment, workload.parse))
     checks = {check for row in rows for check in row.checks}
     if len(checks) > 1:
         found = ", ".join(f"{row.implementation.name} {sorted(set(row.checks))}" for row in rows)

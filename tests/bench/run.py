@@ -149,9 +149,9 @@ def print_opening(options, programs, machine, steps, runs):
     for workload, variant, implementations in steps:
         for implementation in implementations:
             path = programs.path(implementation, workload.program(variant))
-            seen.setdefault(implementation.name, path)
-    for name, path in seen.items():
-        version = subprocess.run([path, "version"], stdout=subprocess.PIPE, text=True)
+            seen.setdefault(implementation.name, [path, workload.version])
+    for name, command in seen.items():
+        version = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         print(f"         {name}: {version.stdout.strip()}")
     print(f"runs     {runs}, interleaved; medians; ratios are medians of those within each turn")
     if machine.processors < 2:

@@ -51,7 +51,7 @@ PROGRAM = """\
 here=$(dirname "$0")
 name=$(basename "$0")
 %s
-if [ "$1" = version ]; then echo "$name 1.0"; exit; fi
+if [ "${1#--}" = version ]; then echo "$name 1.0"; exit; fi
 echo "$name $*" >>"$here/calls"
 env | grep -q ^GOGC= && echo "GOGC seen" >>"$here/calls"
 env | grep ^GCTRACE= >>"$here/calls"
@@ -157,7 +157,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.calls(), pair + pair)
 
     def test_arguments_of_variants(self):
-        churn, mark, ring, stall, trees, gogc, memlimit, rss = run.WORKLOADS
+        churn, mark, ring, stall, trees, gogc, memlimit, rss, lox = run.WORKLOADS
         self.assertEqual(
             churn.arguments("p512/4", False), ["kind=p", "size=512", "threads=4", "count=10000000"]
         )
@@ -186,6 +186,7 @@ class RunTest(unittest.TestCase):
         )
         self.assertEqual(rss.arguments("trees", False), trees.arguments("20/1", False))
         self.assertEqual(rss.arguments("ring", False), ring.arguments("200k", False))
+        self.assertTrue(lox.arguments("trees", False)[1].endswith("/scripts/binary_trees.lox"))
 
     def test_every_variant_has_arguments(self):
         for workload in run.WORKLOADS:
@@ -204,6 +205,11 @@ class RunTest(unittest.TestCase):
                 for goal in workload.goals(variant):
                     self.assertIn(goal.metric, metrics.UNITS)
                     self.assertIn(goal.relation, ("<=", ">="))
+
+    def test_scripts_of_lox(self):
+        lox = run.WORKLOADS[-1]
+        for variant in lox.variants:
+            self.assertTrue(os.path.exists(lox.arguments(variant, False)[1]), variant)
 
     def test_sources_of_go(self):
         for workload in run.WORKLOADS:
@@ -424,6 +430,42 @@ class RunTest(unittest.TestCase):
         text = (directory / "churn-p32.svg").read_text()
         self.assertIn("1 runs (QUICK)", text)
         self.assertIn(">0.75</text>", text)
+
+    def lox(self, statistics, *output):
+        """A machine that is as good without collections; it prints `output`, a line a call."""
+        text = PROGRAM % NEXT_LINE
+        self.write("bench_lox_trillium", text + f"cat >&2 <<END\n{statistics}\nEND\n")
+        path = self.programs / "bench_lox_trillium.lines"
+        path.write_text("".join(line + "\n" for line in output))
+
+    CYCLES = "collections  52 (0 asked for)"
+    STATISTICS = CYCLES + "\nprocessor    940.1 ms, of which marking took 280.0 (29.78 %)"
+
+    def test_lox(self):
+        self.lox(self.STATISTICS, "one;two", "one;two")
+        status, output, messages, records = self.run_it("lox", "--variant=fib", "--runs=1")
+        self.assertEqual((status, messages), (0, ""))
+        self.assertEqual(self.record(records, "trillium", "gc_share_pct")["median"], 29.78)
+        self.assertEqual(self.record(records, "trillium", "collections")["median"], 52)
+        self.assertEqual(self.record(records, "trillium-gogc-off", "wall_s")["median"], 1.5)
+        self.assertEqual(self.calls().count("GOGC seen"), 1)
+        goal = "| lox fib wall_s / trillium-gogc-off |   1.00 | <= 1.1 | reached |"
+        self.assertIn(goal, output)
+        self.lox(self.STATISTICS, "one;two", "one;three")
+        status, _, messages, _ = self.run_it("lox", "--variant=fib", "--runs=1")
+        self.assertEqual(status, 1)
+        self.assertIn("did different work", messages)
+
+    def test_lox_without_statistics(self):
+        self.lox(self.CYCLES, "one")
+        status, _, messages, _ = self.run_it("lox", "--variant=fib", "--runs=1")
+        self.assertEqual(status, 1)
+        self.assertIn("no gc_share_pct in the statistics", messages)
+
+    def test_messages_of_lox_with_trace(self):
+        self.lox(self.STATISTICS, "one")
+        _, _, messages, _ = self.run_it("lox", "--variant=fib", "--runs=1", "--gctrace=1")
+        self.assertEqual(messages, self.STATISTICS + "\n")
 
     def test_rss(self):
         self.program("bench_rss_trillium", "rss_mb 70;goal_mb 64;rss_goal 1.09;check aa")

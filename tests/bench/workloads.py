@@ -3,7 +3,13 @@
 docs/benchmarks.md says what each does.
 """
 
+import hashlib
+import os
 import re
+
+from machine import BenchError, figures_of
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Implementation:
@@ -34,8 +40,10 @@ class Implementation:
 
 IMPLEMENTATIONS = [
     Implementation(
-        "trillium", ["churn", "gogc", "mark", "memlimit", "ring", "rss", "stall", "trees"]
+        "trillium",
+        ["churn", "gogc", "lox", "mark", "memlimit", "ring", "rss", "stall", "trees"],
     ),
+    Implementation("trillium-gogc-off", ["lox"], "trillium", environment={"GOGC": "off"}),
     Implementation(
         "go",
         ["churn", "gogc", "mark", "memlimit", "ring", "rss", "stall", "trees"],
@@ -87,9 +95,13 @@ class Workload:
         """The name of the metric's own ratio."""
         return next(name for name, metric in self.ratios.items() if metric == self.metric)
 
+    go_sources = []  # of its program for Go, where it has one
     def program(self, variant):
         """The workload whose program runs this variant."""
         return self.name
+
+    version = "version"  # the argument that makes its programs say what they are
+    parse = None  # what makes figures of a program's output and messages, if they are not lines
 
     def environment(self, variant):
         """Settings that every implementation is given, in Go's names."""
@@ -421,7 +433,55 @@ class Rss(Workload):
         return [Goal("rss_goal", "<=", 1.1)] if variant == "spike/64m" else []
 
 
-WORKLOADS = [Churn(), Mark(), Ring(), Stall(), Trees(), Gogc(), Memlimit(), Rss()]
+class Lox(Workload):
+    """The scripts of examples/lox by the Lox machine; beside it, itself without a collection."""
+
+    name = "lox"
+    spinners = True
+    version = "--version"
+    metric = "wall_s"
+    ratios = {"ratio": "wall_s", "cpu_ratio": "cpu_s", "memory_ratio": "peak_rss_mb"}
+    columns = ["cpu_s", "cpu_ratio", "gc_share_pct", "collections", "peak_rss_mb", "memory_ratio"]
+    statistics = {
+        "collections": r"^collections +(\d+) ",
+        "gc_share_pct": r"^processor .* marking took [\d.]+ \(([\d.]+) %\)$",
+    }
+    scripts = {
+        "fib": "fib",
+        "trees": "binary_trees",
+        "strings": "string_building",
+        "closures": "closures",
+        "hash": "hash_churn",
+        "meadow": "meadow",
+        "queens": "n_queens",
+    }
+
+    def __init__(self):
+        self.variants = self.default_variants = list(self.scripts)
+        self.quick_variants = ["fib", "trees"]
+
+    def arguments(self, variant, quick):
+        scripts = os.path.join(HERE, "..", "..", "examples", "lox", "scripts")
+        return ["--stats", os.path.normpath(os.path.join(scripts, f"{self.scripts[variant]}.lox"))]
+
+    def parse(self, output, messages):
+        """The script's output, which is the check, is followed by the process's figures; among the
+        messages are the collector's."""
+        end = output.rindex("wall_s ")
+        figures = figures_of(output[end:])
+        figures["check"] = hashlib.sha256(output[:end].encode()).hexdigest()[:16]
+        for metric, pattern in self.statistics.items():
+            found = re.search(pattern, messages, re.MULTILINE)
+            if found is None:
+                raise BenchError(f"no {metric} in the statistics of Lox")
+            figures[metric] = found[1]
+        return figures
+
+    def goals(self, variant):
+        return [Goal(metric, "<=", 1.1, "trillium-gogc-off") for metric in ("wall_s", "cpu_s")]
+
+
+WORKLOADS = [Churn(), Mark(), Ring(), Stall(), Trees(), Gogc(), Memlimit(), Rss(), Lox()]
 
 
 def workload(name):
