@@ -12,10 +12,10 @@
  * one thread.
  */
 #include BENCH_IMPL
+#include "crew.h"
 
 enum {
-    RING_SLOTS = 10000,
-    THREADS_MAX = 64
+    RING_SLOTS = 10000
 };
 
 /* What an object with pointers begins with. A leaf begins with the number. */
@@ -27,18 +27,7 @@ struct object {
 struct run {
     bool pointers;
     size_t size;
-    unsigned threads;
     uint64_t count;
-    pthread_barrier_t start;
-};
-
-struct worker {
-    struct run *run;
-    pthread_t thread;
-    uint64_t start_wall_ns, start_cpu_ns;
-    uint64_t end_wall_ns, end_cpu_ns;
-    uint64_t check;
-    int64_t collections;
 };
 
 /* Always inlined with constants for `pointers` and `size`, as a host's allocations are. */
@@ -122,76 +111,15 @@ static uint64_t check_ring(void **ring, bool pointers, size_t size)
     return sum;
 }
 
-static void *work(void *argument)
+static void work(struct member *member, struct impl_thread *thread)
 {
-    struct worker *worker = argument;
-    struct run *run = worker->run;
+    const struct run *run = member->crew->run;
     churn_function *function = choose(run->pointers, run->size);
-    struct impl_thread thread;
-    impl_thread_begin(&thread, RING_SLOTS);
-    void **ring = impl_array(&thread, RING_SLOTS);
-
-    if (run->threads > 1) {
-        impl_wait_begin(&thread);
-        pthread_barrier_wait(&run->start);
-        impl_wait_end(&thread);
-    }
-    worker->start_cpu_ns = bench_cpu_ns();
-    worker->start_wall_ns = bench_wall_ns();
-    function(&thread, ring, run->count);
-    worker->end_wall_ns = bench_wall_ns();
-    worker->end_cpu_ns = bench_cpu_ns();
-
-    worker->check = check_ring(ring, run->pointers, run->size);
-    worker->collections = impl_collections(&thread);
-    impl_thread_end(&thread);
-    return NULL;
-}
-
-/* One worker runs on the first thread: a program without a second thread is a case of its own for
- * some allocators. */
-static void run_workers(struct run *run, struct worker *workers)
-{
-    for (unsigned i = 0; i < run->threads; i++) {
-        workers[i].run = run;
-    }
-    if (run->threads == 1) {
-        work(&workers[0]);
-        return;
-    }
-    pthread_barrier_init(&run->start, NULL, run->threads);
-    for (unsigned i = 0; i < run->threads; i++) {
-        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0) {
-            bench_die("no thread");
-        }
-    }
-    for (unsigned i = 0; i < run->threads; i++) {
-        pthread_join(workers[i].thread, NULL);
-    }
-    pthread_barrier_destroy(&run->start);
-}
-
-static void report(const struct run *run, const struct worker *workers)
-{
-    uint64_t start_wall = UINT64_MAX, start_cpu = UINT64_MAX;
-    uint64_t end_wall = 0, end_cpu = 0, check = 0;
-    int64_t collections = 0;
-    for (unsigned i = 0; i < run->threads; i++) {
-        const struct worker *worker = &workers[i];
-        start_wall = worker->start_wall_ns < start_wall ? worker->start_wall_ns : start_wall;
-        start_cpu = worker->start_cpu_ns < start_cpu ? worker->start_cpu_ns : start_cpu;
-        end_wall = worker->end_wall_ns > end_wall ? worker->end_wall_ns : end_wall;
-        end_cpu = worker->end_cpu_ns > end_cpu ? worker->end_cpu_ns : end_cpu;
-        collections = worker->collections > collections ? worker->collections : collections;
-        check += worker->check;
-    }
-    bench_report("ns_op", (double)(end_wall - start_wall) / (double)run->count);
-    bench_report("cpu_ns_op",
-                 (double)(end_cpu - start_cpu) / (double)run->count / (double)run->threads);
-    if (workers[0].collections >= 0) {
-        bench_report("collections", (double)collections);
-    }
-    bench_report_check(check);
+    void **ring = impl_array(thread, RING_SLOTS);
+    crew_start(member, thread);
+    function(thread, ring, run->count);
+    times_end(&member->times);
+    member->result = check_ring(ring, run->pointers, run->size);
 }
 
 int main(int argc, char **argv)
@@ -204,10 +132,15 @@ int main(int argc, char **argv)
     struct run run = {
         .pointers = kind == NULL || strcmp(kind, "a") != 0,
         .size = bench_number(argc, argv, "size", 32),
-        .threads = (unsigned)bench_number(argc, argv, "threads", 1),
         .count = bench_number(argc, argv, "count", 40000000),
     };
-    if (run.threads < 1 || run.threads > THREADS_MAX || run.count % (2 * RING_SLOTS) != 0) {
+    struct crew crew = {
+        .count = (unsigned)bench_number(argc, argv, "threads", 1),
+        .work = work,
+        .run = &run,
+        .live_objects = RING_SLOTS,
+    };
+    if (crew.count < 1 || crew.count > CREW_MAX || run.count % (2 * RING_SLOTS) != 0) {
         bench_die("threads must be 1 to 64, count a multiple of 20000");
     }
     choose(run.pointers, run.size);
@@ -222,8 +155,11 @@ int main(int argc, char **argv)
     }
     impl_start(&setup);
 
-    struct worker workers[THREADS_MAX] = {{0}};
-    run_workers(&run, workers);
-    report(&run, workers);
+    crew_run(&crew);
+    struct times times = crew_times(&crew);
+    bench_report("ns_op", (double)times_wall_ns(&times) / (double)run.count);
+    bench_report("cpu_ns_op",
+                 (double)times_cpu_ns(&times) / (double)run.count / (double)crew.count);
+    crew_report(&crew);
     return 0;
 }

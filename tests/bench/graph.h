@@ -23,6 +23,18 @@ struct node {
 
 _Static_assert(sizeof(struct node) == 64, "the node of the workload's definition");
 
+/* Starts the implementation for nodes. */
+static inline void graph_start(int argc, char **argv, unsigned markers)
+{
+    struct bench_setup setup = {
+        .object_size = sizeof(struct node),
+        .pointer_words = 0xf,
+        .markers = markers,
+        .interior = bench_number(argc, argv, "interior", 0) != 0,
+    };
+    impl_start(&setup);
+}
+
 static inline struct node *new_node(struct impl_thread *thread, uint64_t number)
 {
     struct node *node = impl_alloc(thread, true, sizeof(struct node));

@@ -9,11 +9,10 @@
 #define GC_THREADS 1
 #include <gc.h>
 
-#include "bench.h"
+#include "impl_plain.h"
 #include <pthread.h> /* gc.h has put its own pthread_create in place */
 
-#define IMPL_COLLECTS 1
-#define IMPL_FREES    0
+#define IMPL_FREES 0
 
 struct impl_thread {
     char unused;
@@ -68,17 +67,6 @@ static inline void impl_thread_end(struct impl_thread *thread)
     (void)thread;
 }
 
-/* Signals reach a sleeping thread. */
-static inline void impl_wait_begin(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
-static inline void impl_wait_end(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
 static inline void **impl_array(struct impl_thread *thread, size_t count)
 {
     (void)thread;
@@ -105,46 +93,16 @@ BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t 
     return object;
 }
 
-BENCH_INLINE void impl_init(struct impl_thread *thread, void *slot, void *target)
-{
-    (void)thread;
-    *(void **)slot = target;
-}
-
 BENCH_INLINE void impl_replace(struct impl_thread *thread, void **slot, void *object)
 {
     (void)thread;
     *slot = object;
 }
 
-static inline void impl_store(struct impl_thread *thread, void *slot, void *target)
-{
-    (void)thread;
-    *(void **)slot = target;
-}
-
-/* Locals of C are roots. */
-static inline void impl_stack_begin(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
-BENCH_INLINE void impl_keep(struct impl_thread *thread, size_t slot, void *object)
-{
-    (void)thread;
-    (void)slot;
-    (void)object;
-}
-
 BENCH_INLINE void impl_free(struct impl_thread *thread, void *object)
 {
     (void)thread;
     (void)object;
-}
-
-static inline void impl_poll(struct impl_thread *thread)
-{
-    (void)thread;
 }
 
 static inline void impl_collect(struct impl_thread *thread)

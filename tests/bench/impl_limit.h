@@ -8,11 +8,9 @@
 #ifndef TRILLIUM_BENCH_IMPL_LIMIT_H
 #define TRILLIUM_BENCH_IMPL_LIMIT_H
 
-#include "bench.h"
+#include "impl_plain.h"
 #include <pthread.h>
 #include <sys/mman.h>
-
-#define IMPL_COLLECTS 1
 
 /* What impl_collect expects of an object, and how many prefetches it keeps in flight. Of 4, 8, 16
  * and 32 it is 16 that no graph is much slower with than with its best one. */
@@ -69,16 +67,6 @@ static inline void impl_thread_end(struct impl_thread *thread)
     munmap(thread->start, (size_t)(thread->limit - thread->start));
 }
 
-static inline void impl_wait_begin(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
-static inline void impl_wait_end(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
 static inline void **impl_array(struct impl_thread *thread, size_t count)
 {
     void **array = calloc(count, sizeof(*array));
@@ -120,27 +108,10 @@ BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t 
     return object;
 }
 
-BENCH_INLINE void impl_init(struct impl_thread *thread, void *slot, void *target)
-{
-    (void)thread;
-    *(void **)slot = target;
-}
-
 BENCH_INLINE void impl_replace(struct impl_thread *thread, void **slot, void *object)
 {
     (void)thread;
     *slot = object;
-}
-
-static inline void impl_store(struct impl_thread *thread, void *slot, void *target)
-{
-    (void)thread;
-    *(void **)slot = target;
-}
-
-static inline void impl_poll(struct impl_thread *thread)
-{
-    (void)thread;
 }
 
 /* Marks a node and makes it grey, unless it is NULL or marked. */

@@ -7,7 +7,7 @@
 #ifndef TRILLIUM_BENCH_IMPL_MALLOC_H
 #define TRILLIUM_BENCH_IMPL_MALLOC_H
 
-#include "bench.h"
+#include "impl_plain.h"
 #include <pthread.h>
 
 #if defined(BENCH_MIMALLOC)
@@ -84,17 +84,6 @@ static inline void impl_thread_end(struct impl_thread *thread)
     (void)thread;
 }
 
-/* Around anything in which a thread sleeps. */
-static inline void impl_wait_begin(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
-static inline void impl_wait_end(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
 static inline void **impl_array(struct impl_thread *thread, size_t count)
 {
     (void)thread;
@@ -121,13 +110,6 @@ BENCH_INLINE void *impl_alloc(struct impl_thread *thread, bool pointers, size_t 
     return object;
 }
 
-/* Stores into a pointer of an object that nobody else knows yet. */
-BENCH_INLINE void impl_init(struct impl_thread *thread, void *slot, void *target)
-{
-    (void)thread;
-    *(void **)slot = target;
-}
-
 /* Puts `object` in an array's slot, in place of what is there, which is garbage then. */
 BENCH_INLINE void impl_replace(struct impl_thread *thread, void **slot, void *object)
 {
@@ -137,39 +119,11 @@ BENCH_INLINE void impl_replace(struct impl_thread *thread, void **slot, void *ob
     IMPL_FREE(old);
 }
 
-/* Stores into a pointer of an object that is known, or of an array. */
-static inline void impl_store(struct impl_thread *thread, void *slot, void *target)
-{
-    (void)thread;
-    *(void **)slot = target;
-}
-
-/* Before the first impl_keep of a thread. */
-static inline void impl_stack_begin(struct impl_thread *thread)
-{
-    (void)thread;
-}
-
-/* Puts a reference, or NULL, where a precise collector finds it: on the stack of a virtual machine.
- * What stands in C's locals is not enough for one. */
-BENCH_INLINE void impl_keep(struct impl_thread *thread, size_t slot, void *object)
-{
-    (void)thread;
-    (void)slot;
-    (void)object;
-}
-
 /* Nobody refers to `object` any more: where IMPL_FREES is not 0, it is freed. */
 BENCH_INLINE void impl_free(struct impl_thread *thread, void *object)
 {
     (void)thread;
     IMPL_FREE(object);
-}
-
-/* To be called in a loop that does not allocate. */
-static inline void impl_poll(struct impl_thread *thread)
-{
-    (void)thread;
 }
 
 /* Makes what is garbage available again. */

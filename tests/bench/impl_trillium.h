@@ -10,8 +10,7 @@
 #include <pthread.h>
 #include <trillium/trillium.h>
 
-#define IMPL_COLLECTS 1
-#define IMPL_FREES    0
+#define IMPL_FREES 0
 
 enum {
     IMPL_ARRAYS_MAX = 4,

@@ -86,13 +86,7 @@ int main(int argc, char **argv)
     if (collections < 1 || collections > COLLECTIONS_MAX) {
         bench_die("collections must be 1 to 99");
     }
-    struct bench_setup setup = {
-        .object_size = sizeof(struct node),
-        .pointer_words = 0xf,
-        .markers = (unsigned)bench_number(argc, argv, "markers", 1),
-        .interior = bench_number(argc, argv, "interior", 0) != 0,
-    };
-    impl_start(&setup);
+    graph_start(argc, argv, (unsigned)bench_number(argc, argv, "markers", 1));
     struct impl_thread thread;
     impl_thread_begin(&thread, count);
     void **roots = impl_array(&thread, GRAPH_ROOTS);

@@ -103,12 +103,7 @@ int main(int argc, char **argv)
     if (keep > GRAPH_ROOTS || load_ns == 0) {
         bench_die("keep must be 0 to 1024, seconds at least 1");
     }
-    struct bench_setup setup = {
-        .object_size = sizeof(struct node),
-        .pointer_words = 0xf,
-        .interior = bench_number(argc, argv, "interior", 0) != 0,
-    };
-    impl_start(&setup);
+    graph_start(argc, argv, 0);
     struct impl_thread thread;
     impl_thread_begin(&thread, nodes);
     void **roots = impl_array(&thread, GRAPH_ROOTS);

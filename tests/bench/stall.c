@@ -14,12 +14,12 @@
  * allocations.
  */
 #include BENCH_IMPL
+#include "crew.h"
 #include "graph.h"
 #include "latency.h"
 
 enum {
     RING_SLOTS = 10000,
-    MUTATORS_MAX = 64,
     LOOK_NS = 20000000 /* between two looks at whether the run is over */
 };
 
@@ -37,8 +37,7 @@ struct mutator {
     pthread_t thread;
     struct latency *latency;
     uint64_t allocations;
-    uint64_t start_wall_ns, start_cpu_ns;
-    uint64_t end_wall_ns, end_cpu_ns;
+    struct times times;
 };
 
 struct watcher {
@@ -51,21 +50,13 @@ struct watcher {
 /* What the timed part did in all. */
 struct totals {
     struct latency *latency;
-    uint64_t wall_ns, cpu_ns;
+    struct times times;
     int64_t collections;
 };
 
 BENCH_INLINE bool is_over(const struct run *run)
 {
     return __atomic_load_n(&run->stop, __ATOMIC_RELAXED);
-}
-
-/* Comes back when all threads of the run are here. */
-static void start_together(struct run *run, struct impl_thread *thread)
-{
-    impl_wait_begin(thread);
-    pthread_barrier_wait(&run->start);
-    impl_wait_end(thread);
 }
 
 /* ---- Mutators ---- */
@@ -116,12 +107,10 @@ static void *mutate(void *argument)
     void **ring = impl_array(&thread, RING_SLOTS);
     mutator->latency = latency_new();
 
-    start_together(mutator->run, &thread);
-    mutator->start_cpu_ns = bench_cpu_ns();
-    mutator->start_wall_ns = bench_wall_ns();
+    start_together(&mutator->run->start, &thread);
+    times_begin(&mutator->times);
     allocate(mutator, &thread, ring);
-    mutator->end_wall_ns = bench_wall_ns();
-    mutator->end_cpu_ns = bench_cpu_ns();
+    times_end(&mutator->times);
 
     check_ring(ring, mutator->allocations);
     impl_thread_end(&thread);
@@ -135,7 +124,7 @@ static void *watch(void *argument)
     struct watcher *watcher = argument;
     struct impl_thread thread;
     impl_thread_begin(&thread, RING_SLOTS);
-    start_together(watcher->run, &thread);
+    start_together(&watcher->run->start, &thread);
     uint64_t last_ns = bench_wall_ns();
     do {
         impl_poll(&thread);
@@ -153,13 +142,6 @@ static void *watch(void *argument)
 
 /* ---- The first thread: it begins, looks on, and ends ---- */
 
-static void begin_thread(pthread_t *thread, void *(*function)(void *), void *argument)
-{
-    if (pthread_create(thread, NULL, function, argument) != 0) {
-        bench_die("no thread");
-    }
-}
-
 /* Sleeps until the timed part is to end. Without a collector there are no cycles to wait for. */
 static void wait_for_cycles(const struct run *run, struct impl_thread *thread, int64_t collections)
 {
@@ -175,24 +157,18 @@ static void wait_for_cycles(const struct run *run, struct impl_thread *thread, i
 
 static void sum_up(const struct run *run, const struct mutator *mutators, struct totals *totals)
 {
-    uint64_t start_wall = UINT64_MAX, start_cpu = UINT64_MAX, end_wall = 0, end_cpu = 0;
+    totals->times = times_none;
     for (unsigned i = 0; i < run->mutators; i++) {
-        const struct mutator *mutator = &mutators[i];
-        start_wall = mutator->start_wall_ns < start_wall ? mutator->start_wall_ns : start_wall;
-        start_cpu = mutator->start_cpu_ns < start_cpu ? mutator->start_cpu_ns : start_cpu;
-        end_wall = mutator->end_wall_ns > end_wall ? mutator->end_wall_ns : end_wall;
-        end_cpu = mutator->end_cpu_ns > end_cpu ? mutator->end_cpu_ns : end_cpu;
-        latency_add(totals->latency, mutator->latency);
-        free(mutator->latency);
+        times_add(&totals->times, &mutators[i].times);
+        latency_add(totals->latency, mutators[i].latency);
+        free(mutators[i].latency);
     }
-    totals->wall_ns = end_wall - start_wall;
-    totals->cpu_ns = end_cpu - start_cpu;
 }
 
 static void run_threads(struct run *run, struct impl_thread *thread, struct watcher *watcher,
                         struct totals *totals)
 {
-    struct mutator mutators[MUTATORS_MAX] = {{0}};
+    struct mutator mutators[CREW_MAX] = {{0}};
     int64_t collections = impl_collections(thread);
     pthread_barrier_init(&run->start, NULL, run->mutators + run->watcher + 1);
     for (unsigned i = 0; i < run->mutators; i++) {
@@ -203,7 +179,7 @@ static void run_threads(struct run *run, struct impl_thread *thread, struct watc
         watcher->run = run;
         begin_thread(&watcher->thread, watch, watcher);
     }
-    start_together(run, thread);
+    start_together(&run->start, thread);
 
     impl_wait_begin(thread);
     if (run->count == UINT64_MAX) {
@@ -228,10 +204,11 @@ static void report(const struct run *run, struct impl_thread *thread, const stru
 {
     const struct latency *latency = totals->latency;
     latency_report(latency);
-    bench_report("cpu_ns_op", (double)totals->cpu_ns / (double)latency->count);
+    double cpu_ns = (double)times_cpu_ns(&totals->times);
+    bench_report("cpu_ns_op", cpu_ns / (double)latency->count);
     bench_report("allocations", (double)latency->count);
-    bench_report("run_s", (double)totals->wall_ns / 1e9);
-    bench_report("run_cpu_s", (double)totals->cpu_ns / 1e9);
+    bench_report("run_s", (double)times_wall_ns(&totals->times) / 1e9);
+    bench_report("run_cpu_s", cpu_ns / 1e9);
     if (run->watcher) {
         if (watcher->readings == 0) {
             bench_die("the watcher did not run");
@@ -266,18 +243,13 @@ int main(int argc, char **argv)
         .least_ns = bench_number(argc, argv, "least_ms", 15000) * 1000000,
         .most_ns = bench_number(argc, argv, "most_ms", 45000) * 1000000,
     };
-    if (run.mutators < 1 || run.mutators > MUTATORS_MAX || nodes < 2 || nodes > UINT32_MAX) {
+    if (run.mutators < 1 || run.mutators > CREW_MAX || nodes < 2 || nodes > UINT32_MAX) {
         bench_die("mutators must be 1 to 64, nodes 2 to 2^32 - 1");
     }
     if (run.count == 0 || (run.count != UINT64_MAX && run.count % 2 != 0)) {
         bench_die("count must be even and at least 2");
     }
-    struct bench_setup setup = {
-        .object_size = sizeof(struct node),
-        .pointer_words = 0xf,
-        .interior = bench_number(argc, argv, "interior", 0) != 0,
-    };
-    impl_start(&setup);
+    graph_start(argc, argv, 0);
     struct impl_thread thread;
     impl_thread_begin(&thread, nodes);
     void **roots = impl_array(&thread, GRAPH_ROOTS);

@@ -11,11 +11,11 @@
  * it. Where memory is freed, a tree is when it is dropped, node by node.
  */
 #include BENCH_IMPL
+#include "crew.h"
 
 enum {
     DEPTH_LEAST = 4,
     DEPTH_MAX = 26,
-    MUTATORS_MAX = 64,
     /* Of the stack: a level of depth d uses 2 d and 2 d + 1; the tree that stays has this. */
     LONG_LIVED_SLOT = 2 * (DEPTH_MAX + 2)
 };
@@ -25,21 +25,6 @@ struct tree {
 };
 
 _Static_assert(sizeof(struct tree) == 16, "the node of the workload's definition");
-
-struct run {
-    unsigned depth;
-    unsigned mutators;
-    pthread_barrier_t start;
-};
-
-struct mutator {
-    struct run *run;
-    pthread_t thread;
-    uint64_t start_wall_ns, start_cpu_ns;
-    uint64_t end_wall_ns, end_cpu_ns;
-    uint64_t nodes;
-    int64_t collections;
-};
 
 static struct tree *grow(struct impl_thread *thread, unsigned depth)
 {
@@ -106,70 +91,13 @@ static uint64_t use_trees(struct impl_thread *thread, unsigned depth)
     return nodes;
 }
 
-static void *work(void *argument)
+static void work(struct member *member, struct impl_thread *thread)
 {
-    struct mutator *mutator = argument;
-    struct run *run = mutator->run;
-    struct impl_thread thread;
-    impl_thread_begin(&thread, 0);
-    impl_stack_begin(&thread);
-    if (run->mutators > 1) {
-        impl_wait_begin(&thread);
-        pthread_barrier_wait(&run->start);
-        impl_wait_end(&thread);
-    }
-    mutator->start_cpu_ns = bench_cpu_ns();
-    mutator->start_wall_ns = bench_wall_ns();
-    mutator->nodes = use_trees(&thread, run->depth);
-    mutator->end_wall_ns = bench_wall_ns();
-    mutator->end_cpu_ns = bench_cpu_ns();
-    mutator->collections = impl_collections(&thread);
-    impl_thread_end(&thread);
-    return NULL;
-}
-
-/* One mutator runs on the first thread, as in churn. */
-static void run_mutators(struct run *run, struct mutator *mutators)
-{
-    for (unsigned i = 0; i < run->mutators; i++) {
-        mutators[i].run = run;
-    }
-    if (run->mutators == 1) {
-        work(&mutators[0]);
-        return;
-    }
-    pthread_barrier_init(&run->start, NULL, run->mutators);
-    for (unsigned i = 0; i < run->mutators; i++) {
-        if (pthread_create(&mutators[i].thread, NULL, work, &mutators[i]) != 0) {
-            bench_die("no thread");
-        }
-    }
-    for (unsigned i = 0; i < run->mutators; i++) {
-        pthread_join(mutators[i].thread, NULL);
-    }
-    pthread_barrier_destroy(&run->start);
-}
-
-static void report(const struct run *run, const struct mutator *mutators)
-{
-    uint64_t start_wall = UINT64_MAX, start_cpu = UINT64_MAX;
-    uint64_t end_wall = 0, end_cpu = 0, nodes = 0;
-    int64_t collections = 0;
-    for (unsigned i = 0; i < run->mutators; i++) {
-        const struct mutator *mutator = &mutators[i];
-        start_wall = mutator->start_wall_ns < start_wall ? mutator->start_wall_ns : start_wall;
-        start_cpu = mutator->start_cpu_ns < start_cpu ? mutator->start_cpu_ns : start_cpu;
-        end_wall = mutator->end_wall_ns > end_wall ? mutator->end_wall_ns : end_wall;
-        end_cpu = mutator->end_cpu_ns > end_cpu ? mutator->end_cpu_ns : end_cpu;
-        collections = mutator->collections > collections ? mutator->collections : collections;
-        nodes += mutator->nodes;
-    }
-    bench_report("run_s", (double)(end_wall - start_wall) / 1e9);
-    bench_report("run_cpu_s", (double)(end_cpu - start_cpu) / 1e9);
-    if (mutators[0].collections >= 0) {
-        bench_report("collections", (double)collections);
-    }
-    bench_report_check(nodes);
+    const unsigned *depth = member->crew->run;
+    impl_stack_begin(thread);
+    crew_start(member, thread);
+    member->result = use_trees(thread, *depth);
+    times_end(&member->times);
 }
 
 int main(int argc, char **argv)
@@ -178,14 +106,16 @@ int main(int argc, char **argv)
         impl_print_version();
         return 0;
     }
-    struct run run = {
-        .depth = (unsigned)bench_number(argc, argv, "depth", 20),
-        .mutators = (unsigned)bench_number(argc, argv, "mutators", 1),
+    unsigned depth = (unsigned)bench_number(argc, argv, "depth", 20);
+    struct crew crew = {
+        .count = (unsigned)bench_number(argc, argv, "mutators", 1),
+        .work = work,
+        .run = &depth,
     };
-    if (run.depth < DEPTH_LEAST || run.depth > DEPTH_MAX || run.depth % 2 != 0) {
+    if (depth < DEPTH_LEAST || depth > DEPTH_MAX || depth % 2 != 0) {
         bench_die("depth must be even, 4 to 26");
     }
-    if (run.mutators < 1 || run.mutators > MUTATORS_MAX) {
+    if (crew.count < 1 || crew.count > CREW_MAX) {
         bench_die("mutators must be 1 to 64");
     }
     struct bench_setup setup = {
@@ -196,8 +126,10 @@ int main(int argc, char **argv)
         .interior = bench_number(argc, argv, "interior", 0) != 0,
     };
     impl_start(&setup);
-    struct mutator mutators[MUTATORS_MAX] = {{0}};
-    run_mutators(&run, mutators);
-    report(&run, mutators);
+    crew_run(&crew);
+    struct times times = crew_times(&crew);
+    bench_report("run_s", (double)times_wall_ns(&times) / 1e9);
+    bench_report("run_cpu_s", (double)times_cpu_ns(&times) / 1e9);
+    crew_report(&crew);
     return 0;
 }
