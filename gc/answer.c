@@ -1,6 +1,6 @@
 /* answer.c -- arm, settle, roots, flush, disarm, release: what each asks of a mutator.
  *
- *   arm      turn the barrier on
+ *   arm      let go of what lies unused in pools, turn the barrier on
  *   settle   give the cache back, allocate black from now on
  *   roots    shade what the barrier has recorded and the mutator's own roots; its stack is black
  *            now
@@ -40,6 +40,7 @@
 #include "gc/assist.h"
 #include "gc/barrier.h"
 #include "gc/mark.h"
+#include "gc/pool.h"
 
 static void flush_cache(struct tri_mutator *mutator, bool marking)
 {
@@ -154,6 +155,7 @@ void answer_handshake(struct tri_mutator *mutator, enum handshake_kind kind)
 {
     switch (kind) {
     case HANDSHAKE_ARM:
+        pool_age_mutator(mutator);
         arm(mutator, BARRIER_GREY);
         break;
     case HANDSHAKE_SETTLE:
@@ -207,6 +209,7 @@ void answer_attach(struct tri_mutator *mutator, enum handshake_kind kind)
 
 void answer_detach(struct tri_mutator *mutator)
 {
+    pool_leave(mutator);
     if (barrier_is_on(mutator)) {
         barrier_leave(mutator);
         (void)mark_publish(mutator->heap, &mutator->marker); /* [answer.6] */

@@ -38,6 +38,7 @@
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/mark.h"
+#include "gc/pool.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
 #include "gc/trace_figures.h"
@@ -426,6 +427,12 @@ static void flush_one(struct tri_mutator *mutator, void *unused)
     (void)mark_publish(mutator->heap, &mutator->marker); /* what an assist has kept */
 }
 
+static void age_pools(struct tri_mutator *mutator, void *unused)
+{
+    (void)unused;
+    pool_age_mutator(mutator);
+}
+
 static bool is_inspected(const struct tri_heap *heap, enum verify_moment moment)
 {
     const tri_heap_options *options = &heap->options;
@@ -461,6 +468,8 @@ static void inspect(struct tri_heap *heap, enum verify_moment moment)
 static void mark_and_turn_held(struct tri_heap *heap)
 {
     port_each_mutator(heap, flush_one, NULL);
+    pool_age_common(heap);
+    port_each_mutator(heap, age_pools, NULL);
     inspect(heap, VERIFY_BEFORE_MARK);
     mark_held(heap);
     inspect(heap, VERIFY_AFTER_MARK);
@@ -565,6 +574,7 @@ static enum progress step_sweep(struct tri_heap *heap, const struct step_limits 
     if (is_inspected(heap, VERIFY_BEFORE_MARK)) {
         inspect_held(heap, VERIFY_BEFORE_MARK);
     }
+    pool_age_common(heap); /* [pool.4] */
     heap->cycle.phase_ns = port_now_ns();
     mark_begin(heap, false);
     begin_pacing(heap);

@@ -18,10 +18,8 @@
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/mark.h"
+#include "gc/pool.h"
 #include "gc/sweep.h"
-
-#define CURSORS_BYTES (CURSORS_MAX * sizeof(struct tri_cursor_))
-#define BINS_BYTES    (CURSORS_MAX * sizeof(struct cache_bin))
 
 bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
 {
@@ -43,6 +41,7 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
         goto fail_encoding;
     }
     free_later_init(heap);
+    pool_state_init(heap);
     heap->sweep.visitors = SWEEP_CLOSED;
     cycle_state_init(heap);
     heap->signature = HEAP_SIGNATURE; /* [heap.2] */
@@ -63,6 +62,7 @@ void heap_destroy(struct tri_heap *heap)
     TRI_ASSERT(heap->signature == HEAP_SIGNATURE);
     heap->signature = 0; /* [heap.2] */
     free_later_destroy(heap);
+    pool_state_destroy(heap);
     cycle_state_destroy(heap);
     barrier_verify_destroy(heap);
     type_table_destroy(&heap->types); /* [heap.1] */
@@ -72,14 +72,14 @@ void heap_destroy(struct tri_heap *heap)
 
 size_t mutator_mapping_bytes(void)
 {
-    return MUTATOR_CURSORS_OFFSET + CURSORS_BYTES + BINS_BYTES;
+    return MUTATOR_POOLS_OFFSET + POOLS_MAX * sizeof(struct tri_pool_slots_);
 }
 
 void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
 {
     char *mapping = (char *)mutator;
     void *cursors = mapping + MUTATOR_CURSORS_OFFSET;
-    void *bins = mapping + MUTATOR_CURSORS_OFFSET + CURSORS_BYTES;
+    void *bins = mapping + MUTATOR_BINS_OFFSET;
     mutator->head = (struct tri_mutator_head_){
         .poll = 0,
         .barrier = barrier_verify_is_on(heap) ? BARRIER_VERIFY : 0,
@@ -97,5 +97,6 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
     mutator->uncharged = 0;
     mutator->uncharged_scannable = 0;
     mutator->made_grey = false;
+    mutator->pools = NULL;
     mutator->signature = MUTATOR_SIGNATURE;
 }

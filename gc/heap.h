@@ -11,7 +11,7 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options);
 /* No mutator is attached and no thread uses the heap. */
 void heap_destroy(struct tri_heap *heap);
 
-/* Bytes of a mutator's mapping: itself, its cursors, its bins. */
+/* Bytes of a mutator's mapping: itself, its cursors, its bins, what it has of pools. */
 size_t mutator_mapping_bytes(void);
 
 /* Make a mutator in the mapping of mutator_mapping_bytes() at mutator, which is all zero, or was a

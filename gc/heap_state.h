@@ -224,6 +224,15 @@ struct free_later_state {
     struct free_later_block *blocks; /* atomic: the newest first */
 };
 
+/* See pool.c. Guarded by POOLS. */
+struct pool_state {
+    struct lock lock;
+    struct fixed_pool records;        /* of struct tri_pool */
+    struct fixed_pool batches;        /* of struct pool_batch */
+    struct tri_pool *first;           /* all that were not destroyed */
+    uint64_t numbers[POOLS_MAX / 64]; /* those that are taken */
+};
+
 /* See give_back.c. Atomic; in bytes. */
 struct give_back_state {
     uint64_t last_in_use;  /* in spans when the last cycle's marking ended; written with CYCLE
@@ -283,6 +292,7 @@ struct tri_heap {
     struct stall_state stalls;
     struct barrier_verify_state barrier_verify;
     struct free_later_state free_later;
+    struct pool_state pools;
     uint32_t attached; /* atomic: mutators that have attached, and not begun to detach */
 };
 
@@ -298,11 +308,12 @@ struct tri_mutator {
                                      answered */
     struct mark_stack remembered; /* objects to be scanned, or scanned again, at its next answer */
     size_t remembered_count;
-    int64_t assist_debt;        /* bytes it has to scan for what it has allocated */
-    size_t uncharged;           /* bytes that its cache has handed out and that the heap has not
+    int64_t assist_debt;           /* bytes it has to scan for what it has allocated */
+    size_t uncharged;              /* bytes that its cache has handed out and that the heap has not
                                    been charged for */
-    size_t uncharged_scannable; /* of them, those of spans that are scanned */
-    bool made_grey;             /* it has, since its last answer */
+    size_t uncharged_scannable;    /* of them, those of spans that are scanned */
+    bool made_grey;                /* it has, since its last answer */
+    struct tri_pool_slots_ *pools; /* those in which it has room */
 };
 
 #endif

@@ -13,6 +13,7 @@
     X(CYCLE, "the step a collection is in: one thread at a time drives a cycle")                   \
     X(HANDSHAKE, "the list of mutators, and the handshake under way")                              \
     X(ROOTS, "global slots, handles")                                                              \
+    X(POOLS, "pools, and what mutators share of them")                                             \
     X(TYPES, "the table of declared types")                                                        \
     X(MARK, "shared grey work, and the sleep of marker threads")                                   \
     X(SWEEP, "span sets that grow, and the sleep of the sweeper")                                  \

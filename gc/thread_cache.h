@@ -11,6 +11,10 @@
 #include "gc/page_heap.h"
 #include "gc/type.h"
 
+/* Where in a mutator's mapping its bins begin, and behind them what it has of pools. */
+#define MUTATOR_BINS_OFFSET  (MUTATOR_CURSORS_OFFSET + CURSORS_MAX * sizeof(struct tri_cursor_))
+#define MUTATOR_POOLS_OFFSET (MUTATOR_BINS_OFFSET + CURSORS_MAX * sizeof(struct cache_bin))
+
 /* The cold half of a cursor. All zero: no span. */
 struct cache_bin {
     struct span *span;  /* NULL: none; then the cursor is empty */

@@ -172,6 +172,20 @@
  * several sizes. */
 #define CURSORS_MAX 65536
 
+/* Pools of a heap at the most. Each takes 128 bytes of address space in each mutator, and of memory
+ * in those that use it. */
+#define POOLS_MAX 1024
+
+/* References that move between a mutator's part of a pool and the common one at a time. Lower: the
+ * lock is taken more often where one thread puts what another one gets. Higher: a mutator that
+ * fills up and runs empty in turn moves more. Half of TRI_POOL_SLOTS_, so that what follows a move
+ * is as far from the next one in both directions; a record of them is a cache line. */
+#define POOL_BATCH 6
+
+/* Records of the common part of pools that are scanned before others may have the lock: 10 to 50
+ * microseconds. */
+#define POOL_SCAN_BATCHES ((size_t)512)
+
 /* How long a driver of a cycle leaves CYCLE to a thread that forks, and that thread sleeps between
  * its tries to have it. */
 #define PAUSE_NAP_NS UINT64_C(50000)

@@ -23,6 +23,7 @@
 #include "gc/heap.h"
 #include "gc/heap_walk.h"
 #include "gc/object.h"
+#include "gc/pool.h"
 #include "gc/port.h"
 #include "gc/scan.h"
 #include "gc/sweep.h"
@@ -829,6 +830,66 @@ void tri_stack_destroy(tri_mutator *mutator, tri_stack *stack)
     mutator_require(mutator, "tri_stack_destroy");
     stack_require(mutator, stack, "tri_stack_destroy");
     stack_destroy(process_mutator_of(mutator), stack);
+}
+
+/* ---- Pools ----------------------------------------------------------------------------------- */
+
+static void pool_require(const tri_pool *pool, const char *call)
+{
+    TRI_REQUIRE(pool != NULL && pool->signature == POOL_SIGNATURE,
+                "%s: %p is not a pool, or was destroyed", call, (const void *)pool);
+}
+
+static void pool_use_require(const tri_mutator *mutator, const tri_pool *pool, const char *call)
+{
+    mutator_require(mutator, call);
+    pool_require(pool, call);
+    TRI_REQUIRE(pool->heap == mutator->heap, "%s: the pool %p belongs to another heap", call,
+                (const void *)pool);
+}
+
+tri_result tri_pool_create(tri_heap *heap, tri_pool_new_function *new_function, void *argument,
+                           tri_pool **pool)
+{
+    heap_require(heap, "tri_pool_create");
+    return pool == NULL ? TRI_E_INVALID : pool_create(heap, new_function, argument, pool);
+}
+
+void tri_pool_destroy(tri_pool *pool)
+{
+    pool_require(pool, "tri_pool_destroy");
+    pool_destroy(pool);
+}
+
+tri_ref tri_pool_get_slow_(tri_mutator *mutator, tri_pool *pool)
+{
+    pool_use_require(mutator, pool, "tri_pool_get");
+    return pool_get(mutator, pool);
+}
+
+void tri_pool_put_slow_(tri_mutator *mutator, tri_pool *pool, tri_ref reference)
+{
+    pool_use_require(mutator, pool, "tri_pool_put");
+    pool_put(mutator, pool, reference);
+}
+
+void tri_check_pool_get_(tri_mutator *mutator, tri_pool *pool)
+{
+    pool_use_require(mutator, pool, "tri_pool_get");
+}
+
+void tri_check_pool_put_(tri_mutator *mutator, tri_pool *pool, tri_ref reference)
+{
+    struct object_place place;
+    pool_use_require(mutator, pool, "tri_pool_put");
+    if (reference != TRI_NULL) {
+        TRI_REQUIRE(
+            object_find(mutator->heap, (uintptr_t)reference, &place) && place.object == reference,
+            "tri_pool_put: %p is not the start of an object of the mutator's heap", reference);
+        TRI_REQUIRE(!pool_has(mutator, pool, reference),
+                    "tri_pool_put: the object %p is in the pool already: it was put twice",
+                    reference);
+    }
 }
 
 /* ---- Observation ----------------------------------------------------------------------------- */

@@ -21,6 +21,7 @@
 #include "gc/assert.h"
 #include "gc/barrier.h"
 #include "gc/heap.h"
+#include "gc/pool.h"
 #include "gc/port.h"
 #include "runtime/stack.h"
 
@@ -162,6 +163,7 @@ void mutator_park(struct process_mutator *mutator)
     TRI_REQUIRE(!mutator->scan_c_stack, "tri_mutator_park: a mutator that scans the C stack "
                                         "conservatively cannot leave its thread");
     answer_flush_cache(&mutator->mutator);
+    pool_leave(&mutator->mutator);
     barrier_before_block(&mutator->mutator);
     thread_binding_remove(&mutator->binding);
     handshake_block(mutator);

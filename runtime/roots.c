@@ -17,6 +17,7 @@
 
 #include "gc/assert.h"
 #include "gc/mark.h"
+#include "gc/pool.h"
 #include "gc/port.h"
 #include "runtime/stack.h"
 #include "runtime/stack_scan.h"
@@ -162,6 +163,7 @@ size_t port_scan_mutator(struct tri_mutator *mutator, struct marker *marker) /* 
     struct process_mutator *process = process_mutator_of(mutator);
     size_t bytes = stack_report_current(process, marker);
     bytes += stack_scan(&process->stack, marker);
+    bytes += pool_scan_mutator(mutator, marker); /* [pool.1] */
     if (process->scanner != NULL) {
         process->scanner(visitor_of(marker), mutator, process->scanner_argument);
     }
@@ -237,5 +239,5 @@ size_t port_scan_globals(struct tri_heap *heap, struct marker *marker)
     bytes += stack_report_parked(process, marker);
     process->roots.scan_due = false;
     lock_release(&process->roots.lock);
-    return bytes;
+    return bytes + pool_scan_common(heap, marker);
 }

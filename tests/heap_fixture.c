@@ -10,6 +10,7 @@
 #include "gc/cycle.h"
 #include "gc/mark.h"
 #include "gc/object.h"
+#include "gc/pool.h"
 #include "gc/port.h"
 #include "gc/scan.h"
 #include "gc/sweep.h"
@@ -65,7 +66,7 @@ static size_t scan_mutator(struct tri_mutator *mutator, struct marker *marker)
     }
     size_t candidates = index == 0 ? fixture.candidate_count : 0;
     scan_conservatively(marker, fixture.candidates, candidates);
-    return (stack->count + candidates) * WORD_BYTES;
+    return (stack->count + candidates) * WORD_BYTES + pool_scan_mutator(mutator, marker);
 }
 
 static size_t scan_globals(struct tri_heap *heap, struct marker *marker)
@@ -74,7 +75,7 @@ static size_t scan_globals(struct tri_heap *heap, struct marker *marker)
     for (size_t i = 0; i < fixture.root_count; i++) {
         shade(marker, load_relaxed(&fixture.roots[i]));
     }
-    return fixture.root_count * WORD_BYTES;
+    return fixture.root_count * WORD_BYTES + pool_scan_common(heap, marker);
 }
 
 bool fixture_all_answered(void)
@@ -191,7 +192,19 @@ static void install_hooks(void)
     hooks->cycle_ended = cycle_ended;
 }
 
-/* The slow halves of include/trillium/alloc.h, which runtime/ defines otherwise. */
+/* The slow halves of include/trillium/pool.h and alloc.h, which runtime/ defines otherwise. */
+tri_ref tri_pool_get_slow_(tri_mutator *mutator, tri_pool *pool)
+{
+    EXPECT(pool->signature == POOL_SIGNATURE && mutator->signature == MUTATOR_SIGNATURE);
+    return pool_get(mutator, pool);
+}
+
+void tri_pool_put_slow_(tri_mutator *mutator, tri_pool *pool, tri_ref reference)
+{
+    EXPECT(pool->signature == POOL_SIGNATURE && mutator->signature == MUTATOR_SIGNATURE);
+    pool_put(mutator, pool, reference);
+}
+
 tri_ref tri_alloc_slow_(tri_mutator *mutator, tri_type *type)
 {
     return alloc_object(mutator, type, type->size, true, ALLOC_OR_HANDLER);

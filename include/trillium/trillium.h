@@ -8,6 +8,7 @@
 #include <trillium/alloc.h>
 #include <trillium/heap.h>
 #include <trillium/mutator.h>
+#include <trillium/pool.h>
 #include <trillium/roots.h>
 #include <trillium/safepoint.h>
 #include <trillium/stack.h>

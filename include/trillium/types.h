@@ -19,6 +19,9 @@ typedef struct tri_mutator tri_mutator;
 /** What a host declares about a kind of object; belongs to one heap, lives as long as it. */
 typedef struct tri_type tri_type;
 
+/** Objects that are kept for their next use, see pool.h. */
+typedef struct tri_pool tri_pool;
+
 /** A strong root with a life of its own. */
 typedef struct tri_handle tri_handle;
 

@@ -14,6 +14,7 @@ struct pair {
 
 tri_ref use_frames(tri_mutator *mutator, tri_type *type, unsigned depth);
 void use_stores(tri_mutator *mutator, struct pair *pair, tri_ref reference);
+tri_ref use_pool(tri_mutator *mutator, tri_pool *pool, tri_ref reference);
 void use_descriptions(tri_heap *heap, tri_trace_function *trace, tri_type **types);
 
 tri_ref use_frames(tri_mutator *mutator, tri_type *type, unsigned depth)
@@ -43,6 +44,12 @@ void use_stores(tri_mutator *mutator, struct pair *pair, tri_ref reference)
     tri_store(mutator, &pair->value, (tri_word)reference);
     tri_store_ref(mutator, &pair->next, reference);
     tri_stored(mutator, pair, (tri_word)reference);
+}
+
+tri_ref use_pool(tri_mutator *mutator, tri_pool *pool, tri_ref reference)
+{
+    tri_pool_put(mutator, pool, reference);
+    return tri_pool_get(mutator, pool);
 }
 
 void use_descriptions(tri_heap *heap, tri_trace_function *trace, tri_type **types)

@@ -338,6 +338,59 @@ static void get_no_handle(struct host *host)
     (void)tri_handle_get(NULL);
 }
 
+static tri_pool *pool_new(const struct host *host)
+{
+    tri_pool *pool;
+    MUST(tri_pool_create(host->heap, NULL, NULL, &pool) == TRI_OK);
+    return pool;
+}
+
+static tri_pool *dead_pool(const struct host *host)
+{
+    tri_pool *pool = pool_new(host);
+    tri_pool_destroy(pool);
+    return pool;
+}
+
+static void destroy_dead_pool(struct host *host)
+{
+    tri_pool_destroy(dead_pool(host));
+}
+
+static void get_from_dead_pool(struct host *host)
+{
+    (void)tri_pool_get(host->mutator, dead_pool(host));
+}
+
+static void put_into_dead_pool(struct host *host)
+{
+    tri_pool *pool = dead_pool(host);
+    tri_pool_put(host->mutator, pool, tri_alloc(host->mutator, host->leaf));
+}
+
+static void put_into_foreign_pool(struct host *host)
+{
+    struct host other = host_new(NULL);
+    tri_pool_put(host->mutator, pool_new(&other), tri_alloc(host->mutator, host->leaf));
+}
+
+static void get_from_pool_after_detach(struct host *host)
+{
+    tri_pool *pool = pool_new(host);
+    tri_pool_put(host->mutator, pool, tri_alloc(host->mutator, host->leaf));
+    tri_mutator_detach(host->mutator);
+    (void)tri_pool_get(host->mutator, pool);
+}
+
+static void put_into_pool_while_parked(struct host *host)
+{
+    tri_pool *pool = pool_new(host);
+    tri_ref object = tri_alloc(host->mutator, host->leaf);
+    tri_pool_put(host->mutator, pool, tri_alloc(host->mutator, host->leaf));
+    tri_mutator_park(host->mutator);
+    tri_pool_put(host->mutator, pool, object);
+}
+
 static void walk_without_hold(struct host *host)
 {
     tri_debug_each_object(host->mutator, NULL, NULL);
@@ -422,6 +475,13 @@ static const struct misuse misuses[] = {
     {set_dead_handle, "tri_handle_set: {p} is not a handle, or was destroyed"},
     {destroy_dead_handle, "tri_handle_destroy: {p} is not a handle, or was destroyed"},
     {get_no_handle, "tri_handle_get: {p} is not a handle, or was destroyed"},
+    {destroy_dead_pool, "tri_pool_destroy: {p} is not a pool, or was destroyed"},
+    {get_from_dead_pool, "tri_pool_get: {p} is not a pool, or was destroyed"},
+    {put_into_dead_pool, "tri_pool_put: {p} is not a pool, or was destroyed"},
+    {put_into_foreign_pool, "tri_pool_put: the pool {p} belongs to another heap"},
+    {get_from_pool_after_detach, "tri_pool_get: " DETACHED},
+    {put_into_pool_while_parked,
+     "tri_pool_put: the mutator {p} is parked; call tri_mutator_resume first"},
     {walk_without_hold, "tri_debug_each_object: call tri_debug_hold first"},
     {release_without_hold, "tri_debug_release: the mutator {p} does not hold the heap; the one "
                            "that called tri_debug_hold releases it"},
@@ -552,6 +612,28 @@ static void quick_alloc_on_wrong_thread(struct host *host)
     thread_join(thread_new(alloc_on_thread, host));
 }
 
+static void put_into_pool_twice(struct host *host)
+{
+    tri_pool *pool = pool_new(host);
+    tri_ref object = rooted(host);
+    tri_pool_put(host->mutator, pool, object);
+    tri_pool_put(host->mutator, pool, tri_alloc(host->mutator, host->leaf));
+    tri_pool_put(host->mutator, pool, object);
+}
+
+static void put_what_is_no_object(struct host *host)
+{
+    tri_pool_put(host->mutator, pool_new(host), (char *)rooted(host) + 8);
+}
+
+static void quick_get_while_blocked(struct host *host)
+{
+    tri_pool *pool = pool_new(host);
+    tri_pool_put(host->mutator, pool, rooted(host));
+    tri_blocking_begin(host->mutator);
+    (void)tri_pool_get(host->mutator, pool);
+}
+
 #define NOWHERE                                                                                    \
     "tri_store: the slot {p} lies neither in an object of the mutator's heap nor in a global "     \
     "slot. Use a mutator of the heap that the object belongs to; a local needs no tri_store"
@@ -573,6 +655,10 @@ static const struct misuse checked_misuses[] = {
     {alloc_without_type, "tri_alloc: {p} is not a type"},
     {quick_alloc_while_blocked, "tri_alloc: " BLOCKED},
     {quick_alloc_on_wrong_thread, "tri_alloc: " STRANGER},
+    {put_into_pool_twice, "tri_pool_put: the object {p} is in the pool already: it was put twice"},
+    {put_what_is_no_object,
+     "tri_pool_put: {p} is not the start of an object of the mutator's heap"},
+    {quick_get_while_blocked, "tri_pool_get: " BLOCKED},
 };
 
 START_TEST(checked_misuse_is_named)

@@ -35,6 +35,25 @@ struct tri_mutator_head_ {
     struct tri_frame_ *frames; /**< innermost scope of local roots. Owner only */
 };
 
+/** References that a mutator has of one pool. */
+#define TRI_POOL_SLOTS_ 12
+
+/** What a mutator has of one pool; see pool.h. All zero: nothing, and no room. */
+struct tri_pool_slots_ {
+    uint32_t count; /**< references in slots */
+    uint32_t old;   /**< the lowest of them, that lie there since before the last cycle began */
+    uint32_t room;  /**< 0, or TRI_POOL_SLOTS_: then it is on the mutator's list */
+    uint32_t unused;
+    tri_pool *pool;
+    struct tri_pool_slots_ *next;
+    tri_ref slots[TRI_POOL_SLOTS_];
+};
+
+/** What every pool begins with. Written once, before the pool is known to any mutator. */
+struct tri_pool_head_ {
+    uint32_t slots; /**< offset in bytes of this pool's slots from the mutator's address */
+};
+
 /** What every type begins with. Written once, before the type is known to any mutator. */
 struct tri_type_head_ {
     uint32_t cursor; /**< offset in bytes of this type's cursor from the mutator's address */
