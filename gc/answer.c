@@ -218,8 +218,7 @@ void answer_detach(struct tri_mutator *mutator)
     answer_flush_cache(mutator);
     disarm(mutator);
     allocate_white(mutator);
-    mark_stack_destroy(&mutator->marker.stack);
-    mark_stack_destroy(&mutator->marker.later);
+    marker_destroy(&mutator->marker);
     fetch_sub_relaxed(&mutator->heap->attached, 1U);
     mark_stack_destroy(&mutator->recorded);
     mark_stack_destroy(&mutator->remembered);

@@ -58,6 +58,7 @@
 #include "gc/barrier_verify.h"
 #include "gc/mark.h"
 #include "gc/object.h"
+#include "gc/weak_word.h"
 
 /* ---- Recording ------------------------------------------------------------------------------- */
 
@@ -74,6 +75,10 @@ static bool may_shade(const struct tri_heap *heap)
 TRI_COLD static void hand_over(struct tri_mutator *mutator)
 {
     struct tri_heap *heap = mutator->heap;
+    if (weak_has_ended(heap)) {
+        mark_stack_clear(&mutator->recorded); /* whatever is in it is marked, or garbage */
+        return;
+    }
     if (load_relaxed(&heap->mark.recorded_count) < RECORDED_SEGMENTS_MAX || !may_shade(heap)) {
         mark_hand_over(heap, &mutator->recorded);
         return;
@@ -254,11 +259,7 @@ void barrier_flush(struct tri_mutator *mutator)
 static bool find_remembered(const struct tri_heap *heap, uintptr_t entry,
                             struct object_place *place)
 {
-    const struct span_table *spans = &heap->page_heap.spans;
-    struct span *span = span_at(spans, address_space_page(spans->space, entry));
-    span = span_at(spans, load_relaxed(&span->first));
-    uint32_t slot = span_slot(span, (uint32_t)(entry - (uintptr_t)span_base(spans, span)));
-    object_at_slot(spans, span, slot, place);
+    object_at_entry(&heap->page_heap.spans, entry, place);
     return place->type != NULL;
 }
 
@@ -275,6 +276,8 @@ static void rescan(struct tri_mutator *mutator, uintptr_t entry, bool now)
         if (span_is_marked(place.span, place.slot)) {
             record_references(mutator, place.object);
         }
+    } else if (!now && !weak_disturb(mutator->heap)) {
+        return; /* marking has ended: what it refers to is marked [weak_word.1] */
     } else if (now || !mark_stack_push(&marker->stack, entry)) {
         marker->scanned_bytes += scan_entry(marker, entry);
     } else {

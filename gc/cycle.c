@@ -1,7 +1,7 @@
 /* cycle.c -- a collection, step by step, beside the mutators.
  *
- *   sweep -> arm -> settle -> roots -> mark -> flush -> disarm -> (the generation changes) ->
- *                                       release ^_______|
+ *   sweep -> arm -> settle -> roots -> mark -> flush -> weak -> disarm ->
+ *                                       ^_______|      (the generation changes) -> release
  *
  * Owns:       struct cycle_state; the trigger and the goal.
  * Idea:       a state machine. A step never waits for a mutator: it begins a handshake, or finds
@@ -25,6 +25,9 @@
  *             taken for garbage's neighbour. Why two: docs/correctness.md.
  *   [cycle.7] The next cycle MUST begin only when all have answered release; otherwise a mutator
  *             has a span of the generation before the last.
+ *   [cycle.8] The end of marking MUST be one exchange of weak_state.word, and what is dead MUST be
+ *             cleared from weak references before disarm is asked for; otherwise a mutator reads a
+ *             reference to what is freed. See weak.c.
  * Locks:      CYCLE for a step; GOAL while the goal is computed.
  * Callers:    the collector's thread; alloc, tri_collect, tri_gc_step on a mutator's thread.
  */
@@ -43,6 +46,8 @@
 #include "gc/sweep.h"
 #include "gc/trace_figures.h"
 #include "gc/verify.h"
+#include "gc/weak.h"
+#include "gc/weak_word.h"
 
 /* ---- The CPU limiter ------------------------------------------------------------------------- */
 
@@ -343,6 +348,7 @@ static void take_mark_figures(struct tri_heap *heap)
     struct mark_state *mark = &heap->mark;
     struct cycle_figures *now = &heap->cycle.now;
     mark_end(heap);
+    weak_end_cycle(heap);
     give_back_end_cycle(heap);
     uint64_t marked = load_relaxed(&mark->marked_bytes);
     now->heap_after = counters_live(&heap->counters);
@@ -472,6 +478,7 @@ static void mark_and_turn_held(struct tri_heap *heap)
     port_each_mutator(heap, age_pools, NULL);
     inspect(heap, VERIFY_BEFORE_MARK);
     mark_held(heap);
+    weak_resolve_held(heap);
     inspect(heap, VERIFY_AFTER_MARK);
     take_mark_figures(heap);
     publish_figures(&heap->cycle);
@@ -595,6 +602,9 @@ static enum progress begin_mark(struct tri_heap *heap)
 
 static enum progress next_round(struct tri_heap *heap)
 {
+    if (heap->cycle.quiet_rounds == 0) {
+        weak_begin_rounds(heap); /* [weak_word.2] */
+    }
     heap->cycle.now.rounds++;
     return ask(heap, CYCLE_FLUSH, HANDSHAKE_FLUSH);
 }
@@ -646,14 +656,40 @@ static void trace_unattended(struct tri_heap *heap)
     port_hold_end(heap);
 }
 
+static enum progress end_marking(struct tri_heap *heap)
+{
+    if (is_inspected(heap, VERIFY_AFTER_MARK)) {
+        inspect_held(heap, VERIFY_AFTER_MARK);
+    }
+    return ask(heap, CYCLE_DISARM, HANDSHAKE_DISARM);
+}
+
+/* The second round in succession was quiet. Where the cycle will free nothing, nothing is dead, and
+ * there is no weak phase. */
+static enum progress try_end_marking(struct tri_heap *heap)
+{
+    if (load_relaxed(&heap->mark.is_void) != 0) {
+        return end_marking(heap);
+    }
+    if (!weak_try_end(heap)) { /* [cycle.8] */
+        heap->cycle.quiet_rounds = 0;
+        return next_round(heap);
+    }
+    enter_phase(heap, CYCLE_WEAK);
+    weak_begin(heap);
+    return STEP_MORE;
+}
+
+static enum progress step_weak(struct tri_heap *heap, const struct step_limits *limits)
+{
+    return weak_step(heap, limits->scan_bytes) ? end_marking(heap) : STEP_MORE;
+}
+
 static enum progress step_flush(struct tri_heap *heap)
 {
     trace_unattended(heap);
     if (is_over(heap)) {
-        if (is_inspected(heap, VERIFY_AFTER_MARK)) {
-            inspect_held(heap, VERIFY_AFTER_MARK);
-        }
-        return ask(heap, CYCLE_DISARM, HANDSHAKE_DISARM);
+        return try_end_marking(heap);
     }
     if (mark_has_work(heap)) {
         enter_phase(heap, CYCLE_MARK);
@@ -668,6 +704,7 @@ static enum progress step_flush(struct tri_heap *heap)
 static enum progress turn(struct tri_heap *heap)
 {
     struct cycle_state *cycle = &heap->cycle;
+    weak_reopen(heap); /* [weak_word.3] */
     trace_unattended(heap);
     if (mark_has_work(heap)) {
         (void)mark_drain(heap);
@@ -727,6 +764,7 @@ static enum progress step_handshake(struct tri_heap *heap, enum cycle_phase phas
     case CYCLE_IDLE:
     case CYCLE_SWEEP:
     case CYCLE_MARK:
+    case CYCLE_WEAK:
         break;
     }
     TRI_ASSERT(false);
@@ -746,6 +784,8 @@ static enum progress step(struct tri_heap *heap, enum cycle_reason reason,
         return step_sweep(heap, limits);
     case CYCLE_MARK:
         return step_mark(heap, limits);
+    case CYCLE_WEAK:
+        return step_weak(heap, limits);
     default:
         return step_handshake(heap, phase);
     }
@@ -903,6 +943,7 @@ bool cycle_advance(struct tri_mutator *mutator, size_t budget)
             do {
                 progress = step(heap, CYCLE_TRIGGERED, &limits);
             } while (progress == STEP_MORE && cycle_phase(heap) != CYCLE_SWEEP &&
+                     cycle_phase(heap) != CYCLE_WEAK &&
                      load_relaxed(&heap->mark.scanned_bytes) - before < budget);
         }
         lock_release(&heap->cycle.lock);

@@ -20,6 +20,7 @@
 #include "gc/mark.h"
 #include "gc/pool.h"
 #include "gc/sweep.h"
+#include "gc/weak.h"
 
 bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
 {
@@ -37,6 +38,7 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
         goto fail_encoding;
     }
     mark_state_init(heap);
+    weak_state_init(heap);
     if (!barrier_verify_init(heap)) {
         goto fail_encoding;
     }
@@ -86,10 +88,8 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
     };
     mutator->heap = heap;
     thread_cache_init(&mutator->cache, cursors, bins);
-    mutator->marker = (struct marker){.alone = false};
-    mark_refresh(heap, &mutator->marker);
-    mark_stack_init(&mutator->marker.stack, &heap->mark.segments);
-    mark_stack_init(&mutator->marker.later, &heap->mark.segments);
+    mutator->marker = (struct marker){.of_mutator = true};
+    marker_init(heap, &mutator->marker);
     mark_stack_init(&mutator->recorded, &heap->mark.segments);
     mark_stack_init(&mutator->remembered, &heap->mark.segments);
     mutator->remembered_count = 0;

@@ -41,6 +41,10 @@ struct CACHE_APART marker {
     bool conservative; /* the words just looked at are candidates, not references */
     bool at_safepoint; /* no mutator runs beside it: objects of safepoint-only types may be
                           traced */
+    bool of_mutator;   /* it is a mutator's, which shades nothing once marking has ended; see
+                          weak_word.h */
+    bool discovers;    /* it notes the weak containers that it meets; the others, which check and
+                          record, do not, and take what a container holds for strong */
     struct tri_mutator *recorder; /* not NULL: what is found is recorded by its barrier, not
                                      shaded */
     /* NULL, or for one that marks alone (gccheckmark=1): whether that bit of a span's mark word
@@ -50,6 +54,7 @@ struct CACHE_APART marker {
     struct pending_references *pending; /* NULL: each reference is looked at when it is met */
     struct mark_stack stack;
     struct mark_stack later; /* grey objects of safepoint-only types that it has met */
+    struct mark_stack weak;  /* weak containers that it has scanned */
 
     /* Written by its thread. Added to mark_state now and then, and zero again. */
     uint64_t marked_bytes;
@@ -153,8 +158,8 @@ struct cpu_readings {
     uint64_t waited_ns;
 };
 
-/* CYCLE_IDLE -> SWEEP -> ARM -> SETTLE -> ROOTS -> MARK -> FLUSH -> DISARM -> RELEASE -> IDLE, and
- * from FLUSH back to MARK where grey was found. */
+/* CYCLE_IDLE -> SWEEP -> ARM -> SETTLE -> ROOTS -> MARK -> FLUSH -> WEAK -> DISARM -> RELEASE ->
+ * IDLE, and from FLUSH back to MARK where grey was found. */
 enum cycle_phase {
     CYCLE_IDLE = 0,
     CYCLE_SWEEP, /* what the last cycle has left unswept is swept */
@@ -163,6 +168,7 @@ enum cycle_phase {
     CYCLE_ROOTS,
     CYCLE_MARK, /* grey work is drained */
     CYCLE_FLUSH,
+    CYCLE_WEAK, /* marking has ended; weak references to what is white are cleared */
     CYCLE_DISARM,
     CYCLE_RELEASE, /* sweeping has begun */
 };
@@ -204,6 +210,17 @@ struct cycle_state {
     uint64_t pause_total_ns; /* atomic */
     uint64_t pause_max_ns;   /* atomic */
     uint64_t last_end_ns;    /* atomic */
+};
+
+/* Weak references: see weak_word.h and weak.c. */
+struct weak_state {
+    uint32_t word;           /* atomic: WEAK_DISTURBED, WEAK_ENDED */
+    struct mark_stack found; /* weak containers that were scanned in this cycle, for the weak phase
+                                to look through; its shared half only */
+    struct marker rescuer;   /* marks in the weak phase, when nobody else does. Its stacks are empty
+                                at other times. CYCLE held */
+    tri_type *types[WEAK_KIND_COUNT]; /* atomic: the types of weak containers; NULL: none was made
+                                         yet */
 };
 
 /* For barrierverify=1. A slot and its shadow are guarded by the slot's stripe, other fields by
@@ -293,6 +310,7 @@ struct tri_heap {
     struct barrier_verify_state barrier_verify;
     struct free_later_state free_later;
     struct pool_state pools;
+    struct weak_state weak;
     uint32_t attached; /* atomic: mutators that have attached, and not begun to detach */
 };
 

@@ -13,7 +13,8 @@ enum layout_kind {
     LAYOUT_MASKS,        /* references by two masks of several words */
     LAYOUT_VALUES,       /* every word is a value */
     LAYOUT_CONSERVATIVE, /* every word is a candidate */
-    LAYOUT_TRACE         /* the host's function reports them */
+    LAYOUT_TRACE,        /* the host's function reports them */
+    LAYOUT_WEAK          /* a weak container of the library's own: weak_scan.c */
 };
 
 /* Written once by layout_compile, read by anyone. */

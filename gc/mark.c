@@ -61,9 +61,25 @@ void mark_state_init(struct tri_heap *heap)
     mark_stack_init(&mark->later, &mark->segments);
     mark_stack_init(&mark->traced, &mark->segments);
     for (unsigned i = 0; i < MARKERS_MAX; i++) {
-        mark_stack_init(&mark->markers[i].stack, &mark->segments);
-        mark_stack_init(&mark->markers[i].later, &mark->segments);
+        marker_init(heap, &mark->markers[i]);
     }
+}
+
+void marker_init(struct tri_heap *heap, struct marker *marker)
+{
+    struct segment_pool *segments = &heap->mark.segments;
+    marker->discovers = true;
+    mark_refresh(heap, marker);
+    mark_stack_init(&marker->stack, segments);
+    mark_stack_init(&marker->later, segments);
+    mark_stack_init(&marker->weak, segments);
+}
+
+void marker_destroy(struct marker *marker)
+{
+    mark_stack_destroy(&marker->stack);
+    mark_stack_destroy(&marker->later);
+    mark_stack_destroy(&marker->weak);
 }
 
 void mark_refresh(struct tri_heap *heap, struct marker *marker)
@@ -303,13 +319,6 @@ static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsig
     return true;
 }
 
-/* All but marker 0, whose thread drives the cycle, may be at idle priority [mark.10]. */
-static void set_lock_free(struct marker *marker, bool lock_free)
-{
-    marker->stack.lock_free = lock_free;
-    marker->later.lock_free = lock_free;
-}
-
 /* What one thread does. */
 static void mark_worker(void *argument, unsigned index)
 {
@@ -318,12 +327,13 @@ static void mark_worker(void *argument, unsigned index)
     struct marker *marker = &mark->markers[index];
     TRI_ASSERT(index < mark->count); /* [mark.11] */
     start_clock(marker);
-    set_lock_free(marker, index != 0);
+    /* All but marker 0, whose thread drives the cycle, may be at idle priority [mark.10]. */
+    marker_set_lock_free(marker, index != 0);
     fetch_add_seq_cst(&mark->started, 1U); /* pairs with the load in find_work */
     while (drain_and_look(mark, marker, index) && find_work(mark, marker)) {
     }
     read_clock(heap, marker);
-    set_lock_free(marker, false);
+    marker_set_lock_free(marker, false);
     (void)mark_publish(heap, marker); /* [mark.6] */
 }
 
@@ -393,8 +403,7 @@ void mark_end(struct tri_heap *heap)
     mark_stack_destroy(&mark->traced);
     for (uint32_t i = 0; i < mark->count; i++) {
         add_counts(mark, &mark->markers[i]);
-        mark_stack_destroy(&mark->markers[i].stack);
-        mark_stack_destroy(&mark->markers[i].later);
+        marker_destroy(&mark->markers[i]);
     }
 }
 
@@ -404,6 +413,7 @@ bool mark_publish(struct tri_heap *heap, struct marker *marker)
     bool marked = marker->marked_objects > 0 || !mark_stack_is_empty(&marker->stack);
     mark_stack_publish(&marker->stack, &heap->mark.pool);
     mark_stack_publish(&marker->later, &heap->mark.later);
+    mark_stack_publish(&marker->weak, &heap->weak.found);
     add_counts(&heap->mark, marker);
     return marked;
 }
@@ -498,6 +508,7 @@ size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget)
         mark_stack_publish(&marker->stack, &mark->pool);
     }
     mark_stack_publish(&marker->later, &mark->later);
+    mark_stack_publish(&marker->weak, &heap->weak.found);
     if (marker->scanned_bytes >= MARK_LOOK_BYTES) {
         add_counts(mark, marker);
     }
@@ -565,6 +576,33 @@ bool mark_drain(struct tri_heap *heap)
     bool all = !is_stopping(mark);
     store_relaxed(&mark->stop, 0U);
     return all;
+}
+
+bool mark_rescue(struct tri_heap *heap, uintptr_t address)
+{
+    struct marker *marker = &heap->weak.rescuer;
+    uint64_t before = marker->marked_objects;
+    shade(marker, address);
+    return marker->marked_objects > before;
+}
+
+void mark_rescue_referents(struct tri_heap *heap, uintptr_t entry)
+{
+    struct marker *marker = &heap->weak.rescuer;
+    marker->scanned_bytes += scan_entry(marker, entry);
+}
+
+void mark_drain_rescued(struct tri_heap *heap)
+{
+    struct marker *marker = &heap->weak.rescuer;
+    drain(marker, SIZE_MAX / 2);
+    /* acquire half: pairs with the release in enqueue of shade.c */
+    while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
+        marker->at_safepoint = false; /* among what is marked are objects that mutators use */
+        rescan_heap(heap, marker);
+        marker->at_safepoint = true;
+    }
+    (void)mark_publish(heap, marker);
 }
 
 void mark_scan_globals(struct tri_heap *heap, struct marker *marker)

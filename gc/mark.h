@@ -6,6 +6,10 @@
 
 void mark_state_init(struct tri_heap *heap);
 
+/* A marker without work, and its end. */
+void marker_init(struct tri_heap *heap, struct marker *marker);
+void marker_destroy(struct marker *marker);
+
 /* Prepare marker to shade and scan in heap as it is now. Its stack stays as it is. */
 void mark_refresh(struct tri_heap *heap, struct marker *marker);
 
@@ -41,6 +45,13 @@ bool mark_publish(struct tri_heap *heap, struct marker *marker);
 /* Give recorded, addresses that a mutator's barrier has seen, to the markers to shade. Its owner,
  * or whoever acts for it. */
 void mark_hand_over(struct tri_heap *heap, struct mark_stack *recorded);
+
+/* In the weak phase, when nobody else marks: shade the object at address, true where it was dead;
+ * scan the one in the slot at entry; scan all that this made grey, to the end, objects of
+ * safepoint-only types as well, since nobody can reach them. CYCLE held. */
+bool mark_rescue(struct tri_heap *heap, uintptr_t address);
+void mark_rescue_referents(struct tri_heap *heap, uintptr_t entry);
+void mark_drain_rescued(struct tri_heap *heap);
 
 /* Shade what has been handed over by now; CYCLE held, in a phase in which markers may shade. True
  * where that marked anything. */

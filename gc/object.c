@@ -29,6 +29,14 @@ void object_at_slot(const struct span_table *table, struct span *span, uint32_t 
     }
 }
 
+void object_at_entry(const struct span_table *table, uintptr_t entry, struct object_place *place)
+{
+    struct span *span = span_at(table, address_space_page(table->space, entry));
+    span = span_at(table, load_relaxed(&span->first));
+    uint32_t slot = span_slot(span, (uint32_t)(entry - (uintptr_t)span_base(table, span)));
+    object_at_slot(table, span, slot, place);
+}
+
 bool object_find(const struct tri_heap *heap, uintptr_t address, struct object_place *place)
 {
     const struct span_table *table = &heap->page_heap.spans;

@@ -17,6 +17,9 @@ struct object_place {
  * beside running mutators see tri_object_base. */
 bool object_find(const struct tri_heap *heap, uintptr_t address, struct object_place *place);
 
+/* Describe the object in the slot at entry, which is allocated. */
+void object_at_entry(const struct span_table *table, uintptr_t entry, struct object_place *place);
+
 /* Describe slot of span, which is allocated. */
 void object_at_slot(const struct span_table *table, struct span *span, uint32_t slot,
                     struct object_place *place);

@@ -15,6 +15,7 @@
 
 #include "gc/assert.h"
 #include "gc/object.h"
+#include "gc/weak_scan.h"
 
 /* A slot as the marker reads it: any object's memory, by one relaxed load [scan.1]. */
 static inline uintptr_t word_at(const char *address)
@@ -81,6 +82,7 @@ static void scan_element(struct marker *marker, const struct layout *layout, cha
     case LAYOUT_TRACE:
         layout->trace(visitor_of(marker), base, bytes);
         break;
+    case LAYOUT_WEAK: /* not by elements: see scan_range */
     case LAYOUT_LEAF:
         break;
     }
@@ -116,6 +118,10 @@ static void scan_range(struct marker *marker, const struct object_place *place, 
                        size_t to)
 {
     const tri_type *type = place->type;
+    if (TRI_UNLIKELY(type->layout.kind == LAYOUT_WEAK)) {
+        weak_scan(marker, place, from, to);
+        return;
+    }
     if (from == 0) {
         scan_head(marker, place);
     }

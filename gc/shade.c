@@ -10,6 +10,8 @@
  *             object out of free memory ([span.2]).
  *   [shade.4] A marker MUST NOT take META while its stacks are lock_free; otherwise a mutator waits
  *             until some processor is idle ([mark_stack.4]).
+ *   [shade.5] A mutator MUST NOT set a mark once marking has ended; otherwise a read of a weak
+ *             reference takes a piece of garbage for live ([weak_word.1]).
  * Locks:      META inside the pool of segments.
  * Callers:    markers; root scanners and trace functions by way of tri_visit_ref and its kin.
  */
@@ -17,6 +19,7 @@
 
 #include "gc/assert.h"
 #include "gc/port.h"
+#include "gc/weak_word.h"
 
 /* True for exactly one marker, the one that turned the bit on. */
 static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_t mask)
@@ -32,7 +35,12 @@ static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_
         store_relaxed(word, old | mask);
         return true;
     }
-    return (fetch_or_relaxed(word, mask) & mask) == 0; /* [shade.1] */
+    if (TRI_UNLIKELY(marker->of_mutator) && !weak_disturb(marker->heap)) {
+        return false; /* [shade.5] */
+    }
+    /* release half: pairs with the acquire in span_is_seen_marked, so that who finds an object
+     * marked that was brought back to life finds weak references to it cleared */
+    return (fetch_or_seq_cst(word, mask) & mask) == 0; /* [shade.1] */
 }
 
 /* A reference that is known to be one leads to no object. */
@@ -53,20 +61,25 @@ static unsigned index_of(const struct marker *marker)
     return (unsigned)(marker - marker->heap->mark.markers);
 }
 
+void marker_set_lock_free(struct marker *marker, bool lock_free)
+{
+    marker->stack.lock_free = lock_free;
+    marker->later.lock_free = lock_free;
+    marker->weak.lock_free = lock_free;
+}
+
 bool marker_raise(struct marker *marker)
 {
     if (!marker->stack.lock_free || !port_raise_marker(marker->heap, index_of(marker))) {
         return false;
     }
-    marker->stack.lock_free = false; /* [shade.4] */
-    marker->later.lock_free = false;
+    marker_set_lock_free(marker, false); /* [shade.4] */
     return true;
 }
 
 void marker_lower(struct marker *marker)
 {
-    marker->stack.lock_free = true;
-    marker->later.lock_free = true;
+    marker_set_lock_free(marker, true);
     port_lower_marker(marker->heap, index_of(marker));
 }
 

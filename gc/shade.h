@@ -47,6 +47,9 @@ static inline void shade(struct marker *marker, uintptr_t address)
     }
 }
 
+/* Whether marker's stacks may take locks. */
+void marker_set_lock_free(struct marker *marker, bool lock_free);
+
 /* Let marker's stacks take locks until marker_lower, with the priority for that. False where they
  * may anyhow, or where they still may not. Marker's thread only. */
 bool marker_raise(struct marker *marker);

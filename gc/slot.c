@@ -45,6 +45,7 @@ static struct slot element_slot(const struct layout *layout, size_t word)
     case LAYOUT_CONSERVATIVE:
         return (struct slot){SLOT_CANDIDATE, NULL};
     case LAYOUT_TRACE:
+    case LAYOUT_WEAK: /* the library writes it, and knows what it does */
     case LAYOUT_LEAF:
         break;
     }

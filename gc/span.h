@@ -157,6 +157,13 @@ static inline bool span_is_marked(const struct span *span, uint32_t slot)
     return (load_relaxed(&span->bits[slot / 64].mark) >> (slot % 64)) & 1;
 }
 
+/* The same for a reader that then decides by what others did before they marked the object. */
+static inline bool span_is_seen_marked(const struct span *span, uint32_t slot)
+{
+    /* acquire: pairs with the release half in set_mark of shade.c */
+    return (load_acquire(&span->bits[slot / 64].mark) >> (slot % 64)) & 1;
+}
+
 /* Words of bits that the span's slots use. */
 static inline size_t span_bit_words(const struct span *span)
 {

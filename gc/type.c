@@ -144,8 +144,15 @@ static const char *copy_name(struct meta_alloc *meta, const char *name)
     return copy == NULL ? NULL : memcpy(copy, name, bytes);
 }
 
-static void fill_type(tri_type *type, const struct tri_heap *heap, const tri_type_desc *desc)
+static void fill_type(tri_type *type, const struct tri_heap *heap, const tri_type_desc *desc,
+                      enum weak_kind kind)
 {
+    if (kind != WEAK_NONE) {
+        type->layout.kind = LAYOUT_WEAK;
+        type->scannable = true;
+        type->mixed_objects = TYPE_PROMOTION_OBJECTS; /* there will be many */
+    }
+    type->weak = (uint8_t)kind;
     type->signature = TYPE_SIGNATURE;
     type->heap = heap;
     type->flags = desc->flags;
@@ -182,18 +189,11 @@ static tri_result enter(struct type_table *table, tri_type *type, const char **p
     return TRI_OK;
 }
 
-tri_result type_define(struct type_table *table, const struct tri_heap *heap,
-                       const tri_encoding *default_encoding, const tri_type_desc *desc,
-                       tri_type **type, const char **problem)
+/* The type that desc, which is valid, and kind describe. */
+static tri_result define(struct type_table *table, const struct tri_heap *heap,
+                         const tri_encoding *default_encoding, const tri_type_desc *desc,
+                         enum weak_kind kind, tri_type **type, const char **problem)
 {
-    *problem = desc_problem(desc);
-    if (*problem != NULL) {
-        return TRI_E_INVALID;
-    }
-    if (desc->size > TRI_TYPE_SIZE_MAX || desc->trailing_size > TRI_TYPE_SIZE_MAX) {
-        *problem = "size or trailing_size is over TRI_TYPE_SIZE_MAX";
-        return TRI_E_TOO_LARGE;
-    }
     *problem = "no memory for the type";
     tri_type *made = meta_alloc_take(table->meta, sizeof *made, CACHE_LINE);
     if (made == NULL || (made->name = copy_name(table->meta, desc->name)) == NULL) {
@@ -207,7 +207,7 @@ tri_result type_define(struct type_table *table, const struct tri_heap *heap,
         !type_table_add_encoding(table, &made->trailing.encoding)) {
         return TRI_E_NOMEM;
     }
-    fill_type(made, heap, desc);
+    fill_type(made, heap, desc, kind);
     lock_acquire(&table->lock);
     result = enter(table, made, problem);
     lock_release(&table->lock);
@@ -215,6 +215,31 @@ tri_result type_define(struct type_table *table, const struct tri_heap *heap,
         *type = made;
     }
     return result;
+}
+
+tri_result type_define(struct type_table *table, const struct tri_heap *heap,
+                       const tri_encoding *default_encoding, const tri_type_desc *desc,
+                       tri_type **type, const char **problem)
+{
+    *problem = desc_problem(desc);
+    if (*problem != NULL) {
+        return TRI_E_INVALID;
+    }
+    if (desc->size > TRI_TYPE_SIZE_MAX || desc->trailing_size > TRI_TYPE_SIZE_MAX) {
+        *problem = "size or trailing_size is over TRI_TYPE_SIZE_MAX";
+        return TRI_E_TOO_LARGE;
+    }
+    return define(table, heap, default_encoding, desc, WEAK_NONE, type, problem);
+}
+
+tri_type *type_define_weak(struct type_table *table, const struct tri_heap *heap, const char *name,
+                           enum weak_kind kind, size_t size, const tri_encoding *encoding)
+{
+    tri_type_desc desc = {.desc_size = sizeof desc, .name = name, .size = size};
+    tri_type *type = NULL;
+    const char *problem;
+    (void)define(table, heap, encoding, &desc, kind, &type, &problem);
+    return type;
 }
 
 uint32_t type_sized_list(struct type_table *table, tri_type *type, unsigned size_class)

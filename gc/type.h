@@ -24,6 +24,13 @@
 /* Where in a mutator's mapping its cursors begin. */
 #define MUTATOR_CURSORS_OFFSET ((size_t)8192)
 
+/* What a type of the library's own holds weakly. */
+enum weak_kind {
+    WEAK_NONE = 0,  /* the host's types */
+    WEAK_REFERENCE, /* one word, the address of the target; 0 where that is gone */
+    WEAK_KIND_COUNT
+};
+
 struct tri_type {
     struct tri_type_head_ head; /* what the inline fast path reads; first */
 
@@ -37,6 +44,7 @@ struct tri_type {
     size_t stride;
     size_t trailing_size;
     bool scannable; /* objects may hold references */
+    uint8_t weak;   /* enum weak_kind */
     struct layout layout;
     struct layout trailing;
     const struct tri_heap *heap;
@@ -85,6 +93,12 @@ static inline const struct encoding_entry *type_table_encodings(const struct typ
 tri_result type_define(struct type_table *table, const struct tri_heap *heap,
                        const tri_encoding *default_encoding, const tri_type_desc *desc,
                        tri_type **type, const char **problem);
+
+/* A type of the library's own, of weak containers of size bytes each, or of arrays of such
+ * elements; values of theirs are in encoding. NULL where there is no memory, or no room for another
+ * type. */
+tri_type *type_define_weak(struct type_table *table, const struct tri_heap *heap, const char *name,
+                           enum weak_kind kind, size_t size, const tri_encoding *encoding);
 
 /* The list for objects of type that take size_class, not being single; 0 where there are no more
  * cursors or no memory, and the objects must go to mixed spans. */

@@ -28,6 +28,7 @@
 #include "gc/scan.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
+#include "gc/weak.h"
 #include "runtime/container.h"
 #include "runtime/env.h"
 #include "runtime/fork.h"
@@ -707,6 +708,38 @@ tri_result tri_free_later(tri_mutator *mutator, void *block, const tri_word *wor
     const struct free_later_block entry = {
         .block = block, .release = release, .argument = argument};
     return free_later(mutator, &entry, words, count) ? TRI_OK : TRI_E_NOMEM;
+}
+
+/* ---- Weak references ------------------------------------------------------------------------- */
+
+tri_ref tri_weak_new(tri_mutator *mutator, tri_ref target)
+{
+    mutator_require(mutator, "tri_weak_new");
+    tri_type *type = weak_reference_type(mutator->heap);
+    if (type == NULL) {
+        return TRI_NULL;
+    }
+    TRI_FRAME(mutator, 1);
+    TRI_LOCAL(0) = target;
+    tri_ref weak = tri_alloc(mutator, type);
+    if (weak != TRI_NULL) {
+        weak_reference_init(mutator, weak, target);
+    }
+    return weak;
+}
+
+tri_ref tri_weak_get_slow_(tri_mutator *mutator, tri_ref weak)
+{
+    return weak_reference_get(mutator, weak);
+}
+
+void tri_check_weak_(tri_mutator *mutator, tri_ref weak)
+{
+    struct object_place place;
+    mutator_require(mutator, "tri_weak_get");
+    TRI_REQUIRE(object_find(mutator->heap, (uintptr_t)weak, &place) && place.object == weak &&
+                    place.type->weak == WEAK_REFERENCE,
+                "tri_weak_get: %p is not a weak reference of the mutator's heap", weak);
 }
 
 /* ---- Roots ----------------------------------------------------------------------------------- */

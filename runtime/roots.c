@@ -58,11 +58,10 @@ tri_result roots_add_global(struct process_heap *heap, tri_word *slots, size_t c
 static void shade_range(struct process_heap *heap, const struct global_range *range)
 {
     struct marker marker = {.alone = false};
-    mark_refresh(&heap->heap, &marker);
-    mark_stack_init(&marker.stack, &heap->heap.mark.segments);
+    marker_init(&heap->heap, &marker);
     scan_values(&marker, &heap->heap.options.value_encoding, range->slots, range->count);
     (void)mark_publish(&heap->heap, &marker);
-    mark_stack_destroy(&marker.stack);
+    marker_destroy(&marker);
 }
 
 /* Range is about to go. ROOTS held. */

@@ -17,5 +17,6 @@
 #include <trillium/type.h>
 #include <trillium/types.h>
 #include <trillium/version.h>
+#include <trillium/weak.h>
 
 #endif

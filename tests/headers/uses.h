@@ -16,6 +16,7 @@ tri_ref use_frames(tri_mutator *mutator, tri_type *type, unsigned depth);
 void use_stores(tri_mutator *mutator, struct pair *pair, tri_ref reference);
 tri_ref use_pool(tri_mutator *mutator, tri_pool *pool, tri_ref reference);
 void use_descriptions(tri_heap *heap, tri_trace_function *trace, tri_type **types);
+tri_ref use_weak(tri_mutator *mutator, tri_ref target);
 
 tri_ref use_frames(tri_mutator *mutator, tri_type *type, unsigned depth)
 {
@@ -66,4 +67,9 @@ void use_descriptions(tri_heap *heap, tri_trace_function *trace, tri_type **type
     (void)tri_type_define(heap, &desc, &types[1]);
     desc.layout = TRI_LAYOUT_TRACED_BY(trace);
     (void)tri_type_define(heap, &desc, &types[2]);
+}
+
+tri_ref use_weak(tri_mutator *mutator, tri_ref target)
+{
+    return tri_weak_get(mutator, tri_weak_new(mutator, target));
 }

@@ -1,0 +1,521 @@
+/* weak_test.c -- weak references: what a read yields at each moment of a cycle, and what becomes of
+ * the target; who must not mark once marking has ended.
+ */
+#include "gc/weak.h"
+
+#include <string.h>
+
+#include "gc/barrier.h"
+#include "gc/cycle.h"
+#include "gc/mark.h"
+#include "gc/sweep.h"
+#include "gc/weak_word.h"
+#include "tests/heap_fixture.h"
+#include "tests/unit/unit.h"
+
+static struct tri_mutator *first;
+static struct tri_mutator *second;
+static tri_type *type;
+static uintptr_t stacks[2][2]; /* of the mutators */
+
+static void begin(tri_barrier barrier, bool held)
+{
+    tri_heap_options options;
+    fake_port_reset();
+    fixture_options(&options);
+    options.barrier = barrier;
+    options.gc_percent = TRI_GC_PERCENT_OFF;
+    options.clobber_free = true;
+    options.stop_the_world = held;
+    fixture_begin(&options, 2);
+    fixture.collector = COLLECTOR_LATER;
+    first = fixture.mutators[0];
+    second = fixture.mutators[1];
+    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
+    fixture_promote(type);
+    memset(stacks, 0, sizeof stacks);
+    fixture.stacks[0] = (struct fixture_stack){stacks[0], 2};
+    fixture.stacks[1] = (struct fixture_stack){stacks[1], 2};
+}
+
+static void create(void)
+{
+    begin(TRI_BARRIER_HYBRID, false);
+}
+
+static void destroy(void)
+{
+    fixture_end();
+    fake_port_finish();
+}
+
+static tri_ref weak_new(struct tri_mutator *mutator, tri_ref target)
+{
+    tri_ref weak = tri_alloc(mutator, weak_reference_type(fixture.heap));
+    weak_reference_init(mutator, weak, target);
+    return weak;
+}
+
+/* A weak reference that is a root, to an object that nothing else refers to. */
+static tri_ref kept_weak(tri_ref *target)
+{
+    *target = tri_alloc(first, type);
+    fixture_link(*target, 0, tri_alloc(first, type)); /* what it refers to must be there as well */
+    tri_ref weak = weak_new(first, *target);
+    fixture_keep(weak);
+    return weak;
+}
+
+/* As fixture_step_to, but those that are late answer what comes before phase. */
+static void step_to(enum cycle_phase phase)
+{
+    if (cycle_phase(fixture.heap) == CYCLE_IDLE) {
+        store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    }
+    do {
+        fixture_answer_all();
+        if (cycle_phase(fixture.heap) == CYCLE_MARK) {
+            fixture_drain();
+        }
+        (void)cycle_advance(first, 0);
+    } while (cycle_phase(fixture.heap) != phase);
+}
+
+static void end_cycle(void)
+{
+    memset(fixture.late, 0, sizeof fixture.late);
+    if (cycle_phase(fixture.heap) != CYCLE_IDLE) {
+        fixture_step_to(CYCLE_IDLE);
+    }
+    sweep_finish(fixture.heap);
+}
+
+static bool is_whole(tri_ref target)
+{
+    return fixture_is_allocated(target) && fixture_is_allocated((void *)*fixture_slot(target, 0));
+}
+
+/* ---- Without reads --------------------------------------------------------------------------- */
+
+static const struct {
+    tri_barrier barrier;
+    bool held;
+} ways[] = {
+    {TRI_BARRIER_HYBRID, false}, {TRI_BARRIER_INSERTION, false}, {TRI_BARRIER_HYBRID, true}};
+
+/* All weak references to what dies are cleared, by the cycle that finds it dead; the others are
+ * not, and an object that is dead keeps nothing by them. */
+START_TEST(clears_the_dead)
+{
+    begin(ways[_i].barrier, ways[_i].held);
+    tri_ref dead;
+    tri_ref weak = kept_weak(&dead);
+    tri_ref again = weak_new(first, dead);
+    tri_ref inside = weak_new(first, (char *)dead + 24);
+    tri_ref live = tri_alloc(first, type);
+    tri_ref to_live = weak_new(first, live);
+    tri_ref to_nothing = weak_new(first, NULL);
+    tri_ref to_weak = weak_new(first, weak_new(first, live)); /* which itself dies */
+    const tri_ref kept[] = {again, inside, live, to_live, to_nothing, to_weak};
+    for (size_t i = 0; i < ARRAY_LENGTH(kept); i++) {
+        fixture_keep(kept[i]);
+    }
+    ck_assert_ptr_eq(weak_reference_get(first, inside), (char *)dead + 24);
+    fixture_collect();
+    ck_assert_ptr_null(weak_reference_get(first, weak));
+    ck_assert_ptr_null(weak_reference_get(first, again));
+    ck_assert_ptr_null(weak_reference_get(first, inside));
+    ck_assert_ptr_null(weak_reference_get(first, to_nothing));
+    ck_assert_ptr_null(weak_reference_get(first, to_weak));
+    ck_assert_ptr_eq(weak_reference_get(first, to_live), live);
+    ck_assert(!fixture_is_allocated(dead) && fixture_is_allocated(live));
+    fixture_collect();
+    ck_assert_ptr_eq(weak_reference_get(first, to_live), live);
+    destroy();
+}
+END_TEST
+
+/* A cycle that frees nothing clears nothing, and has no weak phase in which reads yield nothing. */
+START_TEST(clears_nothing_where_nothing_is_freed)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture_step_to(CYCLE_FLUSH);
+    store_relaxed(&fixture.heap->mark.is_void, 1U);
+    while (cycle_phase(fixture.heap) == CYCLE_FLUSH) {
+        (void)cycle_advance(first, 0);
+    }
+    ck_assert_uint_eq(cycle_phase(fixture.heap), CYCLE_DISARM);
+    ck_assert_ptr_eq(weak_reference_get(first, weak), target);
+    end_cycle();
+    ck_assert_ptr_eq(weak_reference_get(first, weak), target);
+    ck_assert(is_whole(target));
+    fixture_collect();
+    ck_assert_ptr_null(weak_reference_get(first, weak));
+}
+END_TEST
+
+/* Where a container cannot be noted, the cycle must not free what it may refer to. */
+START_TEST(cannot_be_noted)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture_step_to(CYCLE_ROOTS);
+    fixture_answer_all();
+    fixture_starve(1); /* for the grey stack */
+    fixture_step_to(CYCLE_FLUSH);
+    fixture_feed();
+    ck_assert_uint_eq(load_relaxed(&fixture.heap->mark.is_void), 1);
+    end_cycle();
+    ck_assert_ptr_eq(weak_reference_get(first, weak), target);
+    ck_assert(is_whole(target));
+}
+END_TEST
+
+/* More than a step looks at. */
+START_TEST(clears_in_steps)
+{
+    tri_ref weak[200];
+    for (size_t i = 0; i < ARRAY_LENGTH(weak); i++) {
+        tri_ref target;
+        weak[i] = kept_weak(&target);
+    }
+    fixture_step_to(CYCLE_WEAK);
+    (void)cycle_advance(first, 1600);
+    ck_assert_uint_eq(cycle_phase(fixture.heap), CYCLE_WEAK);
+    size_t cleared = 0;
+    for (size_t i = 0; i < ARRAY_LENGTH(weak); i++) {
+        cleared += *fixture_slot(weak[i], 0) == 0;
+        ck_assert_ptr_null(weak_reference_get(first, weak[i])); /* by whom ever */
+    }
+    ck_assert_uint_eq(cleared, 100);
+    fixture_step_to(CYCLE_DISARM);
+    for (size_t i = 0; i < ARRAY_LENGTH(weak); i++) {
+        ck_assert_uint_eq(*fixture_slot(weak[i], 0), 0);
+    }
+    end_cycle();
+}
+END_TEST
+
+/* ---- Reads at each moment -------------------------------------------------------------------- */
+
+static const enum cycle_phase phases[] = {CYCLE_IDLE,   CYCLE_SWEEP, CYCLE_ARM,
+                                          CYCLE_SETTLE, CYCLE_ROOTS, CYCLE_MARK,
+                                          CYCLE_FLUSH,  CYCLE_WEAK,  CYCLE_DISARM};
+
+/* What a read yields before marking has ended is there after the cycle, with all it refers to,
+ * whatever the stack that has it now; afterwards it yields nothing. */
+static void read_in_phase(tri_barrier barrier, enum cycle_phase phase, bool answered)
+{
+    begin(barrier, false);
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture.late[1] = true;
+    if (phase != CYCLE_IDLE) {
+        step_to(phase);
+    }
+    if (answered) {
+        fixture_answer(1);
+    }
+    stacks[1][0] = (uintptr_t)weak_reference_get(second, weak);
+    bool ended = phase >= CYCLE_WEAK;
+    ck_assert_uint_eq(stacks[1][0], ended ? 0 : (uintptr_t)target);
+    end_cycle();
+    ck_assert(ended ? !fixture_is_allocated(target) : is_whole(target));
+    ck_assert_ptr_eq(weak_reference_get(second, weak), ended ? NULL : target);
+    stacks[1][0] = 0;
+    fixture_collect();
+    ck_assert_ptr_null(weak_reference_get(second, weak));
+    ck_assert(!fixture_is_allocated(target));
+    destroy();
+}
+
+START_TEST(reads_in_each_phase)
+{
+    read_in_phase(TRI_BARRIER_HYBRID, phases[_i], false);
+    read_in_phase(TRI_BARRIER_HYBRID, phases[_i], true);
+    read_in_phase(TRI_BARRIER_INSERTION, phases[_i], false);
+    read_in_phase(TRI_BARRIER_INSERTION, phases[_i], true);
+}
+END_TEST
+
+/* Step to the round of flush that is the last if nobody disturbs. */
+static void step_to_last_round(void)
+{
+    step_to(CYCLE_FLUSH);
+    while (fixture.heap->cycle.quiet_rounds == 0) {
+        fixture_answer_all();
+        (void)cycle_advance(first, 0);
+    }
+    ck_assert_uint_eq(cycle_phase(fixture.heap), CYCLE_FLUSH);
+}
+
+/* In the last round, after the answer: what is read is seen by nobody but for the disturbance. */
+START_TEST(disturbs_the_end)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture.late[0] = fixture.late[1] = true;
+    step_to_last_round();
+    fixture_answer_all();
+    ck_assert_ptr_eq(weak_reference_get(second, weak), target);
+    ck_assert(!fixture_is_marked(target));
+    (void)cycle_advance(first, 0);
+    ck_assert_uint_eq(cycle_phase(fixture.heap), CYCLE_FLUSH);
+    ck_assert_uint_eq(fixture.heap->cycle.quiet_rounds, 0);
+    fixture_answer_all();
+    ck_assert(fixture_is_marked(target));
+    end_cycle();
+    ck_assert(is_whole(target));
+}
+END_TEST
+
+/* A disturbance between the two rounds counts as well; one before them does not make more. */
+START_TEST(disturbs_between_the_rounds)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture.late[0] = fixture.late[1] = true;
+    step_to_last_round();
+    ck_assert_ptr_eq(weak_reference_get(second, weak), target);
+    fixture_answer_all();
+    ck_assert(fixture_is_marked(target));
+    (void)cycle_advance(first, 0);
+    ck_assert_uint_ne(cycle_phase(fixture.heap), CYCLE_WEAK);
+    end_cycle();
+    ck_assert(is_whole(target));
+}
+END_TEST
+
+START_TEST(marked_targets_do_not_disturb)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    stacks[0][0] = (uintptr_t)target;
+    fixture.late[0] = fixture.late[1] = true;
+    step_to_last_round();
+    fixture_answer_all();
+    ck_assert_ptr_eq(weak_reference_get(second, weak), target);
+    (void)cycle_advance(first, 0);
+    ck_assert_uint_eq(cycle_phase(fixture.heap), CYCLE_WEAK);
+    ck_assert_ptr_eq(weak_reference_get(second, weak), target);
+    end_cycle();
+    ck_assert_ptr_eq(weak_reference_get(second, weak), target);
+}
+END_TEST
+
+/* [weak.2] [weak.3] by what a read finds when it looks again. */
+START_TEST(ended_means_marked_or_dead)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    tri_ref live = tri_alloc(first, type);
+    tri_ref to_live = weak_new(first, live);
+    fixture_keep(live);
+    fixture_keep(to_live);
+    fixture_step_to(CYCLE_WEAK);
+    ck_assert(weak_has_ended(fixture.heap));
+    ck_assert_ptr_null(weak_reference_get(first, weak));
+    ck_assert_ptr_eq(weak_reference_get(first, to_live), live);
+    ck_assert_uint_eq(*fixture_slot(weak, 0), (uintptr_t)target); /* the phase clears it */
+    fixture_step_to(CYCLE_DISARM);
+    ck_assert_uint_eq(*fixture_slot(weak, 0), 0);
+    fixture_answer_all();
+    ck_assert(weak_has_ended(fixture.heap)); /* until nobody can act on it any more */
+    fixture_step_to(CYCLE_RELEASE);
+    ck_assert_uint_eq(load_relaxed(&fixture.heap->weak.word), WEAK_DISTURBED);
+    end_cycle();
+}
+END_TEST
+
+/* Who attaches in the weak phase has its barrier on, and is told the same as all. */
+START_TEST(attaches_after_the_end)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture_step_to(CYCLE_WEAK);
+    struct tri_mutator *third = fixture_attach();
+    ck_assert(barrier_is_on(third));
+    ck_assert_ptr_null(weak_reference_get(third, weak));
+    end_cycle();
+    ck_assert_ptr_null(weak_reference_get(third, weak));
+}
+END_TEST
+
+/* What is read, and handed over by who detaches at once. */
+START_TEST(detaches_after_a_read)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture.late[0] = true;
+    step_to_last_round();
+    fixture_answer_all();
+    fixture_keep(weak_reference_get(second, weak)); /* by a global slot */
+    fixture_detach();
+    end_cycle();
+    ck_assert(is_whole(target));
+}
+END_TEST
+
+/* ---- Weak references made meanwhile ---------------------------------------------------------- */
+
+/* It is black, so nobody looks at it: its target must be there after the cycle, or it be
+ * cleared. */
+START_TEST(made_in_each_phase)
+{
+    enum cycle_phase phase = phases[_i];
+    for (unsigned answered = 0; answered < 2; answered++) {
+        create();
+        tri_ref target = tri_alloc(second, type);
+        fixture_link(target, 0, tri_alloc(second, type));
+        stacks[1][0] = (uintptr_t)target;
+        fixture.late[1] = true;
+        if (phase != CYCLE_IDLE) {
+            step_to(phase);
+        }
+        if (answered) {
+            fixture_answer(1);
+        }
+        stacks[1][1] = (uintptr_t)weak_new(second, target);
+        stacks[1][0] = 0; /* popped, before it is scanned or after */
+        tri_ref weak = (tri_ref)stacks[1][1];
+        end_cycle();
+        fixture_keep(weak);
+        tri_ref yielded = weak_reference_get(second, weak);
+        ck_assert(yielded == NULL || is_whole(yielded));
+        fixture_collect();
+        ck_assert_ptr_null(weak_reference_get(second, weak));
+        ck_assert(!fixture_is_allocated(target));
+        destroy();
+    }
+}
+END_TEST
+
+/* ---- Who marks, and who must not ------------------------------------------------------------- */
+
+/* A word that looks like a reference, in a mutator's buffer when that is full, in a safepoint or a
+ * blocking region, leads to a piece of garbage. */
+static void guess_by_stores(tri_ref target)
+{
+    store_relaxed(&fixture.heap->mark.recorded_count, RECORDED_SEGMENTS_MAX);
+    for (unsigned i = 0; i < 2 * MARK_SEGMENT_ENTRIES; i++) {
+        barrier_record(second, (uintptr_t)target);
+    }
+    store_relaxed(&fixture.heap->mark.recorded_count, 0);
+}
+
+static void guess_by_remembering(tri_ref target)
+{
+    tri_type *candidates = fixture_type(64, TRI_LAYOUT_CONSERVATIVE);
+    tri_ref fresh = tri_alloc(second, candidates);
+    fixture_link(fresh, 0, target);
+    barrier_remember(second, fresh);
+    barrier_before_block(second);
+}
+
+static void guess_by_detaching(tri_ref target)
+{
+    tri_type *candidates = fixture_type(64, TRI_LAYOUT_CONSERVATIVE);
+    tri_ref fresh = tri_alloc(second, candidates);
+    fixture_link(fresh, 0, target);
+    barrier_remember(second, fresh);
+    barrier_record(second, (uintptr_t)target);
+    fixture_detach();
+}
+
+static void (*const guesses[])(tri_ref target) = {guess_by_stores, guess_by_remembering,
+                                                  guess_by_detaching};
+
+/* Before the end it disturbs; what is marked then is whole when a read yields it. */
+START_TEST(guesses_before_the_end)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture.late[0] = fixture.late[1] = true;
+    step_to_last_round();
+    fixture_answer_all();
+    guesses[_i](target);
+    (void)cycle_advance(first, 0);
+    ck_assert_uint_ne(cycle_phase(fixture.heap), CYCLE_WEAK);
+    ck_assert_ptr_eq(weak_reference_get(first, weak), target);
+    end_cycle();
+    ck_assert_ptr_eq(weak_reference_get(first, weak), target);
+    ck_assert(is_whole(target));
+}
+END_TEST
+
+/* After it nothing is marked [weak.4], and a read takes no guess for life. */
+START_TEST(guesses_after_the_end)
+{
+    fixture.heap->options.verify = false; /* which takes a candidate in the heap for a reference */
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    fixture_step_to(CYCLE_WEAK);
+    guesses[_i](target);
+    ck_assert(!fixture_is_marked(target));
+    ck_assert_ptr_null(weak_reference_get(first, weak));
+    end_cycle();
+    ck_assert_ptr_null(weak_reference_get(first, weak));
+}
+END_TEST
+
+/* ---- Rescue ---------------------------------------------------------------------------------- */
+
+/* What finalization gets back is whole, and weak references to it are cleared all the same; those
+ * in containers that only it reaches are right as well. */
+START_TEST(rescues)
+{
+    tri_ref target;
+    tri_ref weak = kept_weak(&target);
+    tri_ref dead = tri_alloc(first, type);
+    tri_ref inner[3] = {weak_new(first, target), weak_new(first, dead), weak_new(first, weak)};
+    for (size_t i = 0; i < ARRAY_LENGTH(inner); i++) {
+        fixture_link(target, 1 + i, inner[i]);
+    }
+    fixture_step_to(CYCLE_WEAK);
+    while (!weak_step(fixture.heap, SIZE_MAX)) {
+    }
+    ck_assert(mark_rescue(fixture.heap, (uintptr_t)target));
+    ck_assert(!mark_rescue(fixture.heap, (uintptr_t)target));
+    ck_assert(!mark_rescue(fixture.heap, (uintptr_t)weak));
+    mark_drain_rescued(fixture.heap);
+    ck_assert(fixture_is_marked((void *)*fixture_slot(target, 0)));
+    ck_assert_ptr_null(weak_reference_get(first, weak));
+    while (!weak_step(fixture.heap, SIZE_MAX)) {
+    }
+    ck_assert_ptr_null(weak_reference_get(first, weak));
+    ck_assert_ptr_eq(weak_reference_get(first, inner[0]), target);
+    ck_assert_ptr_null(weak_reference_get(first, inner[1]));
+    ck_assert_ptr_eq(weak_reference_get(first, inner[2]), weak);
+    end_cycle();
+    ck_assert(is_whole(target) && !fixture_is_allocated(dead));
+}
+END_TEST
+
+/* ---- The suite ------------------------------------------------------------------------------- */
+
+int main(void)
+{
+    Suite *suite = suite_create("weak");
+    TCase *own = tcase_create("each makes its heaps");
+    tcase_add_loop_test(own, clears_the_dead, 0, (int)ARRAY_LENGTH(ways));
+    tcase_add_loop_test(own, reads_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
+    tcase_add_loop_test(own, made_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
+    suite_add_tcase(suite, own);
+    TCase *one = tcase_create("hybrid");
+    tcase_add_checked_fixture(one, create, destroy);
+    tcase_add_test(one, clears_nothing_where_nothing_is_freed);
+    tcase_add_test(one, cannot_be_noted);
+    tcase_add_test(one, clears_in_steps);
+    tcase_add_test(one, disturbs_the_end);
+    tcase_add_test(one, disturbs_between_the_rounds);
+    tcase_add_test(one, marked_targets_do_not_disturb);
+    tcase_add_test(one, ended_means_marked_or_dead);
+    tcase_add_test(one, attaches_after_the_end);
+    tcase_add_test(one, detaches_after_a_read);
+    tcase_add_loop_test(one, guesses_before_the_end, 0, (int)ARRAY_LENGTH(guesses));
+    tcase_add_loop_test(one, guesses_after_the_end, 0, (int)ARRAY_LENGTH(guesses));
+    tcase_add_test(one, rescues);
+    suite_add_tcase(suite, one);
+    return unit_run(suite);
+}
