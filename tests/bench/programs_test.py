@@ -124,6 +124,17 @@ def memlimit_cases(implementation):
     yield arguments, 8192**2, metrics
 
 
+def pool_cases(implementation):
+    """The numbers of all buffers, and three times their last byte."""
+    for count in (1, 5000):
+        for buffers in ("fresh", "pooled"):
+            metrics = dict.fromkeys(["ns_op", "cpu_ns_op", "collections"])
+            # Two objects a buffer; a pool needs few more than one.
+            metrics["objects"] = 2 * count if buffers == "fresh" else (2, 500)
+            arguments = [f"buffers={buffers}", f"count={count}"]
+            yield arguments, sum(range(count)) + 21 * count, metrics
+
+
 def rss_cases(implementation):
     nodes = 2**14
     for keep in (0, 64, 1024):
@@ -162,7 +173,13 @@ def cases(workload, implementation):
                     yield arguments, churn_sum(kind, count, threads), metrics
 
 
-OTHERS = {"gogc": gogc_cases, "trees": trees_cases, "memlimit": memlimit_cases, "rss": rss_cases}
+OTHERS = {
+    "gogc": gogc_cases,
+    "memlimit": memlimit_cases,
+    "pool": pool_cases,
+    "rss": rss_cases,
+    "trees": trees_cases,
+}
 
 
 def is_value(text, value):

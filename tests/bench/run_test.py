@@ -16,7 +16,7 @@ import executables  # noqa: E402
 import machine  # noqa: E402
 import metrics  # noqa: E402
 import run  # noqa: E402
-from workloads import Goal  # noqa: E402
+from workloads import Goal, workload  # noqa: E402
 
 # Takes one line of a file at each call; the last line stays.
 NEXT_LINE = """\
@@ -157,7 +157,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.calls(), pair + pair)
 
     def test_arguments_of_variants(self):
-        churn, mark, ring, stall, trees, gogc, memlimit, rss, lox = run.WORKLOADS
+        churn, mark, ring, stall, trees, gogc, memlimit, rss, lox, pool = run.WORKLOADS
         self.assertEqual(
             churn.arguments("p512/4", False), ["kind=p", "size=512", "threads=4", "count=10000000"]
         )
@@ -186,6 +186,7 @@ class RunTest(unittest.TestCase):
         )
         self.assertEqual(rss.arguments("trees", False), trees.arguments("20/1", False))
         self.assertEqual(rss.arguments("ring", False), ring.arguments("200k", False))
+        self.assertEqual(pool.arguments("fresh", False), ["buffers=fresh", "count=1000000"])
         self.assertTrue(lox.arguments("trees", False)[1].endswith("/scripts/binary_trees.lox"))
 
     def test_every_variant_has_arguments(self):
@@ -207,7 +208,7 @@ class RunTest(unittest.TestCase):
                     self.assertIn(goal.relation, ("<=", ">="))
 
     def test_scripts_of_lox(self):
-        lox = run.WORKLOADS[-1]
+        lox = workload("lox")
         for variant in lox.variants:
             self.assertTrue(os.path.exists(lox.arguments(variant, False)[1]), variant)
 
@@ -466,6 +467,20 @@ class RunTest(unittest.TestCase):
         self.lox(self.STATISTICS, "one")
         _, _, messages, _ = self.run_it("lox", "--variant=fib", "--runs=1", "--gctrace=1")
         self.assertEqual(messages, self.STATISTICS + "\n")
+
+    def test_pool(self):
+        objects = "cpu_ns_op 1;objects 30"
+        fresh, pooled = (f"ns_op 90;{objects};collections {n};check aa" for n in (300, 2))
+        self.program("bench_pool_trillium", fresh, fresh, pooled)
+        self.program("bench_pool_go", f"ns_op 60;{objects};collections 0;check aa")
+        _, output, _, records = self.run_it("pool", "--runs=2", "--go=/bin/true")
+        share = self.record(records, "trillium", "fresh_collections_pct")
+        self.assertEqual(share["variant"], "pooled")
+        self.assertAlmostEqual(share["median"], 2 / 3)
+        goals = self.goals(output)
+        self.assertEqual(goals["fresh_collections_pct"], ["0.67", "<= 1", "reached"])
+        self.assertEqual(goals["objects"], ["30.0", "<= 1000", "reached"])
+        self.assertEqual(goals["go"], ["1.50", "<= 1", "MISSED by 50 %"])
 
     def test_rss(self):
         self.program("bench_rss_trillium", "rss_mb 70;goal_mb 64;rss_goal 1.09;check aa")

@@ -41,12 +41,12 @@ class Implementation:
 IMPLEMENTATIONS = [
     Implementation(
         "trillium",
-        ["churn", "gogc", "lox", "mark", "memlimit", "ring", "rss", "stall", "trees"],
+        ["churn", "gogc", "lox", "mark", "memlimit", "pool", "ring", "rss", "stall", "trees"],
     ),
     Implementation("trillium-gogc-off", ["lox"], "trillium", environment={"GOGC": "off"}),
     Implementation(
         "go",
-        ["churn", "gogc", "mark", "memlimit", "ring", "rss", "stall", "trees"],
+        ["churn", "gogc", "mark", "memlimit", "pool", "ring", "rss", "stall", "trees"],
         experiment="",
     ),
     Implementation("go-nogreentea", ["mark", "trees"], experiment="nogreenteagc"),
@@ -481,7 +481,41 @@ class Lox(Workload):
         return [Goal(metric, "<=", 1.1, "trillium-gogc-off") for metric in ("wall_s", "cpu_s")]
 
 
-WORKLOADS = [Churn(), Mark(), Ring(), Stall(), Trees(), Gogc(), Memlimit(), Rss(), Lox()]
+class Pool(Workload):
+    """Buffers of 1 KiB, each new, or out of a pool and back into it."""
+
+    name = "pool"
+    spinners = True
+    metric = "ns_op"
+    ratios = {"ratio": "ns_op", "cpu_ratio": "cpu_ns_op"}
+    columns = ["cpu_ns_op", "cpu_ratio", "objects", "collections", "fresh_collections_pct"]
+    go_sources = ["pool.go", "collector.go", "bench.go"]
+
+    def __init__(self):
+        self.variants = self.default_variants = self.quick_variants = ["fresh", "pooled"]
+
+    def arguments(self, variant, quick):
+        return [f"buffers={variant}", f"count={200_000 if quick else 1_000_000}"]
+
+    def base(self, variant):
+        return "fresh" if variant == "pooled" else None
+
+    def against(self, variant, row, base):
+        """How many of the collections are left that new buffers need."""
+        shares = row.ratios_by([base], "collections")
+        return "fresh_collections_pct", [100 * share for share in shares]
+
+    def goals(self, variant):
+        if variant == "fresh":
+            return []
+        return [
+            Goal("objects", "<=", 1000),
+            Goal("fresh_collections_pct", "<=", 1),
+            Goal("ns_op", "<=", 1, "go"),
+        ]
+
+
+WORKLOADS = [Churn(), Mark(), Ring(), Stall(), Trees(), Gogc(), Memlimit(), Rss(), Lox(), Pool()]
 
 
 def workload(name):
