@@ -17,7 +17,7 @@ var pool = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // sink is what makes fresh buffers escape.
 var sink *bytes.Buffer
 
-// fill writes 1 KiB, of which the first word is number, and gives what the check sums up.
+// fill writes the text, of which the first word is number, and gives what the check sums up.
 func fill(buffer *bytes.Buffer, text []byte, number uint64) uint64 {
 	binary.LittleEndian.PutUint64(text, number)
 	buffer.Reset()
@@ -59,7 +59,11 @@ func main() {
 	if run == nil || count == 0 {
 		die("buffers must be fresh or pooled, count at least 1")
 	}
-	text := bytes.Repeat([]byte{7}, bufferBytes)
+	size := number("bytes", bufferBytes)
+	if size < 8 || size > bufferBytes {
+		die("bytes must be 8 to 1024")
+	}
+	text := bytes.Repeat([]byte{7}, int(size))
 
 	objects, cycles := mallocs(), collections()
 	cpu, wall := cpuNs(), wallNs()
