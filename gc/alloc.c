@@ -92,6 +92,10 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
         .needs_zero = !zero,
         .sweep_gen = sweep_generation(heap),
     };
+    if (list->type != NULL) {
+        (void)type_slot_masks(list->type, size_class_bytes[list->size_class], &shape.pointers,
+                              &shape.values);
+    }
     struct span *span = span_init(&heap->page_heap.spans, &shape);
     span_publish(span);
     sweep_add_span(heap, span);

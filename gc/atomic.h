@@ -23,6 +23,7 @@
 #define fetch_add_relaxed(address, value) __atomic_fetch_add((address), (value), __ATOMIC_RELAXED)
 #define fetch_sub_relaxed(address, value) __atomic_fetch_sub((address), (value), __ATOMIC_RELAXED)
 #define fetch_or_relaxed(address, value)  __atomic_fetch_or((address), (value), __ATOMIC_RELAXED)
+#define fetch_or_release(address, value)  __atomic_fetch_or((address), (value), __ATOMIC_RELEASE)
 #define fetch_and_relaxed(address, value) __atomic_fetch_and((address), (value), __ATOMIC_RELAXED)
 #define fetch_add_acq_rel(address, value) __atomic_fetch_add((address), (value), __ATOMIC_ACQ_REL)
 #define fetch_sub_acq_rel(address, value) __atomic_fetch_sub((address), (value), __ATOMIC_ACQ_REL)
@@ -31,6 +32,7 @@
 #define fetch_or_seq_cst(address, value)  __atomic_fetch_or((address), (value), __ATOMIC_SEQ_CST)
 #define fetch_and_seq_cst(address, value) __atomic_fetch_and((address), (value), __ATOMIC_SEQ_CST)
 #define exchange_acq_rel(address, value)  __atomic_exchange_n((address), (value), __ATOMIC_ACQ_REL)
+#define exchange_seq_cst(address, value)  __atomic_exchange_n((address), (value), __ATOMIC_SEQ_CST)
 
 /* True where *address was *expected and is now desired; else *expected is what was found. On
  * failure the order is that of the load half. The weak form may fail without cause and belongs into

@@ -215,13 +215,13 @@ static void record_references(struct tri_mutator *mutator, const void *object)
     if (!object_find(heap, (uintptr_t)object, &place)) {
         return;
     }
-    mark_refresh(heap, &recording);
-    mark_stack_init(&recording.stack, &heap->mark.segments);
+    marker_init(heap, &recording);
+    recording.discovers = false;
     uintptr_t entry = (uintptr_t)span_slot_address(&heap->page_heap.spans, place.span, place.slot);
     do {
         (void)scan_entry(&recording, entry);
     } while (mark_stack_pop(&recording.stack, &entry)); /* the pieces of a large object */
-    mark_stack_destroy(&recording.stack);
+    marker_destroy(&recording);
 }
 
 void barrier_written(struct tri_mutator *mutator, const void *object)

@@ -61,6 +61,7 @@ static void put_marks_aside(struct checkmark *check, struct span *span)
     for (size_t i = 0; i < span_bit_words(span); i++) {
         check->first[place_in_tables(check, span, i)] = load_relaxed(&span->bits[i].mark);
         store_relaxed(&span->bits[i].mark, UINT64_C(0));
+        store_relaxed(&span->scanned[i], UINT64_C(0));
     }
 }
 
@@ -70,6 +71,7 @@ static void put_marks_back(struct checkmark *check, struct span *span) /* [check
         size_t at = place_in_tables(check, span, i);
         check->second[at] = load_relaxed(&span->bits[i].mark);
         store_relaxed(&span->bits[i].mark, check->first[at]);
+        store_relaxed(&span->scanned[i], span_is_queued_whole(span) ? check->first[at] : 0);
     }
 }
 
@@ -98,21 +100,13 @@ static bool refuse_candidate(const struct marker *marker, const uint64_t *word, 
            !(check->first[offset / sizeof(struct span) * SPAN_BIT_WORDS + index] & mask);
 }
 
-static void drain(struct checkmark *check)
-{
-    uintptr_t entry;
-    while (mark_stack_pop(&check->marker.stack, &entry)) {
-        (void)scan_entry(&check->marker, entry);
-    }
-}
-
 static void rescan(struct checkmark *check, struct span *span)
 {
     for (uint32_t slot = 0; span->scannable && slot < span->slots; slot++) {
         if (span_is_marked(span, slot)) {
             (void)scan_entry(&check->marker,
                              (uintptr_t)span_slot_address(check->spans, span, slot));
-            drain(check);
+            marker_exhaust(&check->marker);
         }
     }
 }
@@ -130,7 +124,7 @@ static void mark_again(struct checkmark *check)
     port_each_mutator(heap, scan_roots, marker);
     (void)port_scan_globals(heap, marker);
     marker->refuses = NULL;
-    drain(check);
+    marker_exhaust(marker);
     /* acquire half: pairs with the release in enqueue of shade.c */
     while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
         each_span(check, rescan);
@@ -304,14 +298,14 @@ void checkmark(struct tri_heap *heap)
                        "unchecked");
         return;
     }
-    mark_refresh(heap, &check.marker);
-    mark_stack_init(&check.marker.stack, &heap->mark.segments);
+    marker_init(heap, &check.marker);
+    check.marker.discovers = false;
     each_span(&check, put_marks_aside);
     mark_again(&check);
     each_span(&check, put_marks_back);
     if (something_was_missed(&check)) {
         explain(&check);
     }
-    mark_stack_destroy(&check.marker.stack);
+    marker_destroy(&check.marker);
     port_release(check.first, check.bytes);
 }

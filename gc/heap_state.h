@@ -5,7 +5,7 @@
 #include <trillium/heap.h>
 
 #include "gc/cpu_limit.h"
-#include "gc/mark_stack.h"
+#include "gc/mark_queue.h"
 #include "gc/pacer.h"
 #include "gc/page_heap.h"
 #include "gc/stall.h"
@@ -52,21 +52,25 @@ struct CACHE_APART marker {
     bool (*refuses)(const struct marker *marker, const uint64_t *word, uint64_t mask);
 
     struct pending_references *pending; /* NULL: each reference is looked at when it is met */
-    struct mark_stack stack;
-    struct mark_stack later; /* grey objects of safepoint-only types that it has met */
-    struct mark_stack weak;  /* weak containers that it has scanned */
 
     /* Written by its thread. Added to mark_state now and then, and zero again. */
     uint64_t marked_bytes;
     uint64_t marked_objects;
     uint64_t scanned_bytes;
     uint64_t clock_ns; /* its thread's processor time when that was last counted */
+
+    /* Others look at these. */
+    struct mark_stack stack CACHE_APART; /* grey objects that are queued singly */
+    struct mark_stack later;             /* grey objects of safepoint-only types that it has met */
+    struct mark_stack weak;              /* weak containers that it has scanned */
+    struct mark_queue queue;             /* spans with grey objects */
 };
 
 struct mark_state {
     struct segment_pool segments;
-    struct mark_stack pool; /* grey objects that mutators, and markers that were told to stop, have
+    struct mark_stack pool;  /* grey objects that mutators, and markers that were told to stop, have
                                given up; its shared half only */
+    struct mark_queue queue; /* as pool: spans with grey objects */
     struct mark_stack recorded; /* addresses that mutators' barriers have recorded and handed over;
                                    its shared half only */
     int32_t recorded_count;     /* atomic: segments on it */

@@ -57,6 +57,7 @@ void mark_state_init(struct tri_heap *heap)
     struct mark_state *mark = &heap->mark;
     segment_pool_init(&mark->segments, &heap->meta);
     mark_stack_init(&mark->pool, &mark->segments);
+    mark_queue_init(&mark->queue, &mark->segments);
     mark_stack_init(&mark->recorded, &mark->segments);
     mark_stack_init(&mark->later, &mark->segments);
     mark_stack_init(&mark->traced, &mark->segments);
@@ -73,6 +74,7 @@ void marker_init(struct tri_heap *heap, struct marker *marker)
     mark_stack_init(&marker->stack, segments);
     mark_stack_init(&marker->later, segments);
     mark_stack_init(&marker->weak, segments);
+    mark_queue_init(&marker->queue, segments);
 }
 
 void marker_destroy(struct marker *marker)
@@ -80,6 +82,7 @@ void marker_destroy(struct marker *marker)
     mark_stack_destroy(&marker->stack);
     mark_stack_destroy(&marker->later);
     mark_stack_destroy(&marker->weak);
+    mark_queue_destroy(&marker->queue);
 }
 
 void mark_refresh(struct tri_heap *heap, struct marker *marker)
@@ -129,7 +132,7 @@ static void empty_ring(struct prefetch_ring *ring, struct marker *marker)
 static bool others_are_hungry(const struct marker *marker)
 {
     return !marker->alone && load_relaxed(&marker->heap->mark.idle) > 0 &&
-           !mark_stack_has_shared(&marker->stack);
+           !mark_stack_has_shared(&marker->stack) && !mark_queue_has_shared(&marker->queue);
 }
 
 /* Add what the marker has counted to the figures of the cycle. */
@@ -174,9 +177,42 @@ static bool look_at_pending(struct marker *marker)
     return any;
 }
 
-/* Scan the marker's objects until there are none [mark.3], or budget bytes are scanned. What is
- * left is on its stack. */
-static void drain(struct marker *marker, size_t budget)
+/* Scan the next object. False where the marker has none that is queued singly. */
+static bool drain_object(struct marker *marker, struct prefetch_ring *ring)
+{
+    fill_ring(ring, &marker->stack);
+    if (ring->head == ring->tail) {
+        return false;
+    }
+    uintptr_t entry = ring->entries[ring->head++ % MARK_PREFETCH_OBJECTS];
+    marker->pending->near = (page_index)((entry - marker->base) >> PAGE_SHIFT);
+    marker->scanned_bytes += scan_entry(marker, entry);
+    return true;
+}
+
+/* Scan the next span. False where the marker has none. */
+static bool drain_span(struct marker *marker, size_t budget)
+{
+    struct span *span = mark_queue_pop(&marker->queue);
+    if (span == NULL) {
+        return false;
+    }
+    const struct span *soon = mark_queue_peek(&marker->queue, MARK_PREFETCH_SPANS);
+    const struct span *next = mark_queue_peek(&marker->queue, 0);
+    if (soon != NULL) {
+        scan_span_prefetch(soon);
+    }
+    if (next != NULL) {
+        scan_span_prefetch_objects(marker, next);
+    }
+    marker->scanned_bytes += scan_span(marker, span, budget);
+    return true;
+}
+
+/* Scan what the marker has until there is nothing [mark.3], or budget bytes are scanned; spans as a
+ * whole, or no further than the budget. Objects first: spans are the better for waiting. What is
+ * left is on its stack, and in its queue. */
+static void drain(struct marker *marker, size_t budget, bool whole)
 {
     struct prefetch_ring ring = {.head = 0};
     struct pending_references pending;
@@ -186,12 +222,9 @@ static void drain(struct marker *marker, size_t budget)
     pending.collecting = 0;
     marker->pending = &pending;
     while (marker->scanned_bytes < limit) {
-        fill_ring(&ring, &marker->stack);
-        if (ring.head != ring.tail) {
-            uintptr_t entry = ring.entries[ring.head++ % MARK_PREFETCH_OBJECTS];
-            pending.near = (page_index)((entry - marker->base) >> PAGE_SHIFT);
-            marker->scanned_bytes += scan_entry(marker, entry);
-        } else if (!look_at_pending(marker)) {
+        size_t span_budget = whole ? SIZE_MAX / 2 : limit - marker->scanned_bytes;
+        if (!drain_object(marker, &ring) && !drain_span(marker, span_budget) &&
+            !look_at_pending(marker)) {
             break;
         }
     }
@@ -200,15 +233,22 @@ static void drain(struct marker *marker, size_t budget)
     empty_ring(&ring, marker);
 }
 
+void marker_exhaust(struct marker *marker)
+{
+    drain(marker, SIZE_MAX / 2, true);
+}
+
 static bool steal(struct mark_state *mark, struct marker *thief)
 {
-    if (mark_stack_steal(&thief->stack, &mark->pool)) {
+    if (mark_stack_steal(&thief->stack, &mark->pool) ||
+        mark_queue_steal(&thief->queue, &mark->queue)) {
         return true;
     }
     uint32_t count = load_relaxed(&mark->count);
     for (uint32_t i = 0; i < count; i++) {
         struct marker *victim = &mark->markers[i];
-        if (victim != thief && mark_stack_steal(&thief->stack, &victim->stack)) {
+        if (victim != thief && (mark_stack_steal(&thief->stack, &victim->stack) ||
+                                mark_queue_steal(&thief->queue, &victim->queue))) {
             return true;
         }
     }
@@ -218,9 +258,10 @@ static bool steal(struct mark_state *mark, struct marker *thief)
 static bool somebody_shares(const struct mark_state *mark)
 {
     uint32_t count = load_relaxed(&mark->count);
-    bool shares = mark_stack_has_shared(&mark->pool);
+    bool shares = mark_stack_has_shared(&mark->pool) || mark_queue_has_shared(&mark->queue);
     for (uint32_t i = 0; i < count && !shares; i++) {
-        shares = mark_stack_has_shared(&mark->markers[i].stack);
+        const struct marker *marker = &mark->markers[i];
+        shares = mark_stack_has_shared(&marker->stack) || mark_queue_has_shared(&marker->queue);
     }
     return shares;
 }
@@ -234,7 +275,7 @@ static bool is_stopping(const struct mark_state *mark)
  * marker's stack is empty. */
 static bool find_work(struct mark_state *mark, struct marker *marker)
 {
-    TRI_ASSERT(mark_stack_is_empty(&marker->stack));
+    TRI_ASSERT(!marker_has_grey(marker));
     /* Both counters are sequentially consistent: each pairs with the loads below, so that whoever
      * reads idle == started has seen every marker that began, and none of them at work. */
     fetch_add_seq_cst(&mark->idle, 1U);
@@ -289,6 +330,7 @@ static void share(struct marker *marker)
 {
     bool raised = !segment_pool_has_unused(marker->stack.pool) && marker_raise(marker);
     mark_stack_share(&marker->stack);
+    mark_queue_share(&marker->queue);
     if (raised) {
         marker_lower(marker);
     }
@@ -297,11 +339,11 @@ static void share(struct marker *marker)
 /* Drain, with looks around between. False where markers shall stop. */
 static bool drain_and_look(struct mark_state *mark, struct marker *marker, unsigned index)
 {
-    for (unsigned looks = 0; !mark_stack_is_empty(&marker->stack); looks++) {
+    for (unsigned looks = 0; marker_has_grey(marker); looks++) {
         if (looks % MARK_CLOCK_LOOKS == MARK_CLOCK_LOOKS - 1) {
             read_clock(marker->heap, marker);
         }
-        drain(marker, MARK_LOOK_BYTES);
+        drain(marker, MARK_LOOK_BYTES, true);
         shade_some(mark, marker);
         fetch_add_relaxed(&mark->credit, (int64_t)marker->scanned_bytes);
         add_counts(mark, marker);
@@ -410,8 +452,9 @@ void mark_end(struct tri_heap *heap)
 bool mark_publish(struct tri_heap *heap, struct marker *marker)
 {
     /* Pieces of a large object are grey work without a mark of their own. */
-    bool marked = marker->marked_objects > 0 || !mark_stack_is_empty(&marker->stack);
+    bool marked = marker->marked_objects > 0 || marker_has_grey(marker);
     mark_stack_publish(&marker->stack, &heap->mark.pool);
+    mark_queue_publish(&marker->queue, &heap->mark.queue);
     mark_stack_publish(&marker->later, &heap->mark.later);
     mark_stack_publish(&marker->weak, &heap->weak.found);
     add_counts(&heap->mark, marker);
@@ -476,8 +519,8 @@ size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget)
 {
     size_t before = marker->scanned_bytes;
     size_t done = 0;
-    while (done < budget && (!mark_stack_is_empty(&marker->stack) || steal(&heap->mark, marker))) {
-        drain(marker, budget - done);
+    while (done < budget && (marker_has_grey(marker) || steal(&heap->mark, marker))) {
+        drain(marker, budget - done, false);
         done = marker->scanned_bytes - before;
     }
     (void)mark_publish(heap, marker);
@@ -498,14 +541,16 @@ size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget)
     struct mark_state *mark = &heap->mark;
     size_t before = marker->scanned_bytes;
     size_t done = 0;
-    while (done < budget && (!mark_stack_is_empty(&marker->stack) || steal(mark, marker))) {
-        drain(marker, budget - done);
+    while (done < budget && (marker_has_grey(marker) || steal(mark, marker))) {
+        drain(marker, budget - done, false);
         done = marker->scanned_bytes - before;
     }
     mark_stack_publish_full(&marker->stack, &mark->pool);
-    if (!mark_stack_has_shared(&mark->pool)) {
+    mark_queue_publish_full(&marker->queue, &mark->queue);
+    if (!mark_stack_has_shared(&mark->pool) && !mark_queue_has_shared(&mark->queue)) {
         /* Long chains make little work at a time; who keeps it keeps the markers waiting. */
         mark_stack_publish(&marker->stack, &mark->pool);
+        mark_queue_publish(&marker->queue, &mark->queue);
     }
     mark_stack_publish(&marker->later, &mark->later);
     mark_stack_publish(&marker->weak, &heap->weak.found);
@@ -528,6 +573,9 @@ static void run_markers(struct tri_heap *heap)
 /* Shade what the marked objects of span refer to, again. */
 static void rescan_span(struct marker *marker, struct span *span)
 {
+    if (span_is_queued_whole(span)) {
+        marker->scanned_bytes += scan_span_idle(marker, span);
+    }
     for (uint32_t slot = 0; slot < span->slots; slot++) {
         struct object_place place;
         if (span_is_marked(span, slot)) {
@@ -539,11 +587,12 @@ static void rescan_span(struct marker *marker, struct span *span)
             }
         }
     }
+    marker_exhaust(marker);
 }
 
-/* The queue could not grow: find the grey objects among the marked ones by scanning all of these
- * again [mark.4]. Mutators may be making spans meanwhile; what is in those is black. */
-static void rescan_heap(struct tri_heap *heap, struct marker *marker)
+/* Call function for each span in use that is scanned. */
+static void each_scannable(struct marker *marker,
+                           void (*function)(struct marker *marker, struct span *span))
 {
     page_index pages = (page_index)(marker->bytes >> PAGE_SHIFT);
     for (page_index page = 0; page < pages;) {
@@ -554,11 +603,17 @@ static void rescan_heap(struct tri_heap *heap, struct marker *marker)
             continue;
         }
         if (span->scannable) {
-            rescan_span(marker, span);
-            drain(marker, SIZE_MAX / 2);
+            function(marker, span);
         }
         page += span->pages;
     }
+}
+
+/* The queue could not grow: find the grey objects among the marked ones by scanning all of these
+ * again [mark.4]. Mutators may be making spans meanwhile; what is in those is black. */
+static void rescan_heap(struct tri_heap *heap, struct marker *marker)
+{
+    each_scannable(marker, rescan_span);
     (void)mark_publish(heap, marker);
 }
 
@@ -595,7 +650,7 @@ void mark_rescue_referents(struct tri_heap *heap, uintptr_t entry)
 void mark_drain_rescued(struct tri_heap *heap)
 {
     struct marker *marker = &heap->weak.rescuer;
-    drain(marker, SIZE_MAX / 2);
+    marker_exhaust(marker);
     /* acquire half: pairs with the release in enqueue of shade.c */
     while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
         marker->at_safepoint = false; /* among what is marked are objects that mutators use */
@@ -633,12 +688,26 @@ void mark_held(struct tri_heap *heap)
     mark_end(heap);
 }
 
+/* What is marked is scanned, and nobody is about to. */
+static void require_scanned(struct marker *marker, struct span *span)
+{
+    (void)marker;
+    bool whole = span_is_queued_whole(span);
+    TRI_REQUIRE(!whole || load_relaxed(&span->grey) == SPAN_IDLE,
+                "gcverify: after marking, the span at page %u is queued or held", span->first);
+    for (size_t i = 0; i < span_bit_words(span); i++) {
+        uint64_t wanted = whole ? load_relaxed(&span->bits[i].mark) : 0;
+        TRI_REQUIRE(load_relaxed(&span->scanned[i]) == wanted,
+                    "gcverify: word %zu of the span at page %u is marked %jx and scanned %jx", i,
+                    span->first, (uintmax_t)wanted, (uintmax_t)load_relaxed(&span->scanned[i]));
+    }
+}
+
 void mark_check_complete(struct tri_heap *heap)
 {
     struct marker marker = {.alone = true, .at_safepoint = true};
-    mark_refresh(heap, &marker);
-    mark_stack_init(&marker.stack, &heap->mark.segments);
-    mark_stack_init(&marker.later, &heap->mark.segments);
+    marker_init(heap, &marker);
+    marker.discovers = false;
     uint64_t before = load_relaxed(&heap->mark.marked_objects);
     uint64_t scanned = load_relaxed(&heap->mark.scanned_bytes);
     rescan_heap(heap, &marker);
@@ -647,5 +716,6 @@ void mark_check_complete(struct tri_heap *heap)
     TRI_REQUIRE(missed == 0, /* [mark.5] */
                 "gcverify: marking missed %ju objects that marked objects refer to",
                 (uintmax_t)missed);
-    mark_stack_destroy(&marker.stack);
+    each_scannable(&marker, require_scanned); /* [scan_span.4] */
+    marker_destroy(&marker);
 }

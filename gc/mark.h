@@ -3,6 +3,7 @@
 #define GC_MARK_H
 
 #include "gc/scan.h"
+#include "gc/scan_span.h"
 
 void mark_state_init(struct tri_heap *heap);
 
@@ -12,6 +13,15 @@ void marker_destroy(struct marker *marker);
 
 /* Prepare marker to shade and scan in heap as it is now. Its stack stays as it is. */
 void mark_refresh(struct tri_heap *heap, struct marker *marker);
+
+/* Whether marker itself has grey work. Its thread only. */
+static inline bool marker_has_grey(const struct marker *marker)
+{
+    return !mark_stack_is_empty(&marker->stack) || !mark_queue_is_empty(&marker->queue);
+}
+
+/* Scan all that marker, the calling thread's, has or makes grey. */
+void marker_exhaust(struct marker *marker);
 
 /* Begin a cycle's marking: no object is grey. alone: one marker, and no mutator runs meanwhile.
  * CYCLE held. */

@@ -40,18 +40,18 @@ static uint64_t make_head(const struct mark_segment *segment, uint64_t before)
     return page << TAG_BITS | ((before + 1) & TAG_MASK); /* [mark_stack.2] */
 }
 
-static void stack_put(struct segment_stack *stack, struct mark_segment *segment)
+void segment_stack_put(struct segment_stack *stack, struct mark_segment *segment)
 {
     uint64_t head = load_relaxed(&stack->head);
     do {
         store_relaxed(&segment->next, head_segment(head));
-        /* release half: pairs with the acquire half in stack_take */
+        /* release half: pairs with the acquire half in segment_stack_take */
     } while (!cas_weak_acq_rel(&stack->head, &head, make_head(segment, head)));
 }
 
-static struct mark_segment *stack_take(struct segment_stack *stack)
+struct mark_segment *segment_stack_take(struct segment_stack *stack)
 {
-    /* acquire: pairs with the release half in stack_put */
+    /* acquire: pairs with the release half in segment_stack_put */
     uint64_t head = load_acquire(&stack->head);
     for (;;) {
         struct mark_segment *segment = head_segment(head);
@@ -67,7 +67,17 @@ static struct mark_segment *stack_take(struct segment_stack *stack)
     }
 }
 
-static bool stack_is_empty(const struct segment_stack *stack)
+struct mark_segment *segment_stack_take_all(struct segment_stack *stack)
+{
+    uint64_t head = load_relaxed(&stack->head);
+    /* acquire half: pairs with the release halves of all the changes in segment_stack_put that lead
+     * to this head */
+    while (!cas_weak_acq_rel(&stack->head, &head, make_head(NULL, head))) {
+    }
+    return head_segment(head);
+}
+
+bool segment_stack_is_empty(const struct segment_stack *stack)
 {
     return head_segment(load_relaxed(&stack->head)) == NULL;
 }
@@ -79,7 +89,7 @@ void segment_pool_init(struct segment_pool *pool, struct meta_alloc *meta)
 
 struct mark_segment *segment_pool_take_unused(struct segment_pool *pool)
 {
-    struct mark_segment *segment = stack_take(&pool->unused);
+    struct mark_segment *segment = segment_stack_take(&pool->unused);
     if (segment != NULL) {
         segment->count = 0;
     }
@@ -98,12 +108,12 @@ struct mark_segment *segment_pool_take(struct segment_pool *pool)
 
 bool segment_pool_has_unused(const struct segment_pool *pool)
 {
-    return !stack_is_empty(&pool->unused);
+    return !segment_stack_is_empty(&pool->unused);
 }
 
 void segment_pool_give(struct segment_pool *pool, struct mark_segment *segment)
 {
-    stack_put(&pool->unused, segment);
+    segment_stack_put(&pool->unused, segment);
 }
 
 void mark_stack_init(struct mark_stack *stack, struct segment_pool *pool)
@@ -122,7 +132,7 @@ void mark_stack_destroy(struct mark_stack *stack)
 
 bool mark_stack_has_shared(const struct mark_stack *stack)
 {
-    return !stack_is_empty(&stack->shared);
+    return !segment_stack_is_empty(&stack->shared);
 }
 
 /* A segment for stack; NULL where it can have none. */
@@ -141,7 +151,7 @@ static bool begin_segment(struct mark_stack *stack)
         return false;
     }
     if (stack->current != NULL) {
-        stack_put(&stack->shared, stack->current);
+        segment_stack_put(&stack->shared, stack->current);
     }
     stack->current = fresh;
     return true;
@@ -203,13 +213,13 @@ void mark_stack_share(struct mark_stack *stack)
     memcpy(half->entries, segment->entries, half->count * sizeof half->entries[0]);
     memmove(segment->entries, segment->entries + half->count,
             segment->count * sizeof segment->entries[0]);
-    stack_put(&stack->shared, half);
+    segment_stack_put(&stack->shared, half);
 }
 
 void mark_stack_publish(struct mark_stack *stack, struct mark_stack *target)
 {
     if (stack->current != NULL && stack->current->count > 0) {
-        stack_put(&target->shared, stack->current);
+        segment_stack_put(&target->shared, stack->current);
         stack->current = NULL;
     }
     if (stack != target) {
@@ -221,30 +231,24 @@ void mark_stack_publish_full(struct mark_stack *stack, struct mark_stack *target
 {
     struct mark_segment *segment;
     TRI_ASSERT(stack != target);
-    while ((segment = stack_take(&stack->shared)) != NULL) {
-        stack_put(&target->shared, segment);
+    while ((segment = segment_stack_take(&stack->shared)) != NULL) {
+        segment_stack_put(&target->shared, segment);
     }
 }
 
 struct mark_segment *mark_stack_take(struct mark_stack *victim)
 {
-    return stack_take(&victim->shared);
+    return segment_stack_take(&victim->shared);
 }
 
 struct mark_segment *mark_stack_take_all(struct mark_stack *victim)
 {
-    struct segment_stack *shared = &victim->shared;
-    uint64_t head = load_relaxed(&shared->head);
-    /* acquire half: pairs with the release halves of all the changes in stack_put that lead to this
-     * head */
-    while (!cas_weak_acq_rel(&shared->head, &head, make_head(NULL, head))) {
-    }
-    return head_segment(head);
+    return segment_stack_take_all(&victim->shared);
 }
 
 bool mark_stack_steal(struct mark_stack *stack, struct mark_stack *victim)
 {
-    struct mark_segment *segment = stack_take(&victim->shared);
+    struct mark_segment *segment = segment_stack_take(&victim->shared);
     if (segment == NULL) {
         return false;
     }

@@ -23,6 +23,13 @@ struct segment_stack {
                       empty */
 };
 
+void segment_stack_put(struct segment_stack *stack, struct mark_segment *segment);
+/* The topmost segment; NULL if there is none. */
+struct mark_segment *segment_stack_take(struct segment_stack *stack);
+/* All of them, linked by mark_segment_next; NULL if there are none. */
+struct mark_segment *segment_stack_take_all(struct segment_stack *stack);
+bool segment_stack_is_empty(const struct segment_stack *stack);
+
 /* Where segments come from and go to; shared by all markers of a heap. */
 struct segment_pool {
     struct meta_alloc *meta; /* written once */

@@ -1,11 +1,11 @@
-/* shade.c -- the one place where mark bits are set.
+/* shade.c -- where objects are marked, but for those that scan_span.c meets in the span it scans.
  *
  * Owns:       mark bits while a cycle marks.
  * Invariants:
  *   [shade.1] Exactly one marker MUST see itself turn an object from white to grey; otherwise its
  *             scan is done twice or by nobody.
- *   [shade.2] An object that was shaded MUST be queued, or be a leaf, or the overflow be noted;
- *             otherwise what it refers to is lost.
+ *   [shade.2] An object that was shaded MUST be queued, or its span be queued or held, or it be a
+ *             leaf, or the overflow be noted; otherwise what it refers to is lost.
  *   [shade.3] Only a slot whose allocated bit is set MUST be shaded; otherwise the sweep makes an
  *             object out of free memory ([span.2]).
  *   [shade.4] A marker MUST NOT take META while its stacks are lock_free; otherwise a mutator waits
@@ -38,8 +38,9 @@ static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_
     if (TRI_UNLIKELY(marker->of_mutator) && !weak_disturb(marker->heap)) {
         return false; /* [shade.5] */
     }
-    /* release half: pairs with the acquire in span_is_seen_marked, so that who finds an object
-     * marked that was brought back to life finds weak references to it cleared */
+    /* Sequentially consistent: pairs with the loads of marks in scan_span.c, see queue_span. Its
+     * release half pairs with the acquire in span_is_seen_marked, so that who finds an object
+     * marked that was brought back to life finds weak references to it cleared. */
     return (fetch_or_seq_cst(word, mask) & mask) == 0; /* [shade.1] */
 }
 
@@ -66,6 +67,7 @@ void marker_set_lock_free(struct marker *marker, bool lock_free)
     marker->stack.lock_free = lock_free;
     marker->later.lock_free = lock_free;
     marker->weak.lock_free = lock_free;
+    marker->queue.lock_free = lock_free;
 }
 
 bool marker_raise(struct marker *marker)
@@ -101,6 +103,43 @@ static void enqueue(struct marker *marker, uintptr_t address)
     }
 }
 
+static bool push_span_slow(struct marker *marker, struct span *span)
+{
+    if (!marker_raise(marker)) {
+        return false;
+    }
+    bool pushed = mark_queue_push(&marker->queue, span);
+    marker_lower(marker);
+    return pushed;
+}
+
+void shade_queue_span(struct marker *marker, struct span *span)
+{
+    if (TRI_UNLIKELY(!mark_queue_push(&marker->queue, span)) && !push_span_slow(marker, span)) {
+        store_seq_cst(&span->grey, (uint8_t)SPAN_IDLE); /* pairs with the load in queue_span */
+        /* release: pairs with the exchange in mark_rescan [shade.2] */
+        store_release(&marker->heap->mark.overflow, 1U);
+    }
+}
+
+/* An object of span was marked just now: queue the span, unless somebody is about to look at its
+ * marks [scan_span.2]. */
+static void queue_span(struct marker *marker, struct span *span)
+{
+    /* Comes after the change of the mark in the order of all that is sequentially consistent; pairs
+     * with the changes in scan_span.c (Note [N6 queued or held]). */
+    uint8_t grey = load_seq_cst(&span->grey);
+    if (grey != SPAN_IDLE) {
+        return;
+    }
+    if (marker->alone) {
+        store_relaxed(&span->grey, (uint8_t)SPAN_QUEUED);
+    } else if (!cas_seq_cst(&span->grey, &grey, (uint8_t)SPAN_QUEUED)) { /* pairs as above */
+        return;
+    }
+    shade_queue_span(marker, span);
+}
+
 void shade_offset(struct marker *marker, size_t offset)
 {
     if (TRI_UNLIKELY(marker->recorder != NULL)) {
@@ -132,7 +171,9 @@ void shade_offset(struct marker *marker, size_t offset)
     }
     marker->marked_objects++;
     marker->marked_bytes += span_object_bytes(span);
-    if (span->scannable) {
+    if (span_is_queued_whole(span)) {
+        queue_span(marker, span);
+    } else if (span->scannable) {
         enqueue(marker,
                 marker->base + ((size_t)first << PAGE_SHIFT) + (size_t)slot * span->slot_bytes);
     }

@@ -14,20 +14,26 @@ void barrier_record(struct tri_mutator *mutator, uintptr_t address);
  * and begin to collect anew. */
 void shade_batch(struct marker *marker);
 
-/* Look at the reference: now if what that takes is at hand, else some time from now. */
-static inline void shade_soon(struct marker *marker, size_t offset)
+/* Collect the reference, to be looked at some time from now. */
+static inline void shade_later(struct marker *marker, size_t offset)
 {
     struct pending_references *pending = marker->pending;
-    if ((page_index)(offset >> PAGE_SHIFT) == pending->near) {
-        shade_offset(marker, offset);
-        return;
-    }
     uint32_t which = pending->collecting;
     uint32_t count = pending->count[which];
     pending->offsets[which][count] = offset;
     pending->count[which] = count + 1;
     if (TRI_UNLIKELY(count + 1 == MARK_PREFETCH_REFERENCES)) {
         shade_batch(marker);
+    }
+}
+
+/* Look at the reference: now if what that takes is at hand, else some time from now. */
+static inline void shade_soon(struct marker *marker, size_t offset)
+{
+    if ((page_index)(offset >> PAGE_SHIFT) == marker->pending->near) {
+        shade_offset(marker, offset);
+    } else {
+        shade_later(marker, offset);
     }
 }
 
@@ -46,6 +52,10 @@ static inline void shade(struct marker *marker, uintptr_t address)
         }
     }
 }
+
+/* Put span, whose grey is SPAN_QUEUED by the caller, into marker's queue, or note the overflow.
+ * Marker's thread only. */
+void shade_queue_span(struct marker *marker, struct span *span);
 
 /* Whether marker's stacks may take locks. */
 void marker_set_lock_free(struct marker *marker, bool lock_free);

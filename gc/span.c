@@ -17,6 +17,8 @@
  *   [span.7] run MUST name a run before its allocated bits are set, and until all of it is handed
  *            out or given back; otherwise a walk beside the mutators takes a slot that is no object
  *            yet for one.
+ *   [span.8] A slot that is black from the start MUST be scanned before it is marked, for whoever
+ *            looks; otherwise a marker scans, and counts, a slot that is no object yet.
  * Locks:      none. A span that is in no set belongs to one thread; look-ups read only what
  *             span_publish released.
  * Callers:    alloc, large, sweep (owners); mark and the object look-up (readers).
@@ -78,9 +80,9 @@ struct span *span_init(const struct span_table *table, const struct span_shape *
     span->scannable = shape->scannable;
     store_relaxed(&span->flags, (uint8_t)0);
     span->needs_zero = shape->needs_zero;
-    span->slot_bytes = shape->size_class == 0 ? 0 : size_class_bytes[shape->size_class];
+    span->slot_bytes = shape->size_class == 0 ? 0 : (uint16_t)size_class_bytes[shape->size_class];
     span->reciprocal = shape->size_class == 0 ? 0 : size_class_reciprocal[shape->size_class];
-    span->slots = shape->size_class == 0 ? 1 : size_class_slots[shape->size_class];
+    span->slots = shape->size_class == 0 ? 1 : (uint16_t)size_class_slots[shape->size_class];
     span->pages = shape->pages;
     span->list = shape->list;
     /* Atomic: a thread that is late in span_set_pop may still read it as a word of the span that
@@ -91,6 +93,11 @@ struct span *span_init(const struct span_table *table, const struct span_shape *
     store_relaxed(&span->run, 0U);
     span->type = shape->type;
     memset(span->bits, 0, sizeof span->bits);
+    memset(span->scanned, 0, sizeof span->scanned);
+    span->pointers = shape->pointers;
+    span->values = shape->values;
+    bool whole = (shape->pointers | shape->values) != 0;
+    store_relaxed(&span->grey, (uint8_t)(whole ? SPAN_IDLE : SPAN_BY_OBJECT));
     store_relaxed(&span->state, SPAN_ZEROING);
     return span;
 }
@@ -152,6 +159,16 @@ static void set_run(struct span *span, uint32_t first, uint32_t end)
     store_release(&span->run, (changes << SPAN_RUN_BITS | first) << SPAN_RUN_BITS | end);
 }
 
+/* Markers set other bits meanwhile. */
+static void mark_black(struct span *span, size_t word, uint64_t mask)
+{
+    if (span_is_queued_whole(span)) {
+        fetch_or_relaxed(&span->scanned[word], mask);
+    }
+    /* release: pairs with the loads of marks in scan_span.c [span.8] */
+    fetch_or_release(&span->bits[word].mark, mask);
+}
+
 void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool black)
 {
     uint32_t end = first + count;
@@ -162,7 +179,7 @@ void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool blac
         uint64_t mask = bitmap_word_part(slot, end - slot, &taken);
         struct span_bits *bits = &span->bits[slot / 64];
         if (black) {
-            fetch_or_relaxed(&bits->mark, mask); /* [span.5]; markers set other bits meanwhile */
+            mark_black(span, slot / 64, mask); /* [span.5] */
         }
         /* release: pairs with the acquires in span_is_allocated and shade_offset, so that a look-up
          * does not see what a header was before [alloc.4], nor a marker a black slot as white
@@ -170,7 +187,7 @@ void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool blac
         store_release(&bits->allocated, bits->allocated | mask);
         slot += (uint32_t)taken;
     }
-    span->search = end;
+    span->search = (uint16_t)end;
 }
 
 bool span_take_run(struct span *span, uint32_t *first, uint32_t *count)
@@ -191,12 +208,13 @@ void span_give_run(struct span *span, uint32_t first, uint32_t count)
         TRI_ASSERT((bits->allocated & mask) == mask);
         if (load_relaxed(&bits->mark) & mask) {
             fetch_and_relaxed(&bits->mark, ~mask); /* [span.2]: it was taken black */
+            fetch_and_relaxed(&span->scanned[slot / 64], ~mask);
         }
         store_relaxed(&bits->allocated, bits->allocated & ~mask);
         slot += (uint32_t)taken;
     }
     if (count > 0 && first < span->search) {
-        span->search = first;
+        span->search = (uint16_t)first;
     }
 }
 
@@ -285,6 +303,9 @@ void span_check(const struct span_table *table, const struct span *span)
                     span->first);
         TRI_REQUIRE((bits->allocated & ~inside) == 0,
                     "span_check: bits beyond the slots in word %u of the span at page %u", i,
+                    span->first);
+        TRI_REQUIRE((span->scanned[i] & ~bits->mark) == 0,
+                    "span_check: scanned slots without a mark in word %u of the span at page %u", i,
                     span->first);
     }
 }

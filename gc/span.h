@@ -55,6 +55,14 @@ struct span_bits {
     uint64_t allocated; /* atomic: handed to a run. Written by the span's owner, read by markers */
 };
 
+/* How the grey objects of a span are found, and who is about to scan them. */
+enum span_grey {
+    SPAN_BY_OBJECT = 0, /* each grey object is queued by itself; for ever */
+    SPAN_IDLE = 1,      /* no object is grey, but for what a marker is just about to queue */
+    SPAN_QUEUED = 2,    /* the span is in one mark_queue */
+    SPAN_HELD = 3       /* one marker scans it */
+};
+
 /* Bits of span.flags: what whoever marks an object of the span has to know beyond that. None
  * yet. */
 
@@ -69,26 +77,32 @@ struct span {
     uint8_t size_class;  /* init: 0 for a large object */
     uint8_t scannable;   /* init: objects may hold references (true for mixed spans) */
     uint8_t flags;       /* atomic: bits, see above; 0 at span_init */
-    uint32_t slot_bytes; /* init: bytes from slot to slot; 0 for a large object */
-    uint32_t reciprocal; /* init: of slot_bytes; 0 for a large object, whose only slot is 0 */
-    uint32_t slots;      /* init: 1 for a large object */
-    uint32_t pages;      /* init */
-    uint32_t search;     /* owner: slots below it belong to runs already taken */
+    uint8_t grey;        /* atomic: enum span_grey; see scan_span.c */
     uint8_t needs_zero;  /* owner: free slots may hold old contents */
-    uint8_t unused[3];
+    uint16_t slot_bytes; /* init: bytes from slot to slot; 0 for a large object */
+    uint16_t slots;      /* init: 1 for a large object */
+    uint16_t search;     /* owner: slots below it belong to runs already taken */
+    uint32_t reciprocal; /* init: of slot_bytes; 0 for a large object, whose only slot is 0 */
+    uint32_t pages;      /* init */
+    uint32_t list;       /* init: the central list it belongs to */
+    uint32_t next;       /* atomic: the next span of the span_set it is in */
     struct span_bits bits[SPAN_BIT_WORDS];
 
+    /* Marked and scanned, or allocated black. Atomic while marking, clear at all other times. Only
+     * where grey is not SPAN_BY_OBJECT. */
+    uint64_t scanned[SPAN_BIT_WORDS];
     tri_type *type;     /* init: NULL in mixed spans, whose objects say it */
-    uint32_t list;      /* init: the central list it belongs to */
-    uint32_t next;      /* atomic: the next span of the span_set it is in */
+    uint64_t pointers;  /* init: bit i: word i of each slot is a plain address. 0 where grey is
+                           SPAN_BY_OBJECT, as values */
+    uint64_t values;    /* init: the same of values in the type's encoding */
     uint32_t sweep_gen; /* owner: the generation of the last sweep, see sweep.h */
     uint32_t run;       /* atomic: which slots a cursor is handing out, see span_run_first. Written
                            by the owner */
-    uint8_t unused_cold[8];
 };
-_Static_assert(sizeof(struct span) == 3 * CACHE_LINE, "a span is three lines");
+_Static_assert(sizeof(struct span) == 4 * CACHE_LINE, "a span is four lines");
 _Static_assert(offsetof(struct span, bits) + 2 * sizeof(struct span_bits) == CACHE_LINE,
                "the hot line ends with the bits of 128 slots");
+_Static_assert(SMALL_SIZE_MAX <= UINT16_MAX, "slot_bytes has 16 bits");
 
 /* The spans of one heap, indexed by page. */
 struct span_table {
@@ -164,6 +178,12 @@ static inline bool span_is_seen_marked(const struct span *span, uint32_t slot)
     return (load_acquire(&span->bits[slot / 64].mark) >> (slot % 64)) & 1;
 }
 
+/* Whether the span is queued for all its grey objects together. */
+static inline bool span_is_queued_whole(const struct span *span)
+{
+    return load_relaxed(&span->grey) != SPAN_BY_OBJECT;
+}
+
 /* Words of bits that the span's slots use. */
 static inline size_t span_bit_words(const struct span *span)
 {
@@ -193,6 +213,8 @@ struct span_shape {
     bool scannable;
     bool needs_zero;
     uint32_t sweep_gen;
+    uint64_t pointers; /* of a slot, as in struct span; 0 and 0: grey objects are queued singly */
+    uint64_t values;
 };
 
 /* Describe a fresh span, all slots free. It is in no set, and look-ups do not find it until
@@ -214,8 +236,8 @@ struct span *span_of_page(const struct span_table *table, page_index page);
  * only. */
 bool span_find_run(const struct span *span, uint32_t *first, uint32_t *count);
 
-/* Enter a run that was found in the allocation bits, where black in the mark bits too, and move
- * search behind it. Owner only. */
+/* Enter a run that was found in the allocation bits, where black in the mark bits and as scanned
+ * too, and move search behind it. Owner only. */
 void span_enter_run(struct span *span, uint32_t first, uint32_t count, bool black);
 
 /* All of the run that was entered last is objects, or was given back. Owner only. */

@@ -144,6 +144,7 @@ static uint32_t sweep_bits(const struct tri_heap *heap, struct span *span, uint3
         }
         store_relaxed(&bits->allocated, marked);
         store_relaxed(&bits->mark, UINT64_C(0));
+        store_relaxed(&span->scanned[i], UINT64_C(0));
     }
     return freed_count;
 }

@@ -36,6 +36,9 @@
  * of docs/benchmarks.md. A power of two. */
 #define MARK_PREFETCH_OBJECTS 16
 
+/* Spans between the one that is scanned and the one whose bits are prefetched. */
+#define MARK_PREFETCH_SPANS 3
+
 /* References of a batch, between their object's scan and the test of their mark, while the heads
  * and the bits of their spans are prefetched. Fewer: the test waits for memory, which is most of
  * what marking a random graph takes. More: the lines leave the cache again, and small assists end

@@ -70,6 +70,59 @@ unsigned type_size_class(const tri_type *type, size_t bytes)
     return rounded <= SMALL_SIZE_MAX ? size_class_of(rounded) : 0;
 }
 
+/* Add the references of elements of stride words, which begin at word first and end before
+ * limit. */
+static void add_elements(const struct layout *layout, size_t first, size_t stride, size_t limit,
+                         uint64_t *pointers, uint64_t *values)
+{
+    uint64_t all = bit_range(0, layout->words);
+    bool masks = layout->kind == LAYOUT_SMALL_MASKS;
+    for (size_t at = first; stride != 0 && at + layout->words <= limit; at += stride) {
+        *pointers |= (masks ? layout->pointers : 0) << at;
+        *values |= (masks ? layout->values : all) << at;
+    }
+}
+
+/* Whether two words of bits say where its references are, if there are any. */
+static bool has_small_masks(const struct layout *layout)
+{
+    return layout->kind == LAYOUT_SMALL_MASKS ||
+           (layout->kind == LAYOUT_VALUES && layout->words <= WORD_BITS);
+}
+
+static bool same_encoding(const struct layout *a, const struct layout *b)
+{
+    return memcmp(&a->encoding, &b->encoding, sizeof a->encoding) == 0;
+}
+
+bool type_slot_masks(const tri_type *type, size_t slot_bytes, uint64_t *pointers, uint64_t *values)
+{
+    const struct layout *own = &type->layout;
+    const struct layout *trailing = &type->trailing;
+    size_t words = slot_bytes / WORD_BYTES;
+    bool has_own = layout_has_references(own);
+    bool has_trailing = layout_has_references(trailing);
+    *pointers = *values = 0;
+    if (words > WORD_BITS || (type->flags & TRI_TYPE_SAFEPOINT_ONLY) ||
+        (has_own && !has_small_masks(own)) || (has_trailing && !has_small_masks(trailing)) ||
+        (has_trailing && !same_encoding(own, trailing))) {
+        return false;
+    }
+    if (has_own) { /* once, where other elements follow */
+        bool once = type->trailing_size != 0;
+        add_elements(own, 0, once ? words : type->stride / WORD_BYTES, words, pointers, values);
+    }
+    if (has_trailing) {
+        add_elements(trailing, type->size / WORD_BYTES, type->trailing_size / WORD_BYTES, words,
+                     pointers, values);
+    }
+    if (own->encoding.mask == 0 && own->encoding.address == UINTPTR_MAX) { /* plain addresses */
+        *pointers |= *values;
+        *values = 0;
+    }
+    return (*pointers | *values) != 0;
+}
+
 /* What is wrong with a description, apart from its layouts; NULL if nothing is. */
 static const char *desc_problem(const tri_type_desc *desc)
 {

@@ -115,6 +115,12 @@ static inline bool type_is_promoted(const tri_type *type)
     return load_relaxed(&type->mixed_objects) >= TYPE_PROMOTION_OBJECTS;
 }
 
+/* Which words of a slot of slot_bytes, which holds one or several elements of type, are references:
+ * bit i of *pointers, where word i is a plain address; bit i of *values, where it is a value in
+ * type->layout.encoding. False, and none, where two words of bits do not say it all: slots of more
+ * than 64 words, candidates, functions, objects of safepoint-only types. */
+bool type_slot_masks(const tri_type *type, size_t slot_bytes, uint64_t *pointers, uint64_t *values);
+
 /* The size class of an object of bytes bytes of type, in spans of its own; 0: it is large. */
 unsigned type_size_class(const tri_type *type, size_t bytes);
 

@@ -391,6 +391,7 @@ void fixture_unmark(void)
     for (page_index page = 0; page < spans->pages; page++) {
         for (size_t i = 0; i < SPAN_BIT_WORDS; i++) {
             span_at(spans, page)->bits[i].mark = 0;
+            span_at(spans, page)->scanned[i] = 0;
         }
     }
 }
@@ -557,23 +558,22 @@ void fixture_feed(void)
 
 void fixture_begin_marker(struct marker *marker)
 {
-    const struct page_heap *pages = &fixture.heap->page_heap;
-    *marker = (struct marker){
-        .heap = fixture.heap,
-        .spans = &pages->spans,
-        .base = pages->space.base,
-        .bytes = (size_t)pages->spans.pages * PAGE_BYTES,
-        .alone = true,
-    };
-    mark_stack_init(&marker->stack, &fixture.heap->mark.segments);
+    *marker = (struct marker){.alone = true};
+    marker_init(fixture.heap, marker);
+    marker->check_dead = false;
+    marker->discovers = false;
 }
 
 void fixture_end_marker(struct marker *marker)
 {
     uintptr_t entry;
+    struct span *span;
     while (mark_stack_pop(&marker->stack, &entry)) {
     }
-    mark_stack_destroy(&marker->stack);
+    while ((span = mark_queue_pop(&marker->queue)) != NULL) {
+        span->grey = SPAN_IDLE;
+    }
+    marker_destroy(marker);
 }
 
 /* ---- Threads --------------------------------------------------------------------------------- */

@@ -293,14 +293,14 @@ START_TEST(gives_up_what_it_keeps)
     char *other = fixture_new(type);
     fixture_keep(other);
     fixture_step_to(CYCLE_MARK);
-    ck_assert(mark_stack_steal(&mutator->marker.stack, &mark->pool));
+    ck_assert(mark_queue_steal(&mutator->marker.queue, &mark->queue));
     share_one_more(other);
     mutator->assist_debt = 100;
     assist_pay(mutator, 0);
-    ck_assert(!mark_stack_is_empty(&mutator->marker.stack));
+    ck_assert(marker_has_grey(&mutator->marker));
     fixture.heap->cycle.round_grey = 0;
     answer_handshake(mutator, HANDSHAKE_FLUSH);
-    ck_assert(mark_stack_is_empty(&mutator->marker.stack));
+    ck_assert(!marker_has_grey(&mutator->marker));
     ck_assert(mark_has_work(fixture.heap));
     ck_assert_uint_eq(fixture.heap->cycle.round_grey, 1);
     fixture_step_to(CYCLE_DISARM);
@@ -315,7 +315,7 @@ START_TEST(keeps_nothing_from_the_markers)
     fixture_step_to(CYCLE_MARK);
     mutator->assist_debt = 100;
     assist_pay(mutator, 0);
-    ck_assert(mark_stack_is_empty(&mutator->marker.stack));
+    ck_assert(!marker_has_grey(&mutator->marker));
     ck_assert(mark_has_work(fixture.heap));
     ck_assert(mutator->made_grey);
     fixture_step_to(CYCLE_DISARM);
@@ -403,7 +403,7 @@ START_TEST(assists_mark_all)
     const char *last = make_chain(OBJECTS);
     fake_port_set_tick_ns(10);
     fixture_step_to(CYCLE_MARK);
-    while (!fixture_is_marked(last) || !mark_stack_is_empty(&mutator->marker.stack)) {
+    while (!fixture_is_marked(last) || marker_has_grey(&mutator->marker)) {
         mutator->assist_debt = ASSIST_QUANTUM_BYTES;
         assist_pay(mutator, 0);
     }
@@ -444,7 +444,7 @@ START_TEST(goal_is_kept)
         (void)fixture_new(type);
     }
     fixture_step_to(CYCLE_MARK);
-    while (mark_has_work(fixture.heap) || !mark_stack_is_empty(&mutator->marker.stack)) {
+    while (mark_has_work(fixture.heap) || marker_has_grey(&mutator->marker)) {
         (void)fixture_new(type);
     }
     ck_assert_uint_le(counters_live(counters), goal + goal / 100);

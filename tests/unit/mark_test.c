@@ -710,7 +710,7 @@ static unsigned run_idle_marker(struct tri_heap *heap, unsigned count,
 
 static uint64_t make_families(size_t children)
 {
-    tri_type *type = fixture_type(MANY * WORD_BYTES, TRI_LAYOUT_ALL_WORDS);
+    tri_type *type = fixture_type(MANY * WORD_BYTES, TRI_LAYOUT_CONSERVATIVE); /* queued singly */
     for (size_t i = 0; i < FAMILIES; i++) {
         char *parent = fixture_new(type);
         fixture_keep(parent);

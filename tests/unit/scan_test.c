@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gc/object.h"
+#include "gc/scan_span.h"
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -150,6 +151,25 @@ static void fill_elements(uint64_t *random, char *first, const tri_layout *layou
 
 /* ---- Whole objects --------------------------------------------------------------------------- */
 
+/* Instead of the object alone, its span with it as the only grey object finds the same. */
+static void scan_span_of(const struct object_place *place)
+{
+    static bool marked[TARGETS_MAX];
+    for (size_t i = 0; i < target_count; i++) {
+        marked[i] = is_marked(i);
+    }
+    fixture_unmark();
+    fixture_begin_marker(&marker);
+    place->span->bits[place->slot / 64].mark = UINT64_C(1) << (place->slot % 64);
+    place->span->grey = SPAN_QUEUED;
+    EXPECT(scan_span(&marker, place->span, SIZE_MAX / 2) == place->span->slot_bytes);
+    EXPECT(place->span->grey == SPAN_IDLE);
+    fixture_end_marker(&marker);
+    for (size_t i = 0; i < target_count; i++) {
+        EXPECT(is_marked(i) == marked[i]);
+    }
+}
+
 static void scan_object(const char *object)
 {
     struct object_place place;
@@ -163,6 +183,9 @@ static void scan_object(const char *object)
     }
     EXPECT(!marker.conservative);
     fixture_end_marker(&marker);
+    if (span_is_queued_whole(place.span)) {
+        scan_span_of(&place);
+    }
 }
 
 #define FIELDS_MAX 40

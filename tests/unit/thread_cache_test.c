@@ -321,7 +321,7 @@ START_TEST(flush_of_many)
         for (unsigned round = 0; round <= i % 3; round++) {
             struct span *span = make_span(lists[i], none, true);
             thread_cache_set_span(cache, lists[i], span);
-            uint32_t takes = round < i % 3 ? span->slots + 1 : 1 + i % 2;
+            uint32_t takes = round < i % 3 ? (uint32_t)span->slots + 1 : 1 + i % 2;
             for (uint32_t k = 0; k < takes && k < span->slots; k++) {
                 ck_assert_ptr_nonnull(thread_cache_take(cache, table, lists[i], true));
                 objects++;
