@@ -224,6 +224,24 @@ void answer_detach(struct tri_mutator *mutator)
     mark_stack_destroy(&mutator->remembered);
 }
 
+static void give_segment(struct mark_stack *stack)
+{
+    if (mark_stack_is_empty(stack)) {
+        mark_stack_destroy(stack);
+    }
+}
+
+void answer_rest(struct tri_mutator *mutator)
+{
+    answer_flush_cache(mutator);
+    pool_leave(mutator);
+    barrier_before_block(mutator); /* what that has remembered */
+    give_segment(&mutator->marker.stack);
+    give_segment(&mutator->marker.later);
+    give_segment(&mutator->recorded);
+    give_segment(&mutator->remembered);
+}
+
 static void raise_maximum(uint64_t *maximum, uint64_t value)
 {
     uint64_t seen = load_relaxed(maximum);

@@ -19,6 +19,17 @@ void answer_detach(struct tri_mutator *mutator);
 /* Give the mutator's cache back and account for it. Owner, or whoever acts for it. */
 void answer_flush_cache(struct tri_mutator *mutator);
 
+/* The mutator will not run for some time: give back all that it keeps to be quick, spans, pages and
+ * segments, and let others have what it has of pools. Owner, or whoever acts for it. */
+void answer_rest(struct tri_mutator *mutator);
+
+/* Whether it keeps anything of that. Owner only. */
+static inline bool answer_keeps(const struct tri_mutator *mutator)
+{
+    const struct thread_cache *cache = &mutator->cache;
+    return cache->first_held != 0 || !page_cache_is_empty(&cache->pages) || mutator->pools != NULL;
+}
+
 /* The mutator's own thread has answered a handshake of kind, for which it stopped at start. */
 void answer_count_stall(struct tri_heap *heap, enum handshake_kind kind, struct stall_times start);
 

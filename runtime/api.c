@@ -32,6 +32,7 @@
 #include "runtime/container.h"
 #include "runtime/env.h"
 #include "runtime/fork.h"
+#include "runtime/idle.h"
 #include "runtime/mutator.h"
 #include "runtime/roots.h"
 #include "runtime/safepoint.h"
@@ -149,6 +150,7 @@ tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options)
     workers_init(&made->workers);
     container_init(made);
     scavenger_init(&made->scavenger);
+    idle_init(made);
     lock_init(&made->log_lock, LOCK_LOG);
     if (options->fork == TRI_FORK_FULL && !fork_register(made)) {
         tri_heap_destroy(&made->heap);

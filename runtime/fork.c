@@ -31,6 +31,7 @@
 #include "gc/cycle.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
+#include "runtime/idle.h"
 #include "runtime/mutator.h"
 #include "runtime/scavenger.h"
 #include "runtime/workers.h"
@@ -122,6 +123,7 @@ static void forget_threads(struct process_heap *heap)
     heap->handshake.attaching = 0;
     workers_forget(&heap->workers);
     scavenger_forget(&heap->scavenger);
+    idle_init(heap);
     cycle_forget_threads(&heap->heap);
 }
 

@@ -93,6 +93,7 @@ bool handshake_add(struct process_heap *heap, struct process_mutator *mutator)
     }
     mutator->waiting = false;
     mutator->held = false;
+    mutator->region_seen = 0;
     mutator->answered = handshake->number;
     answer_attach(&mutator->mutator, (enum handshake_kind)handshake->kind);
     mutator->previous = NULL;
@@ -354,6 +355,47 @@ void port_handshake_wait(struct tri_heap *heap)
         condition_wait(&handshake->changed, &handshake->lock);
     }
     lock_release(&handshake->lock);
+}
+
+/* ---- Mutators that stay blocked -------------------------------------------------------------- */
+
+/* Mutator was taken. HANDSHAKE held, but not meanwhile [handshake.8]. */
+static void rest(struct handshake_state *handshake, struct process_mutator *mutator)
+    LOCK_REQUIRES(handshake->lock)
+{
+    lock_release(&handshake->lock);
+    answer_rest(&mutator->mutator);
+    store_relaxed(&mutator->region, load_relaxed(&mutator->region) & ~REGION_KEEPS);
+    lock_acquire(&handshake->lock);
+    let_go(mutator, MUTATOR_BLOCKED);
+    /* Its own thread may wait for this, or whoever wants an answer of it, or a hold. */
+    if (mutator->waiting || handshake->pending > 0 || handshake->holding) {
+        condition_broadcast(&handshake->changed);
+    }
+}
+
+bool handshake_rest_idle(struct process_heap *heap)
+{
+    struct handshake_state *handshake = &heap->handshake;
+    bool others = false;
+    lock_acquire(&handshake->lock);
+    /* A mutator that is taken stays on the list, so the walk goes on from it. */
+    for (struct process_mutator *m = handshake->mutators; m != NULL; m = m->next) {
+        /* Pairs with the store in handshake_block [idle.1]. */
+        bool is_blocked = load_seq_cst(&m->state) != MUTATOR_RUNNING;
+        uint32_t region = load_relaxed(&m->region);
+        if (!is_blocked || !(region & REGION_KEEPS)) {
+            continue;
+        }
+        if (m->region_seen == region && take(m)) {
+            rest(handshake, m);
+        } else {
+            m->region_seen = region;
+            others = true;
+        }
+    }
+    lock_release(&handshake->lock);
+    return others;
 }
 
 /* ---- The hold -------------------------------------------------------------------------------- */

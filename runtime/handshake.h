@@ -31,6 +31,10 @@ void handshake_unblock(struct process_mutator *mutator);
  * published. */
 void handshake_answer(struct process_mutator *mutator);
 
+/* Let each mutator rest (answer_rest) that has been in one blocking region since the last call, and
+ * keeps something. True where another one that is blocked does. */
+bool handshake_rest_idle(struct process_heap *heap);
+
 static inline bool handshake_is_running(const struct process_mutator *mutator)
 {
     return load_relaxed(&mutator->state) == MUTATOR_RUNNING;

@@ -19,9 +19,7 @@
 
 #include "gc/answer.h"
 #include "gc/assert.h"
-#include "gc/barrier.h"
 #include "gc/heap.h"
-#include "gc/pool.h"
 #include "gc/port.h"
 #include "runtime/stack.h"
 
@@ -105,6 +103,7 @@ tri_result mutator_attach(struct process_heap *heap, struct process_mutator **mu
     made->scanner = NULL;
     made->scan_c_stack = false;
     made->holds = false;
+    store_relaxed(&made->region, 0U);
     made->stack = (struct stack_extent){.top = NULL};
     made->current = NULL;
     made->own_frames = NULL;
@@ -162,9 +161,8 @@ void mutator_park(struct process_mutator *mutator)
 {
     TRI_REQUIRE(!mutator->scan_c_stack, "tri_mutator_park: a mutator that scans the C stack "
                                         "conservatively cannot leave its thread");
-    answer_flush_cache(&mutator->mutator);
-    pool_leave(&mutator->mutator);
-    barrier_before_block(&mutator->mutator);
+    answer_rest(&mutator->mutator);
+    store_relaxed(&mutator->region, load_relaxed(&mutator->region) & ~REGION_KEEPS);
     thread_binding_remove(&mutator->binding);
     handshake_block(mutator);
     /* release: pairs with the exchange in mutator_resume, by way of the state */

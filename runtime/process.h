@@ -27,6 +27,10 @@ enum mutator_state {
 #define POLL_HANDSHAKE UINT32_C(1)
 #define POLL_HOLD      UINT32_C(2)
 
+/* Bit of a mutator's region: it keeps something that it can give back. Cleared by whoever acts for
+ * it. */
+#define REGION_KEEPS UINT32_C(1)
+
 /* Words of registers and of the collector's own frames that a blocked thread's extent keeps a copy
  * of. */
 #define STACK_COPY_WORDS 320
@@ -49,13 +53,17 @@ struct process_mutator {
     /* Guarded by HANDSHAKE. */
     struct process_mutator *next;
     struct process_mutator *previous;
-    uint64_t answered; /* number of the last handshake that it answered, or that was answered for
+    uint64_t answered;    /* number of the last handshake that it answered, or that was answered for
                           it */
-    bool waiting;      /* its thread sleeps in handshake_unblock */
-    bool held;         /* taken for the hold under way */
+    bool waiting;         /* its thread sleeps in handshake_unblock */
+    bool held;            /* taken for the hold under way */
+    uint32_t region_seen; /* by the last look of idle.c */
 
     uint32_t state;   /* atomic; enum mutator_state, see above */
     uintptr_t thread; /* atomic: port_thread_id of the thread it is bound to; 0: parked */
+
+    uint32_t region; /* atomic: the number of its blocking region, and REGION_KEEPS; see idle.c.
+                        Written by its own thread before it becomes blocked */
 
     /* Its own thread; read by the collector while it has taken the mutator. */
     tri_roots_function *scanner;
@@ -218,6 +226,12 @@ struct scavenger_state {
     uint64_t reported; /* atomic: of these, those that the log has told of */
 };
 
+/* See idle.c. */
+struct idle_state {
+    uint32_t watching; /* atomic: somebody looks at due_ns */
+    uint64_t due_ns;   /* atomic: when that is; UINT64_MAX: never */
+};
+
 struct process_heap {
     struct tri_heap heap; /* first */
     struct handshake_state handshake;
@@ -225,6 +239,7 @@ struct process_heap {
     struct workers_state workers;
     struct container_state container;
     struct scavenger_state scavenger;
+    struct idle_state idle;
     struct lock log_lock; /* LOG */
 
     /* See fork.c; guarded by the list's lock. */

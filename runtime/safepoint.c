@@ -4,14 +4,18 @@
  * Invariants:
  *   [safepoint.1] A mutator's stack MUST be published before it becomes blocked; otherwise the
  *                 collector scans where it was once.
- * Locks:      HANDSHAKE inside handshake.c.
+ * Locks:      HANDSHAKE inside handshake.c, SWEEP inside workers.c.
  * Callers:    the mutator's thread: the public entry points, alloc and cycle through port.h.
  */
+#include "runtime/safepoint.h"
+
+#include "gc/answer.h"
 #include "gc/assert.h"
 #include "gc/barrier.h"
 #include "gc/port.h"
-#include "runtime/safepoint.h"
+#include "runtime/idle.h"
 #include "runtime/stack_scan.h"
+#include "runtime/workers.h"
 
 /* Entry_frame as for safepoint_block. */
 static void publish(struct process_mutator *mutator, const void *entry_frame)
@@ -27,14 +31,28 @@ static bool is_asked(const struct process_mutator *mutator, uint32_t poll)
     return (load_acquire(&mutator->mutator.head.poll) & poll) != 0;
 }
 
+/* Another region, and whether the mutator keeps something meanwhile. */
+static bool begin_region(struct process_mutator *mutator)
+{
+    bool keeps = answer_keeps(&mutator->mutator);
+    uint32_t next = (load_relaxed(&mutator->region) | REGION_KEEPS) + 1;
+    store_relaxed(&mutator->region, next + (keeps ? REGION_KEEPS : 0));
+    return keeps;
+}
+
 void safepoint_block(struct process_mutator *mutator, const void *entry_frame)
 {
+    struct process_heap *heap = process_heap_of(mutator->mutator.heap);
     publish(mutator, entry_frame);
     if (is_asked(mutator, POLL_HANDSHAKE)) {
         handshake_answer(mutator);
     }
     barrier_before_block(&mutator->mutator);
+    bool keeps = begin_region(mutator);
     handshake_block(mutator);
+    if (keeps && idle_is_unwatched(heap)) {
+        workers_watch_idle(heap);
+    }
 }
 
 TRI_NOINLINE void port_blocking_begin(struct tri_mutator *mutator) /* [stack_scan.1] */

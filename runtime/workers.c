@@ -41,6 +41,7 @@
 #include "gc/port.h"
 #include "gc/sweep.h"
 #include "runtime/container.h"
+#include "runtime/idle.h"
 #include "runtime/scavenger.h"
 
 void workers_init(struct workers_state *workers)
@@ -322,12 +323,14 @@ void port_pace_marker(struct tri_heap *heap, unsigned index)
  * never, and then it does not wake up [workers.6]. */
 static uint64_t collector_due_ns(const struct process_heap *heap)
 {
-    return size_min(container_due_ns(heap), cycle_period_end_ns(&heap->heap));
+    uint64_t due_ns = size_min(container_due_ns(heap), cycle_period_end_ns(&heap->heap));
+    return size_min(due_ns, idle_due_ns(heap));
 }
 
 /* What the collector's thread does without being asked. */
 static void look_after(struct process_heap *heap)
 {
+    idle_look(heap);
     bool limit_changed = container_refresh(heap);
     if (port_now_ns() >= cycle_period_end_ns(&heap->heap)) {
         cycle_collect(&heap->heap, CYCLE_PERIODIC);
@@ -398,6 +401,19 @@ void workers_look_after(struct process_heap *heap)
     lock_acquire(&heap->workers.sweep_lock);
     if (start_collector(heap)) {
         condition_broadcast(&workers->sweep_changed);
+    }
+    lock_release(&heap->workers.sweep_lock);
+}
+
+void workers_watch_idle(struct process_heap *heap)
+{
+    struct workers_state *workers = &heap->workers;
+    lock_acquire(&heap->workers.sweep_lock);
+    if (!workers->sweep_stopping && idle_is_unwatched(heap)) {
+        idle_watch(heap);
+        if (start_collector(heap)) {
+            condition_broadcast(&workers->sweep_changed);
+        }
     }
     lock_release(&heap->workers.sweep_lock);
 }

@@ -12,6 +12,10 @@ void workers_init(struct workers_state *workers);
  * where it has not. */
 void workers_look_after(struct process_heap *heap);
 
+/* A mutator is blocked that keeps something, and nobody looks after it: let the collector's thread,
+ * which is started where there is none, do that (idle.c). */
+void workers_watch_idle(struct process_heap *heap);
+
 /* Let all threads end, and wait for that. */
 void workers_stop(struct process_heap *heap);
 

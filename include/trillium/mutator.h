@@ -43,8 +43,9 @@ TRI_API void tri_mutator_detach(tri_mutator *mutator);
 
 /**
  * Leave this thread: the mutator is blocked, keeps its roots (frames, scanner), gives its free
- * memory back, and any thread may take it on by ::tri_mutator_resume. Frames that lie on this
- * thread's C stack must stay alive. Not for a mutator that scans the C stack conservatively.
+ * memory and what it has of pools back, and any thread may take it on by ::tri_mutator_resume.
+ * Frames that lie on this thread's C stack must stay alive. Not for a mutator that scans the C
+ * stack conservatively.
  *
  * Threads: the mutator's own, running.
  */

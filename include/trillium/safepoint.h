@@ -35,6 +35,10 @@ TRI_INLINE void tri_safepoint(tri_mutator *mutator)
  * lock that another mutator may hold, a call of unknown length. The collector acts for the mutator
  * meanwhile and never waits for it. Regions do not nest.
  *
+ * Where it lasts, some 50 to 100 ms, and the heap has other mutators, the memory that this one
+ * keeps to allocate from goes back to the heap; so threads that wait cost little more than their
+ * stacks.
+ *
  * Threads:   the mutator's own, running.
  * Safepoint: yes. All references must be findable, as at ::tri_safepoint.
  * Cost:      two atomic operations a pair.

@@ -510,6 +510,36 @@ START_TEST(parked_at_rest)
 }
 END_TEST
 
+/* Who rests keeps nothing that could be fetched again, at any time; what it has to answer for stays
+ * with it. */
+START_TEST(rest)
+{
+    char *white = tri_alloc(second, type);
+    if (_i != CYCLE_IDLE) {
+        fixture_step_to((enum cycle_phase)_i);
+    }
+    (void)tri_alloc(first, type);
+    ck_assert(answer_keeps(first));
+    bool records = barrier_is_on(first);
+    if (records) {
+        barrier_store(first, (uintptr_t)white, 0);
+    }
+    answer_rest(first);
+    ck_assert(!answer_keeps(first));
+    ck_assert_ptr_null(first->marker.stack.current);
+    ck_assert_ptr_null(first->remembered.current);
+    ck_assert(records == !mark_stack_is_empty(&first->recorded));
+    ck_assert(records || first->recorded.current == NULL);
+    end_cycle();
+    if (_i != CYCLE_IDLE && _i != CYCLE_RELEASE) { /* its slot may be another object's there */
+        ck_assert(fixture_is_allocated(white) == (records && _i <= CYCLE_FLUSH));
+    }
+    answer_rest(first);
+    ck_assert_ptr_null(first->recorded.current);
+    fixture_verify();
+}
+END_TEST
+
 /* gcverify's holds flush the caches of running mutators in the middle of a cycle: the same. */
 START_TEST(verified_while_marking)
 {
@@ -548,6 +578,7 @@ int main(void)
     tcase_add_loop_test(cases, parked, CYCLE_SETTLE, CYCLE_DISARM + 1);
     tcase_add_test(cases, candidate_in_a_parked_run);
     tcase_add_test(cases, parked_at_rest);
+    tcase_add_loop_test(cases, rest, CYCLE_IDLE, CYCLE_RELEASE + 1);
     tcase_add_test(cases, verified_while_marking);
     suite_add_tcase(suite, cases);
     return unit_run(suite);

@@ -366,7 +366,10 @@ static void go(enum way way, char *object, uintptr_t *stacks)
         stacks[1] = 0;
         tri_pool_put(second, pool, object);
     }
-    if (way == WAY_SHARED || way == WAY_PASSED) {
+    if (way == WAY_SHARED) {
+        answer_rest(second);
+        EXPECT(!answer_keeps(second));
+    } else if (way == WAY_PASSED) {
         pool_leave(second);
     }
     if (way == WAY_PASSED || way == WAY_TAKEN) {
