@@ -95,11 +95,18 @@ struct handshake_state {
 };
 
 struct tri_handle {
-    uint32_t signature;
-    struct tri_handle *next;
-    struct tri_handle *previous;
-    uintptr_t reference; /* atomic; a global slot like any other */
+    uintptr_t reference;          /* atomic; a global slot like any other. 0 where it is unused */
+    struct tri_handle *next_free; /* guarded by ROOTS */
+    uint32_t signature;           /* 0 where it is unused */
 };
+
+/* Handles that lie side by side; a page of the system's. Never given back. */
+#define HANDLES_OF_BLOCK 170
+struct handle_block {
+    struct handle_block *next; /* written before others see the block */
+    struct tri_handle handles[HANDLES_OF_BLOCK];
+};
+_Static_assert(sizeof(struct handle_block) <= 4096, "a page");
 
 /* Edges, with who takes them:
  *
@@ -144,10 +151,10 @@ struct global_range {
 /* Guarded by ROOTS. */
 struct roots_state {
     struct lock lock;
-    struct fixed_pool handle_pool;
     struct fixed_pool global_pool;
     struct fixed_pool stack_pool;
-    struct tri_handle *handles;
+    struct handle_block *handle_blocks; /* atomic: the newest first */
+    struct tri_handle *free_handles;
     struct global_range *globals;
     struct tri_stack *stacks; /* all there are */
     size_t handle_count;
@@ -157,7 +164,6 @@ struct roots_state {
     bool scan_due; /* handshake roots has begun, and the scan has not ended */
     struct global_range *next_range;
     size_t next_slot; /* of next_range */
-    struct tri_handle *next_handle;
     struct tri_stack *next_stack;
 };
 

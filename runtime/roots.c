@@ -7,9 +7,12 @@
  *   [roots.2] What is removed between handshake roots and the end of the scan MUST be shaded;
  *             otherwise an object that a black stack has loaded from there is lost. Afterwards it
  *             has been scanned, before that all stacks are still to be.
- *   [roots.3] The scan MUST let others have the lock between pieces; otherwise a mutator that makes
- *             a handle waits for the scan of all others. What is added meanwhile need not be
- *             scanned: all stacks are black by then, and what comes out of a black stack is safe.
+ *   [roots.3] The scan MUST let others have the lock between pieces; otherwise a mutator that adds
+ *             a slot waits for the scan of all others. What is added meanwhile need not be scanned:
+ *             all stacks are black by then, and what comes out of a black stack is safe.
+ *   [roots.4] A handle that is unused MUST hold 0, and what it held before MUST have passed the
+ *             barrier; a block of handles MUST stay for ever; otherwise the scan, which takes no
+ *             lock, follows what is none, or misses what a black stack has loaded.
  * Locks:      ROOTS.
  * Callers:    the public entry points; mark through port.h.
  */
@@ -26,7 +29,6 @@ void roots_state_init(struct process_heap *heap)
 {
     struct roots_state *roots = &heap->roots;
     lock_init(&roots->lock, LOCK_ROOTS);
-    fixed_pool_init(&roots->handle_pool, &heap->heap.meta, sizeof(struct tri_handle));
     fixed_pool_init(&roots->global_pool, &heap->heap.meta, sizeof(struct global_range));
     fixed_pool_init(&roots->stack_pool, &heap->heap.meta, sizeof(struct tri_stack));
 }
@@ -109,21 +111,35 @@ bool roots_has_global(struct process_heap *heap, const void *slot)
     return found;
 }
 
+/* More handles. False where there is no memory for them. ROOTS held. */
+static bool add_handles(struct process_heap *heap) LOCK_REQUIRES(heap->roots.lock)
+{
+    struct roots_state *roots = &heap->roots;
+    struct handle_block *block = meta_alloc_take(&heap->heap.meta, sizeof *block, CACHE_LINE);
+    if (block == NULL) {
+        return false;
+    }
+    for (unsigned i = HANDLES_OF_BLOCK; i-- > 0;) {
+        block->handles[i].next_free = roots->free_handles;
+        roots->free_handles = &block->handles[i];
+    }
+    block->next = roots->handle_blocks;
+    /* release: pairs with the acquire in scan_handles */
+    store_release(&roots->handle_blocks, block);
+    return true;
+}
+
 struct tri_handle *roots_create_handle(struct process_heap *heap)
 {
     struct roots_state *roots = &heap->roots;
-    struct tri_handle *handle = fixed_pool_take(&roots->handle_pool);
-    if (handle == NULL) {
-        return NULL;
-    }
-    handle->signature = HANDLE_SIGNATURE;
+    struct tri_handle *handle = NULL;
     lock_acquire(&roots->lock);
-    handle->next = roots->handles;
-    if (handle->next != NULL) {
-        handle->next->previous = handle;
+    if (roots->free_handles != NULL || add_handles(heap)) {
+        handle = roots->free_handles;
+        roots->free_handles = handle->next_free;
+        handle->signature = HANDLE_SIGNATURE;
+        roots->handle_count++;
     }
-    roots->handles = handle;
-    roots->handle_count++;
     lock_release(&roots->lock);
     return handle;
 }
@@ -131,22 +147,13 @@ struct tri_handle *roots_create_handle(struct process_heap *heap)
 void roots_destroy_handle(struct process_heap *heap, struct tri_handle *handle)
 {
     struct roots_state *roots = &heap->roots;
+    TRI_ASSERT(load_relaxed(&handle->reference) == 0); /* [roots.4] */
     lock_acquire(&roots->lock);
-    if (handle->previous != NULL) {
-        handle->previous->next = handle->next;
-    } else {
-        roots->handles = handle->next;
-    }
-    if (handle->next != NULL) {
-        handle->next->previous = handle->previous;
-    }
-    if (roots->next_handle == handle) {
-        roots->next_handle = handle->next;
-    }
     handle->signature = 0;
+    handle->next_free = roots->free_handles;
+    roots->free_handles = handle;
     roots->handle_count--;
     lock_release(&roots->lock);
-    fixed_pool_give(&roots->handle_pool, handle);
 }
 
 size_t roots_handle_count(struct process_heap *heap)
@@ -176,7 +183,7 @@ void roots_expect_scan(struct process_heap *heap)
     lock_release(&heap->roots.lock);
 }
 
-/* Words or handles that are scanned before others may have the lock. */
+/* Words that are scanned before others may have the lock. */
 #define SCAN_PIECE ((size_t)4096)
 
 /* Let others have the lock [roots.3]. */
@@ -214,27 +221,30 @@ static size_t scan_ranges(struct roots_state *roots, struct marker *marker)
     return bytes;
 }
 
-static size_t scan_handles(struct roots_state *roots, struct marker *marker)
-    LOCK_REQUIRES(roots->lock)
+/* Without the lock [roots.4]. */
+static size_t scan_handles(const struct roots_state *roots, struct marker *marker)
 {
     size_t count = 0;
-    roots->next_handle = roots->handles;
-    while (roots->next_handle != NULL) {
-        shade(marker, load_relaxed(&roots->next_handle->reference));
-        roots->next_handle = roots->next_handle->next;
-        if (++count % SCAN_PIECE == 0) {
-            let_others_in(roots);
+    /* acquire: pairs with the release in add_handles */
+    const struct handle_block *block = load_acquire(&roots->handle_blocks);
+    for (; block != NULL; block = block->next) {
+        for (unsigned i = 0; i < HANDLES_OF_BLOCK; i++) {
+            uintptr_t reference = load_relaxed(&block->handles[i].reference);
+            if (reference != 0) {
+                shade(marker, reference);
+                count++;
+            }
         }
     }
-    return count * sizeof roots->handles->reference;
+    return count * WORD_BYTES;
 }
 
 size_t port_scan_globals(struct tri_heap *heap, struct marker *marker)
 {
     struct process_heap *process = process_heap_of(heap);
+    size_t bytes = scan_handles(&process->roots, marker);
     lock_acquire(&process->roots.lock);
-    size_t bytes = scan_ranges(&process->roots, marker);
-    bytes += scan_handles(&process->roots, marker);
+    bytes += scan_ranges(&process->roots, marker);
     bytes += stack_report_parked(process, marker);
     process->roots.scan_due = false;
     lock_release(&process->roots.lock);

@@ -139,6 +139,8 @@ TRI_API bool tri_global_remove(tri_heap *heap, tri_word *slots);
  * @return ::TRI_OK; ::TRI_E_NOMEM.
  * Threads: the mutator's own, running; the handle may then be used by any thread with a mutator of
  *          the heap.
+ * Cost:    one lock, and 24 bytes that the heap keeps for handles; a cycle reads all handles in the
+ *          background, some nanoseconds each, and nobody waits for that.
  */
 TRI_API tri_result tri_handle_create(tri_mutator *mutator, tri_ref reference, tri_handle **handle);
 

@@ -665,6 +665,58 @@ END_TEST
 
 /* ---- All at once ----------------------------------------------------------------------------- */
 
+/* Lists that only handles hold, of which one always ends and another one begins. */
+struct juggler {
+    tri_heap *heap;
+    tri_type *link;
+    unsigned moves;
+    atomic_bool done;
+};
+
+static void *juggle(void *argument)
+{
+    struct juggler *juggler = argument;
+    tri_mutator *mutator = attach(juggler->heap);
+    tri_handle *handles[1000];
+    uint64_t state = 1;
+    for (size_t i = 0; i < LENGTH(handles); i++) {
+        tri_ref list = list_new(mutator, juggler->link, i % 5);
+        MUST(tri_handle_create(mutator, list, &handles[i]) == TRI_OK);
+    }
+    for (unsigned i = 0; i < juggler->moves; i++) {
+        size_t which = unit_random_below(&state, LENGTH(handles));
+        TRI_FRAME(mutator, 1);
+        TRI_LOCAL(0) = tri_handle_get(handles[which]);
+        tri_handle_destroy(mutator, handles[which]);
+        MUST(list_is_intact(TRI_LOCAL(0), which % 5));
+        (void)list_new(mutator, juggler->link, 3);
+        MUST(tri_handle_create(mutator, TRI_LOCAL(0), &handles[which]) == TRI_OK);
+    }
+    for (size_t i = 0; i < LENGTH(handles); i++) {
+        MUST(list_is_intact(tri_handle_get(handles[i]), i % 5));
+        tri_handle_destroy(mutator, handles[i]);
+    }
+    atomic_store(&juggler->done, true);
+    tri_mutator_detach(mutator);
+    return NULL;
+}
+
+/* The scan of handles takes no lock: they come and go beside it. */
+START_TEST(handles_beside_the_collector)
+{
+    struct host host = host_new(NULL);
+    struct juggler juggler = {host.heap, host.link, times(200000, 5000), false};
+    pthread_t thread = thread_new(juggle, &juggler);
+    while (!atomic_load(&juggler.done)) {
+        tri_collect(host.mutator);
+    }
+    thread_join_blocked(host.mutator, thread);
+    ck_assert_uint_eq(stats_of(host.heap).handles, 0);
+    ck_assert_uint_eq(collect_and_count(host.mutator), 0);
+    host_end(&host);
+}
+END_TEST
+
 START_TEST(one_object_by_many_roots)
 {
     static tri_word slot[1];
@@ -715,6 +767,7 @@ int main(void)
         {handles, 0},
         {handles_by_the_thousand, 0},
         {handles_belong_to_no_thread, 0},
+        {handles_beside_the_collector, 0},
         {one_object_by_many_roots, 0},
     };
     return scenario_run("roots", tests, LENGTH(tests));
