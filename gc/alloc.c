@@ -66,7 +66,7 @@ static void before_allocation(struct tri_mutator *mutator, size_t bytes)
     if (TRI_UNLIKELY(load_relaxed(&heap->cycle.pressure) != 0)) {
         tell_pressure(mutator);
     }
-    cycle_poll(mutator);
+    cycle_poll(mutator, bytes);
     cycle_brake(mutator, bytes);
 }
 

@@ -250,6 +250,12 @@ static void raise_maximum(uint64_t *maximum, uint64_t value)
     }
 }
 
+void answer_note_stall(struct tri_heap *heap, enum handshake_kind kind, uint64_t ns)
+{
+    struct cycle_state *cycle = &heap->cycle;
+    raise_maximum(kind <= HANDSHAKE_ROOTS ? &cycle->begin_stall_ns : &cycle->end_stall_ns, ns);
+}
+
 void answer_count_stall(struct tri_heap *heap, enum handshake_kind kind, struct stall_times start)
 {
     static const enum stall_cause causes[] = {
@@ -257,7 +263,5 @@ void answer_count_stall(struct tri_heap *heap, enum handshake_kind kind, struct 
         [HANDSHAKE_ROOTS] = STALL_ROOTS,   [HANDSHAKE_FLUSH] = STALL_FLUSH,
         [HANDSHAKE_DISARM] = STALL_DISARM, [HANDSHAKE_RELEASE] = STALL_RELEASE,
     };
-    uint64_t ns = stall_end(&heap->stalls, causes[kind], start).wall_ns;
-    struct cycle_state *cycle = &heap->cycle;
-    raise_maximum(kind <= HANDSHAKE_ROOTS ? &cycle->begin_stall_ns : &cycle->end_stall_ns, ns);
+    answer_note_stall(heap, kind, stall_end(&heap->stalls, causes[kind], start).wall_ns);
 }

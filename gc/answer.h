@@ -33,4 +33,8 @@ static inline bool answer_keeps(const struct tri_mutator *mutator)
 /* The mutator's own thread has answered a handshake of kind, for which it stopped at start. */
 void answer_count_stall(struct tri_heap *heap, enum handshake_kind kind, struct stall_times start);
 
+/* The answer to a handshake of kind has kept the mutator's own thread for ns, which are counted
+ * otherwise: for the figures of the cycle. */
+void answer_note_stall(struct tri_heap *heap, enum handshake_kind kind, uint64_t ns);
+
 #endif

@@ -172,7 +172,7 @@ static size_t step_bytes(int64_t debt, size_t bytes)
 bool assist_scan(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
-    struct stall_times start = stall_begin();
+    struct stall_times start = stall_begin_short();
     mark_refresh(heap, &mutator->marker);
     size_t done = mark_assist(heap, &mutator->marker, bytes);
     if (done == 0) {
@@ -181,7 +181,8 @@ bool assist_scan(struct tri_mutator *mutator, size_t bytes)
         mutator->assist_debt -= (int64_t)done;
         mutator->made_grey = true; /* [assist.2] */
     }
-    struct stall_times length = stall_end(&heap->stalls, STALL_ASSIST, start);
+    struct stall_times length =
+        stall_end_work(&heap->stalls, STALL_ASSIST, start, mark_most_ns(done));
     fetch_add_relaxed(&heap->mark.assist_cpu_ns, length.cpu_ns);
     fetch_add_relaxed(&heap->cycle.gc_cpu_ns, length.cpu_ns);
     return done > 0;
@@ -210,7 +211,7 @@ void assist_pay(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
     if (mutator->assist_debt > 0 && barrier_is_on(mutator)) {
-        if (load_relaxed(&heap->cycle.limited) != 0) {
+        if (load_relaxed(&heap->cycle.limited) != 0 || heap_is_self_driven(heap)) {
             mutator->assist_debt = 0; /* [assist.4] */
         } else if (assist_is_marking(heap)) {
             mutator->assist_debt -= take_credit(&heap->mark, mutator->assist_debt);

@@ -7,7 +7,10 @@
  * Idea:       a state machine. A step never waits for a mutator: it begins a handshake, or finds
  *             that one has been answered, or marks. So any thread can drive a cycle, several can
  *             take turns, and a host without threads takes a step now and then at its allocations.
- *             What a step is, is guarded by CYCLE; between steps nobody holds it.
+ *             What a step is, is guarded by CYCLE; between steps nobody holds it. The marking of a
+ *             small heap costs a mutator less than it costs to wake a thread for it, and to have
+ *             objects back that were taken to another processor's cache: such a cycle is driven by
+ *             the mutators, at their slow paths, and a thread only watches over it.
  * Invariants:
  *   [cycle.1] Marking MUST begin only when every span is swept; otherwise it adds to marks of the
  *             last cycle, and garbage survives for ever.
@@ -28,6 +31,9 @@
  *   [cycle.8] The end of marking MUST be one exchange of weak_state.word, and what is dead MUST be
  *             cleared from weak references before disarm is asked for; otherwise a mutator reads a
  *             reference to what is freed. See weak.c.
+ *   [cycle.9] A cycle that is under way MUST have somebody who takes its next step: a thread that
+ *             drives it; or mutators, at their slow paths, and one that watches whether they come
+ *             there; otherwise it never ends, and all barriers stay on.
  * Locks:      CYCLE for a step; GOAL while the goal is computed.
  * Callers:    the collector's thread; alloc, tri_collect, tri_gc_step on a mutator's thread.
  */
@@ -555,10 +561,33 @@ static void inspect_held(struct tri_heap *heap, enum verify_moment moment)
     port_hold_end(heap);
 }
 
-static enum progress step_idle(struct tri_heap *heap, enum cycle_reason reason)
+/* Whether marking is expected to be so little that a thread which is woken for it, and fetches what
+ * mutators have in their caches, costs more than it does for them. */
+static bool is_small(const struct tri_heap *heap)
 {
+    const struct cycle_state *cycle = &heap->cycle;
+    uint64_t expected = load_relaxed(&cycle->count) == 0 ? counters_live(&heap->counters)
+                                                         : load_relaxed(&cycle->last.marked_bytes);
+    return expected <= SELF_DRIVEN_BYTES;
+}
+
+/* Whether a cycle that a mutator's step begins is for mutators to end. */
+static bool is_for_mutators(const struct tri_heap *heap)
+{
+    int32_t markers = heap->options.markers;
+    return markers == 0 || (markers == TRI_MARKERS_AUTO && is_small(heap));
+}
+
+static enum progress step_idle(struct tri_heap *heap, enum cycle_reason reason,
+                               const struct step_limits *limits)
+{
+    bool by_mutators = limits != &no_limits && is_for_mutators(heap);
+    store_relaxed(&heap->cycle.by_mutators, (uint32_t)by_mutators);
     begin_figures(heap, reason);
     enter_phase(heap, CYCLE_SWEEP);
+    if (by_mutators) {
+        port_watch_cycle(heap); /* [cycle.9] */
+    }
     return STEP_MORE;
 }
 
@@ -698,6 +727,15 @@ static enum progress step_flush(struct tri_heap *heap)
     return next_round(heap);
 }
 
+/* What a small cycle leaves to be swept, mutators sweep as they allocate, or whoever watches it
+ * when it has become quiet. */
+static void wake_sweeper(struct tri_heap *heap)
+{
+    if (!heap_is_self_driven(heap)) {
+        port_wake_sweeper(heap);
+    }
+}
+
 /* No barrier is on: what is white is garbage. A word that only looks like a reference may have made
  * a piece of garbage grey since the last round: what it refers to lives as long as it does. Where
  * that is of a safepoint-only type, the mutator is asked once more. */
@@ -721,7 +759,7 @@ static enum progress turn(struct tri_heap *heap)
     commit(heap, true);
     note_limit(heap);
     (void)ask(heap, CYCLE_RELEASE, HANDSHAKE_RELEASE);
-    port_wake_sweeper(heap);
+    wake_sweeper(heap);
     return STEP_MORE;
 }
 
@@ -737,7 +775,7 @@ static enum progress finish(struct tri_heap *heap)
     cycle->now.end_stall_ns = load_relaxed(&cycle->end_stall_ns);
     end_figures(heap);
     enter_phase(heap, CYCLE_IDLE);
-    port_wake_sweeper(heap);
+    wake_sweeper(heap);
     port_wake_scavenger(heap);
     return STEP_OVER;
 }
@@ -779,7 +817,7 @@ static enum progress step(struct tri_heap *heap, enum cycle_reason reason,
     enum cycle_phase phase = cycle_phase(heap);
     switch (phase) {
     case CYCLE_IDLE:
-        return step_idle(heap, reason);
+        return step_idle(heap, reason, limits);
     case CYCLE_SWEEP:
         return step_sweep(heap, limits);
     case CYCLE_MARK:
@@ -930,27 +968,56 @@ void cycle_run(struct tri_mutator *mutator, enum cycle_reason reason)
     port_blocking_end(mutator);
 }
 
-bool cycle_advance(struct tri_mutator *mutator, size_t budget)
+/* Take steps until one has to wait, or about budget bytes are scanned, or there is much to sweep.
+ * CYCLE held. */
+static enum progress take_steps(struct tri_heap *heap, size_t budget)
+{
+    const struct step_limits limits = {budget, STEP_SWEEP_SPANS};
+    uint64_t before = load_relaxed(&heap->mark.scanned_bytes);
+    enum progress progress;
+    do {
+        progress = step(heap, CYCLE_TRIGGERED, &limits);
+    } while (progress == STEP_MORE && cycle_phase(heap) != CYCLE_SWEEP &&
+             cycle_phase(heap) != CYCLE_WEAK &&
+             load_relaxed(&heap->mark.scanned_bytes) - before < budget);
+    return progress;
+}
+
+/* False where there was nothing to do but wait for others. A safepoint. */
+static bool advance(struct tri_mutator *mutator, size_t budget)
 {
     struct tri_heap *heap = mutator->heap;
-    struct stall_times start = stall_begin();
-    struct step_limits limits = {budget, STEP_SWEEP_SPANS};
+    enum progress progress = STEP_WAIT;
+    struct stall_times start = stall_begin_short();
     port_blocking_begin(mutator); /* [cycle.3] */
     if (lock_try_acquire(&heap->cycle.lock)) {
-        uint64_t before = load_relaxed(&heap->mark.scanned_bytes);
-        enum progress progress = STEP_OVER;
+        progress = STEP_OVER;
         if (cycle_phase(heap) != CYCLE_IDLE || cycle_is_due(heap)) {
-            do {
-                progress = step(heap, CYCLE_TRIGGERED, &limits);
-            } while (progress == STEP_MORE && cycle_phase(heap) != CYCLE_SWEEP &&
-                     cycle_phase(heap) != CYCLE_WEAK &&
-                     load_relaxed(&heap->mark.scanned_bytes) - before < budget);
+            progress = take_steps(heap, budget);
         }
         lock_release(&heap->cycle.lock);
     }
     port_blocking_end(mutator);
     (void)stall_end(&heap->stalls, STALL_STEP, start);
-    return cycle_phase(heap) != CYCLE_IDLE;
+    return progress != STEP_WAIT;
+}
+
+bool cycle_advance(struct tri_mutator *mutator, size_t budget)
+{
+    (void)advance(mutator, budget);
+    return cycle_phase(mutator->heap) != CYCLE_IDLE;
+}
+
+/* Before an allocation of bytes: mark a little, or take the cycle on otherwise. False as above. A
+ * safepoint. */
+static bool help_along(struct tri_mutator *mutator, size_t bytes)
+{
+    const struct tri_heap *heap = mutator->heap;
+    size_t budget = STEP_SCAN_BYTES + size_min(bytes, SELF_DRIVEN_BYTES);
+    if (assist_is_marking(heap) && assist_scan(mutator, budget)) {
+        return true;
+    }
+    return advance(mutator, budget);
 }
 
 /* Whether a cycle is due, or under way, and nobody drives it: in the child of a fork. */
@@ -968,21 +1035,44 @@ void cycle_wake(struct tri_heap *heap)
     }
 }
 
-void cycle_poll(struct tri_mutator *mutator)
+/* Whether the cycle that is under way, or due, is for mutators to take on. */
+static bool is_self_driven(const struct tri_heap *heap)
+{
+    if (heap->options.markers != 0 && load_relaxed(&heap->cycle.limited) != 0) {
+        return false;
+    }
+    return cycle_phase(heap) != CYCLE_IDLE ? load_relaxed(&heap->cycle.by_mutators) != 0
+                                           : is_for_mutators(heap);
+}
+
+/* A cycle is due, or under way. */
+static void poll_cycle(struct tri_mutator *mutator, size_t bytes, bool is_due)
 {
     struct tri_heap *heap = mutator->heap;
-    bool is_due = cycle_is_due(heap);
+    bool limited = load_relaxed(&heap->cycle.limited) != 0;
     if (heap->options.stop_the_world) {
-        if (is_due && load_relaxed(&heap->cycle.limited) == 0) {
+        if (!limited) {
             cycle_run(mutator, CYCLE_TRIGGERED);
         }
-    } else if (heap->options.markers == 0) {
-        bool limited = load_relaxed(&heap->cycle.limited) != 0;
-        if ((is_due && !limited) || cycle_phase(heap) != CYCLE_IDLE) {
-            (void)cycle_advance(mutator, limited ? STEP_SCAN_BYTES / 8 : STEP_SCAN_BYTES);
+    } else if (!wants_driver(heap, is_due)) {
+        return;
+    } else if (is_self_driven(heap)) {
+        if (!limited) {
+            (void)help_along(mutator, bytes);
+        } else if (cycle_phase(heap) != CYCLE_IDLE) {
+            (void)advance(mutator, STEP_SCAN_BYTES / 8);
         }
-    } else if (wants_driver(heap, is_due) && !port_wake_collector(heap)) {
+    } else if (!port_wake_collector(heap)) {
         cycle_run(mutator, CYCLE_TRIGGERED);
+    }
+}
+
+void cycle_poll(struct tri_mutator *mutator, size_t bytes)
+{
+    const struct tri_heap *heap = mutator->heap;
+    bool is_due = cycle_is_due(heap);
+    if (TRI_UNLIKELY(is_due || cycle_phase(heap) != CYCLE_IDLE)) {
+        poll_cycle(mutator, bytes, is_due);
     }
 }
 
@@ -1034,7 +1124,7 @@ static void wait_for_memory(struct tri_mutator *mutator)
     struct stall_times start = stall_begin();
     while (excess(heap) != 0 && load_relaxed(&heap->cycle.limited) == 0 &&
            load_relaxed(&heap->cycle.count) == count) {
-        cycle_poll(mutator);
+        cycle_poll(mutator, 0);
         help_a_little(mutator);
         cycle_watch_memory(heap);
     }
@@ -1054,7 +1144,9 @@ void cycle_brake(struct tri_mutator *mutator, size_t bytes)
         return;
     }
     for (size_t paid = 0; by != 0 && paid <= bytes; paid += BRAKE_BYTES) {
-        sleep_a_moment(mutator, by);
+        if (!heap_is_self_driven(heap) || !help_along(mutator, 0)) {
+            sleep_a_moment(mutator, by);
+        }
         by = excess(heap);
     }
 }

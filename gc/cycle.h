@@ -26,8 +26,9 @@ void cycle_collect(struct tri_heap *heap, enum cycle_reason reason);
 /* The heap is about to end: whoever drives a cycle shall leave it. */
 void cycle_abandon(struct tri_heap *heap);
 
-/* At an allocation's slow path: see to it that a cycle begins where one is due. A safepoint. */
-void cycle_poll(struct tri_mutator *mutator);
+/* At the slow path of an allocation of bytes: see to it that a cycle begins where one is due; take
+ * it on a little where mutators drive it. A safepoint. */
+void cycle_poll(struct tri_mutator *mutator, size_t bytes);
 
 /* At the slow path of an allocation of bytes: where the heap is past its goal, because assists
  * found nothing to do or the cycle has not got that far, sleep for moments, so that the collector

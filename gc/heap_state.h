@@ -191,6 +191,8 @@ struct cycle_state {
     bool unhurried;           /* the cycle under way was begun for its time only */
     uint32_t urgent;          /* atomic: threads that wait for a forced cycle */
     uint32_t drivers;         /* atomic: threads in cycle_collect */
+    uint32_t by_mutators;     /* atomic: mutators drive the cycle under way, at their slow paths,
+                                 unless a thread does; written with CYCLE held */
     uint32_t pauses;          /* atomic: threads that want CYCLE between two steps */
     uint32_t abandoned;       /* atomic: the heap is about to end */
     uint32_t round_grey; /* atomic: since the last verdict a mutator has answered, or left, that had
@@ -317,6 +319,12 @@ struct tri_heap {
     struct weak_state weak;
     uint32_t attached; /* atomic: mutators that have attached, and not begun to detach */
 };
+
+/* Whether mutators take the cycle that is under way on by themselves, at their slow paths. */
+static inline bool heap_is_self_driven(const struct tri_heap *heap)
+{
+    return load_relaxed(&heap->cycle.by_mutators) != 0 && load_relaxed(&heap->cycle.drivers) == 0;
+}
 
 struct tri_mutator {
     struct tri_mutator_head_ head; /* what the inline fast paths read; first */

@@ -152,17 +152,23 @@ static void start_clock(struct marker *marker)
     marker->clock_ns = port_thread_cpu_ns();
 }
 
-/* Add what it has taken since to the figures. */
-static void read_clock(struct tri_heap *heap, struct marker *marker)
+/* Add the processor time that marker has taken to the figures. */
+static void count_time(struct tri_heap *heap, const struct marker *marker, uint64_t cpu_ns)
 {
     struct mark_state *mark = &heap->mark;
-    uint64_t now_ns = port_thread_cpu_ns();
-    uint64_t cpu_ns = now_ns - marker->clock_ns;
     bool by_right = marker < &mark->markers[mark->by_right];
-    marker->clock_ns = now_ns;
     fetch_add_relaxed(&mark->cpu_ns, cpu_ns);
     fetch_add_relaxed(&mark->idle_cpu_ns, by_right ? UINT64_C(0) : cpu_ns);
     fetch_add_relaxed(by_right ? &heap->cycle.gc_cpu_ns : &heap->cycle.gc_idle_cpu_ns, cpu_ns);
+}
+
+/* Add what it has taken since its clock was read last. */
+static void read_clock(struct tri_heap *heap, struct marker *marker)
+{
+    uint64_t now_ns = port_thread_cpu_ns();
+    uint64_t cpu_ns = now_ns - marker->clock_ns;
+    marker->clock_ns = now_ns;
+    count_time(heap, marker, cpu_ns);
 }
 
 /* Look at all that is pending. False where nothing is. */
@@ -388,7 +394,7 @@ static unsigned wanted_markers(const struct tri_heap *heap)
     unsigned allowed = option > 0    ? (unsigned)option
                        : option == 0 ? 1
                                      : port_processor_threads(heap);
-    if (heap->cycle.unhurried) {
+    if (heap->cycle.unhurried || load_relaxed(&heap->cycle.by_mutators) != 0) {
         return 1;
     }
     uint64_t expected =
@@ -530,9 +536,10 @@ size_t mark_some(struct tri_heap *heap, struct marker *marker, size_t budget)
 size_t mark_step(struct tri_heap *heap, size_t budget)
 {
     struct marker *marker = &heap->mark.markers[0];
-    start_clock(marker);
+    uint64_t start_ns = port_now_ns();
     size_t done = mark_some(heap, marker, budget);
-    read_clock(heap, marker);
+    uint64_t ns = port_now_ns() - start_ns;
+    count_time(heap, marker, size_min(ns, mark_most_ns(done)));
     return done;
 }
 

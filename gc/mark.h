@@ -91,4 +91,10 @@ void mark_held(struct tri_heap *heap);
  * process where that is not so. For gcverify=1, after marking, during a hold. */
 void mark_check_complete(struct tri_heap *heap);
 
+/* More processor time than marking takes that has scanned so many bytes. */
+static inline uint64_t mark_most_ns(size_t scanned)
+{
+    return MARK_LEAST_NS + scanned * MARK_MOST_NS_A_BYTE;
+}
+
 #endif

@@ -153,6 +153,10 @@ void port_wake_scavenger(struct tri_heap *heap);
  * be had. */
 bool port_wake_collector(struct tri_heap *heap);
 
+/* A cycle has begun that mutators take on at their slow paths: let a thread of the heap's own look
+ * now and then whether they do, and call cycle_collect where they do not. CYCLE held. */
+void port_watch_cycle(struct tri_heap *heap);
+
 /* ---- Handshakes: implemented by runtime/handshake.c ------------------------------------------ */
 
 /* What is asked of every mutator. The kinds in the order of a cycle; see gc/answer.c. */

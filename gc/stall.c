@@ -84,6 +84,15 @@ struct stall_times stall_end(struct stall_state *stalls, enum stall_cause cause,
     return length;
 }
 
+struct stall_times stall_end_work(struct stall_state *stalls, enum stall_cause cause,
+                                  struct stall_times start, uint64_t most_ns)
+{
+    struct stall_times length = stall_end(stalls, cause, start);
+    length.cpu_ns = length.wall_ns < most_ns ? length.wall_ns : most_ns;
+    count(&stalls->causes[cause].cpu, length.cpu_ns);
+    return length;
+}
+
 void stall_count_to_safepoint(struct stall_state *stalls, uint64_t ns)
 {
     count(&stalls->to_safepoint, ns);

@@ -15,7 +15,7 @@
     X(BARRIER, "barrier", "shaded what a full barrier buffer held")                                \
     X(ASSIST, "assist", "marked in payment for what it allocates")                                 \
     X(BRAKE, "brake", "slept for a moment, the heap being past its goal")                          \
-    X(STEP, "step", "drove the cycle a step, where the heap has no threads")                       \
+    X(STEP, "step", "drove a cycle a step that mutators drive: no threads, or a small heap")       \
     X(SWEEP, "sweep", "swept spans for free slots")                                                \
     X(GROW, "grow", "took pages: the lock, and memory from the system")                            \
     X(STACK, "stack", "switched to a coroutine's stack: scanned it, or waited for its scan")       \
@@ -67,6 +67,12 @@ struct stall_times stall_begin_short(void);
 /* Count a stall that began at start and ends now. Returns how long it was. */
 struct stall_times stall_end(struct stall_state *stalls, enum stall_cause cause,
                              struct stall_times start);
+
+/* The same for one that began short and was work, for which a thread needs no more than most_ns:
+ * the processor time is what the clock on the wall says up to there, what is beyond the
+ * scheduler's. Cost: one clock; a thread's own, which is exact, takes a call of the system. */
+struct stall_times stall_end_work(struct stall_state *stalls, enum stall_cause cause,
+                                  struct stall_times start, uint64_t most_ns);
 
 /* A running mutator has come to its safepoint ns after it was asked. */
 void stall_count_to_safepoint(struct stall_state *stalls, uint64_t ns);

@@ -304,13 +304,18 @@ void port_handshake_begin(struct tri_heap *heap, enum handshake_kind kind)
     lock_release(&handshake->lock);
 }
 
-/* Answer for a mutator that was taken. HANDSHAKE held, but not meanwhile [handshake.8]. */
+/* Answer for a mutator that was taken. HANDSHAKE held, but not meanwhile [handshake.8]. Where it is
+ * the calling thread's own, which drives the cycle a step, it is kept from its work by that. */
 static void answer_for(struct handshake_state *handshake, struct process_mutator *mutator)
     LOCK_REQUIRES(handshake->lock)
 {
     enum handshake_kind kind = (enum handshake_kind)handshake->kind;
     lock_release(&handshake->lock);
+    uint64_t start_ns = port_now_ns();
     answer_handshake(&mutator->mutator, kind);
+    if (load_relaxed(&mutator->thread) == port_thread_id()) {
+        answer_note_stall(mutator->mutator.heap, kind, port_now_ns() - start_ns);
+    }
     lock_acquire(&handshake->lock);
     post_answer(handshake, mutator);
     let_go(mutator, MUTATOR_BLOCKED);

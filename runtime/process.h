@@ -211,6 +211,10 @@ struct workers_state {
     pthread_t collector;
     uint32_t collector_started; /* atomic; written under SWEEP */
     uint32_t cycle_wanted;      /* atomic; written under SWEEP */
+    bool watching;              /* the collector's thread watches cycles that mutators drive */
+    bool watched_cycle;         /* one was under way at its last look */
+    uint64_t watched_count;     /* cycles that had been completed then */
+    uint64_t watch_due_ns;      /* when it looks again */
     bool sweep_stopping;        /* both shall stop */
 };
 

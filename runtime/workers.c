@@ -27,6 +27,9 @@
  *               whoever waits for it.
  *   [workers.6] The collector's thread MUST NOT wake up while there is nothing for it to do;
  *               otherwise an idle process keeps its processor from sleeping.
+ *   [workers.7] The collector's thread MUST NOT stop watching cycles that mutators drive while one
+ *             is under way, and who begins one MUST find out with SWEEP held whether it watches;
+ *             otherwise one that the mutators leave is never ended ([cycle.9]).
  * Locks:      MARK for markers, SWEEP for the sweeper and the collector; neither is held while they
  *             work.
  * Callers:    cycle through port.h; the first mutator; destruction of the heap.
@@ -62,6 +65,7 @@ void workers_forget(struct workers_state *workers)
     workers->sweeper_started = false;
     store_relaxed(&workers->collector_started, 0U);
     workers->sweep_wanted = false;
+    workers->watching = false;
     store_relaxed(&workers->cycle_wanted, 0U);
     store_relaxed(&workers->urgent, 0U);
 }
@@ -319,12 +323,58 @@ void port_pace_marker(struct tri_heap *heap, unsigned index)
 
 /* ---- The sweeper and the collector ----------------------------------------------------------- */
 
-/* When the collector's thread has something to do although nobody asks for a cycle; UINT64_MAX:
- * never, and then it does not wake up [workers.6]. */
-static uint64_t collector_due_ns(const struct process_heap *heap)
+/* When the collector's thread has something to do although nothing happens; UINT64_MAX: never, and
+ * then it does not wake up [workers.6]. */
+static uint64_t periodic_due_ns(const struct process_heap *heap)
 {
     uint64_t due_ns = size_min(container_due_ns(heap), cycle_period_end_ns(&heap->heap));
     return size_min(due_ns, idle_due_ns(heap));
+}
+
+/* The same, and when it has to look at a cycle that mutators drive. SWEEP held. */
+static uint64_t collector_due_ns(const struct process_heap *heap)
+{
+    const struct workers_state *workers = &heap->workers;
+    uint64_t due_ns = periodic_due_ns(heap);
+    return workers->watching ? size_min(due_ns, workers->watch_due_ns) : due_ns;
+}
+
+enum watch_outcome {
+    WATCH_ON,   /* look again later */
+    WATCH_ENDS, /* none has begun since the last look, and none is under way */
+    WATCH_STUCK /* the one that was under way then still is */
+};
+
+/* Look at the cycles that mutators drive; the next look is due in a while. SWEEP held. */
+static enum watch_outcome look(struct process_heap *heap) LOCK_REQUIRES(heap->workers.sweep_lock)
+{
+    struct workers_state *workers = &heap->workers;
+    uint64_t count = load_relaxed(&heap->heap.cycle.count);
+    bool under_way = cycle_phase(&heap->heap) != CYCLE_IDLE;
+    bool same = count == workers->watched_count;
+    bool stuck = same && under_way && workers->watched_cycle;
+    workers->watched_count = count;
+    workers->watched_cycle = under_way;
+    workers->watch_due_ns = port_now_ns() + CYCLE_WATCH_NS;
+    return stuck ? WATCH_STUCK : same && !under_way ? WATCH_ENDS : WATCH_ON;
+}
+
+/* Where a look is due: true where mutators have left their cycle to this thread. What the last one
+ * has freed, they have swept as they allocate, or not; nobody allocates now. */
+static bool watch(struct process_heap *heap)
+{
+    struct workers_state *workers = &heap->workers;
+    enum watch_outcome outcome = WATCH_ON;
+    lock_acquire(&heap->workers.sweep_lock);
+    if (workers->watching && port_now_ns() >= workers->watch_due_ns) {
+        outcome = look(heap);
+        workers->watching = outcome != WATCH_ENDS; /* [workers.7] */
+    }
+    lock_release(&heap->workers.sweep_lock);
+    if (outcome == WATCH_ENDS) {
+        port_wake_sweeper(&heap->heap);
+    }
+    return outcome == WATCH_STUCK;
 }
 
 /* What the collector's thread does without being asked. */
@@ -332,9 +382,10 @@ static void look_after(struct process_heap *heap)
 {
     idle_look(heap);
     bool limit_changed = container_refresh(heap);
+    bool is_left = watch(heap);
     if (port_now_ns() >= cycle_period_end_ns(&heap->heap)) {
         cycle_collect(&heap->heap, CYCLE_PERIODIC);
-    } else if (limit_changed) {
+    } else if (limit_changed || is_left) {
         cycle_collect(&heap->heap, CYCLE_TRIGGERED);
     }
 }
@@ -395,7 +446,7 @@ static bool start_collector(struct process_heap *heap) LOCK_REQUIRES(heap->worke
 void workers_look_after(struct process_heap *heap)
 {
     struct workers_state *workers = &heap->workers;
-    if (heap->heap.options.markers == 0 || collector_due_ns(heap) == UINT64_MAX) {
+    if (heap->heap.options.markers == 0 || periodic_due_ns(heap) == UINT64_MAX) {
         return;
     }
     lock_acquire(&heap->workers.sweep_lock);
@@ -433,6 +484,22 @@ bool port_wake_collector(struct tri_heap *heap)
     }
     lock_release(&process->workers.sweep_lock);
     return started;
+}
+
+void port_watch_cycle(struct tri_heap *heap)
+{
+    struct process_heap *process = process_heap_of(heap);
+    struct workers_state *workers = &process->workers;
+    if (heap->options.markers == 0) {
+        return;
+    }
+    lock_acquire(&process->workers.sweep_lock);
+    if (!workers->watching && start_collector(process)) {
+        workers->watching = true; /* [workers.7] */
+        (void)look(process);
+        condition_broadcast(&workers->sweep_changed);
+    }
+    lock_release(&process->workers.sweep_lock);
 }
 
 static void *sweeper_thread(void *argument)

@@ -689,6 +689,13 @@ bool port_wake_collector(struct tri_heap *heap)
     return port.hooks.wake_collector != NULL && port.hooks.wake_collector(heap);
 }
 
+void port_watch_cycle(struct tri_heap *heap)
+{
+    if (port.hooks.watch_cycle != NULL) {
+        port.hooks.watch_cycle(heap);
+    }
+}
+
 void port_handshake_begin(struct tri_heap *heap, enum handshake_kind kind)
 {
     if (port.hooks.handshake_begin != NULL) {

@@ -95,6 +95,7 @@ struct fake_port_hooks {
     void (*decommit)(void *address, size_t bytes);
     /* Default: there is none to be had. */
     bool (*wake_collector)(struct tri_heap *heap);
+    void (*watch_cycle)(struct tri_heap *heap);
     /* Default: no mutators, hence all have answered; no roots, nothing. To wait dies: nobody would
      * answer. */
     void (*handshake_begin)(struct tri_heap *heap, enum handshake_kind kind);

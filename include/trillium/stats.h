@@ -66,9 +66,9 @@ TRI_API tri_result tri_stats_read(tri_heap *heap, tri_stats *stats);
 typedef struct tri_stall {
     const char *cause; /**< "arm", "settle", "roots", "flush", "disarm", "release": answering the
                             handshake of that name; "barrier": shading what a full barrier buffer
-                            held; "assist"; "step": driving the cycle, where the heap has no
-                            threads; "sweep" at allocation; "grow": taking pages; "stack": scanning
-                            a coroutine's stack, or waiting for its scan, to switch to it;
+                            held; "assist"; "step": driving the cycle, in a small heap or one that
+                            has no threads; "sweep" at allocation; "grow": taking pages; "stack":
+                            scanning a coroutine's stack, or waiting for its scan, to switch to it;
                             "unblock": waiting to leave a blocking region; "hold": for debugging.
                             Last comes "to-safepoint", which is no stall: the time from a request to
                             the safepoint that answered it */

@@ -563,6 +563,56 @@ START_TEST(polling_mutators_answer)
 }
 END_TEST
 
+struct straggler {
+    const struct host *host;
+    struct gate begin; /* 1: it is attached; 2: it shall poll */
+    uint64_t cycles;   /* completed, when it polls no longer */
+};
+
+static uint64_t cycles_of(tri_heap *heap)
+{
+    tri_stats stats = {.size = sizeof stats};
+    MUST(tri_stats_read(heap, &stats) == TRI_OK);
+    return stats.num_gc;
+}
+
+/* Polls only when the other mutator has left the cycle, and allocates nothing. */
+static void *straggle(void *argument)
+{
+    struct straggler *straggler = argument;
+    tri_mutator *mutator = attach(straggler->host->heap);
+    gate_step(&straggler->begin);
+    gate_wait(&straggler->begin, 2);
+    uint64_t before = cycles_of(straggler->host->heap);
+    do {
+        tri_safepoint(mutator);
+    } while ((straggler->cycles = cycles_of(straggler->host->heap)) == before);
+    tri_mutator_detach(mutator);
+    return NULL;
+}
+
+/* A small heap's mutators drive its cycles; one that they all leave is ended all the same. */
+START_TEST(a_cycle_that_is_left_is_ended)
+{
+    struct host host = host_new(NULL);
+    struct straggler straggler = {.host = &host, .begin = GATE_INIT};
+    pthread_t thread = thread_new(straggle, &straggler);
+    tri_blocking_begin(host.mutator);
+    gate_wait(&straggler.begin, 1);
+    tri_blocking_end(host.mutator);
+    /* It does not answer, so the cycle does not get far. */
+    do {
+        (void)list_new(host.mutator, host.link, 100);
+    } while (!tri_gc_step(host.mutator, 0));
+    tri_blocking_begin(host.mutator);
+    gate_step(&straggler.begin);
+    tri_blocking_end(host.mutator);
+    thread_join_blocked(host.mutator, thread);
+    ck_assert_uint_gt(straggler.cycles, 0);
+    host_end(&host);
+}
+END_TEST
+
 /* A coroutine: its values are what its scanner reports; it goes from thread to thread. */
 struct coroutine {
     struct host *host;
@@ -1077,6 +1127,7 @@ int main(void)
         {threads_that_attach_while_they_end, 0},
         {blocked_mutators_are_not_waited_for, 0},
         {polling_mutators_answer, 0},
+        {a_cycle_that_is_left_is_ended, 0},
         {parked_mutators_go_to_other_threads, 0},
         {parked_mutator_is_resumed_once, 0},
         {ten_thousand_heaps_leave_nothing, 0},

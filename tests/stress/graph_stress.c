@@ -140,6 +140,14 @@ static void log_line(const char *line, void *argument)
     }
 }
 
+/* TRI_MARKERS_AUTO, so that mutators drive the cycles of a heap that is small, or 1 to 4 threads,
+ * however small it is. */
+static int32_t markers_by(uint64_t random)
+{
+    int32_t number = (int32_t)(random % 6);
+    return number > 4 || number == 0 ? TRI_MARKERS_AUTO : number;
+}
+
 static void create_heap(struct stress *stress)
 {
     static const int percents[] = {10, 50, 100};
@@ -149,7 +157,7 @@ static void create_heap(struct stress *stress)
     tri_heap_options_init(&heap);
     heap.value_encoding = TRI_ENCODING_NAN_BOX(BOX_MASK, BOX_MASK);
     heap.gc_percent = options->gc_percent >= 0 ? options->gc_percent : percents[random % 3];
-    heap.markers = options->markers >= 0 ? options->markers : (int32_t)(1 + (random >> 8) % 4);
+    heap.markers = options->markers >= 0 ? options->markers : markers_by(random >> 8);
     heap.background_sweep = (random >> 16) % 4 != 0;
     heap.heap_minimum = (size_t)64 * 1024 << (random >> 20) % 5;
     heap.stress = options->stress > 0 ? options->stress : heap.stress;

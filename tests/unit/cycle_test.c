@@ -1112,12 +1112,13 @@ START_TEST(collectors)
 {
     struct heap_counters *counters = &fixture.heap->counters;
     struct tri_mutator *mutator = fixture.mutators[0];
+    fixture.heap->options.markers = 1; /* so it is not for mutators, however small it is */
     fixture.collector = (enum fixture_collector)_i;
     counters->live_bytes = counters->trigger_bytes - 1;
-    cycle_poll(mutator);
+    cycle_poll(mutator, 0);
     ck_assert_uint_eq(fixture.ended + fixture.wishes, 0);
     counters->live_bytes = counters->trigger_bytes;
-    cycle_poll(mutator);
+    cycle_poll(mutator, 0);
     ck_assert_uint_eq(fixture.wishes, _i == COLLECTOR_LATER);
     ck_assert_uint_eq(fixture.ended, _i != COLLECTOR_LATER);
     ck_assert_uint_eq(fixture.heap->cycle.forced_count, 0);
@@ -1127,9 +1128,90 @@ START_TEST(collectors)
     (void)cycle_advance(mutator, 0);
     unsigned ended = fixture.ended;
     ck_assert_int_ne(cycle_phase(fixture.heap), CYCLE_IDLE);
-    cycle_poll(mutator);
+    cycle_poll(mutator, 0);
     ck_assert_uint_eq(fixture.wishes, _i == COLLECTOR_LATER ? 2 : 0);
     ck_assert_uint_eq(fixture.ended, ended + (_i != COLLECTOR_LATER));
+}
+END_TEST
+
+static unsigned watched;
+
+static void count_watch(struct tri_heap *heap)
+{
+    lock_assert_held(&heap->cycle.lock);
+    ck_assert_int_ne(cycle_phase(heap), CYCLE_IDLE);
+    watched++;
+}
+
+/* A small heap: the mutators take a cycle on by themselves, and nobody is asked to but to watch. */
+START_TEST(driven_by_mutators)
+{
+    struct tri_heap *heap = fixture.heap;
+    heap->options.verify = false;
+    heap->options.markers = TRI_MARKERS_AUTO;
+    fixture.collector = COLLECTOR_LATER;
+    fake_port_hooks()->watch_cycle = count_watch;
+    watched = 0;
+    fixture.wakes = 0;
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(watched, 0); /* none is due */
+    fixture.late[1] = true;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+    for (unsigned asked = 1; asked <= 7; asked++) {
+        while (fixture.handshakes < asked) {
+            cycle_poll(fixture.mutators[0], 0);
+        }
+        cycle_poll(fixture.mutators[0], 0);
+        ck_assert_uint_eq(fixture.handshakes, asked); /* until the late one has answered */
+        fixture_answer(1);
+    }
+    ck_assert_int_eq(fixture.kind, HANDSHAKE_RELEASE);
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_poll(fixture.mutators[1], 0); /* the last to answer can take the next step */
+    ck_assert_uint_eq(fixture.ended, 1);
+    ck_assert_int_eq(cycle_phase(heap), CYCLE_IDLE);
+    ck_assert_uint_eq(watched, 1);
+    ck_assert_uint_eq(fixture.wishes + fixture.waits + fixture.wakes, 0);
+    ck_assert_uint_eq(heap->mark.count, 1);
+}
+END_TEST
+
+/* They do not while a thread drives it; nor begin one that is not theirs. */
+START_TEST(not_driven_by_mutators)
+{
+    struct tri_heap *heap = fixture.heap;
+    heap->options.verify = false;
+    heap->options.markers = TRI_MARKERS_AUTO;
+    fixture.collector = COLLECTOR_LATER;
+    fixture.late[1] = true;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+    while (fixture.kind != HANDSHAKE_ARM) {
+        cycle_poll(fixture.mutators[0], 0);
+    }
+    fixture_answer(1);
+    heap->cycle.drivers = 1;
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_int_eq(fixture.kind, HANDSHAKE_ARM);
+    ck_assert(!heap_is_self_driven(heap));
+    heap->cycle.drivers = 0;
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_int_eq(fixture.kind, HANDSHAKE_SETTLE);
+    fixture.late[1] = false;
+    cycle_collect(heap, CYCLE_TRIGGERED); /* any thread can take it over */
+    ck_assert_uint_eq(fixture.ended, 1);
+    ck_assert_uint_eq(fixture.wishes, 0);
+    /* Where much is expected to be live, a thread is asked for. */
+    heap->cycle.last.marked_bytes = SELF_DRIVEN_BYTES + 1;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, 1);
+    ck_assert_int_eq(cycle_phase(heap), CYCLE_IDLE);
+    heap->cycle.last.marked_bytes = SELF_DRIVEN_BYTES;
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, 1);
+    ck_assert_int_ne(cycle_phase(heap), CYCLE_IDLE);
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_collect(heap, CYCLE_TRIGGERED);
 }
 END_TEST
 
@@ -1600,6 +1682,8 @@ int main(void)
     tcase_add_test(cases, steps_in_order);
     tcase_add_test(cases, late_answers);
     tcase_add_loop_test(cases, collectors, COLLECTOR_NONE, COLLECTOR_LATER + 1);
+    tcase_add_test(cases, driven_by_mutators);
+    tcase_add_test(cases, not_driven_by_mutators);
     tcase_add_test(cases, forced_during_one);
     tcase_add_test(cases, abandoned);
     tcase_add_test(cases, due_or_not);
