@@ -80,19 +80,23 @@ inline begin(p)
 inline sweep_object(o)
 {
     if
-    :: state[o] == WHITE -> state[o] = FREE; field[o] = NIL
+    :: state[o] == WHITE -> free(o)
     :: IS_MARKED(o) -> state[o] = WHITE
     :: else
     fi
 }
 #endif
 
-#ifdef WEAK
-#define IS_DISTURBED disturbed
-#define END_WEAK ended = true
+/* What no assertion may look for where only losses count. */
+#ifdef LOSS_ONLY
+#define CHECK_END skip
+#elif defined(GUESSES) && !defined(WEAK)
+#define CHECK_END check_reachable_is_marked(value); value = NIL
 #else
-#define IS_DISTURBED false
-#define END_WEAK skip
+#define CHECK_END                                                                                 \
+    check_reachable_is_marked(value);                                                             \
+    value = NIL;                                                                                  \
+    assert(NO_OBJECT_IS(PRIVATE(0)) && NO_OBJECT_IS(PRIVATE(1)))
 #endif
 
 /* ---- What mutators have handed over ---- */
@@ -204,10 +208,6 @@ proctype collector()
 #endif
 
 cycle:
-#ifdef WEAK
-end_cleared:
-    !cleared; /* Without the reference it is another configuration's cycle. */
-#endif
     /* Finish sweep. */
 #if defined(SPANS) && !defined(NO_FINISH_SWEEP)
     do
@@ -235,6 +235,10 @@ end_cleared:
     value = field[GLOBAL];
     atomic { to_pool(value); value = NIL }
 #endif
+#ifdef FINALIZER
+    value = queue;
+    atomic { to_pool(value); value = NIL }
+#endif
 
     atomic { grey_reported = false; quiet = 0 }
 
@@ -248,62 +252,39 @@ mark:
 
 round:
 #ifndef NO_ROUND
-#if defined(WEAK) && defined(DISTURBED_PER_ROUND)
-    atomic { disturbed = false }
-#elif defined(WEAK)
-    /* What was yielded between two quiet rounds counts too. */
-    atomic {
-        if
-        :: quiet == 0 -> disturbed = false
-        :: else
-        fi
-    }
-#endif
+    FORGET_DISTURBANCE_BEFORE
     begin(FLUSH);
     AWAIT(NOTHING);
+    FORGET_DISTURBANCE_AFTER
 #endif
     /* The verdict. What is reported from its first step on counts in the next. */
     atomic { grey = grey_reported; grey_reported = false }
     shade_handed_over();
     if
     :: atomic { !POOL_IS_EMPTY -> goto mark }
-    :: atomic { POOL_IS_EMPTY && (grey || IS_DISTURBED) -> grey = false; quiet = 0; goto round }
-    :: atomic { POOL_IS_EMPTY && !grey && !IS_DISTURBED && quiet + 1 < ROUNDS ->
-           quiet = quiet + 1; goto round }
-    :: atomic { POOL_IS_EMPTY && !grey && !IS_DISTURBED && quiet + 1 >= ROUNDS ->
-           quiet = 0;
-           END_WEAK;
-#ifndef LOSS_ONLY
-           check_reachable_is_marked(value);
-#ifndef GUESSES
-           assert(NO_OBJECT_IS(PRIVATE(0)) && NO_OBJECT_IS(PRIVATE(1)));
-#endif
-#endif
-           value = NIL }
+    :: atomic { POOL_IS_EMPTY && grey -> grey = false; quiet = 0; goto round }
+    :: atomic { POOL_IS_EMPTY && !grey && quiet + 1 < ROUNDS -> quiet = quiet + 1; goto round }
+    :: atomic { POOL_IS_EMPTY && !grey && quiet + 1 >= ROUNDS -> quiet = 0; END_AT_VERDICT }
     fi;
-#ifdef WEAK
-    /* From the step that ended marking until the reference is cleared, its readers judge by the
-     * mark; later by what became of it. */
-    atomic {
-        if
-        :: state[TARGET] == WHITE -> cleared = true
-        :: else
-        fi;
-        ended = false
-    }
-#endif
+    END_UNLESS_DISTURBED
+    CLEAR_WEAK
+    RESOLVE_FINALIZER
+    FORGET_END_EARLY
 
     begin(DISARM);
 #ifndef TURN_BEFORE_DISARM
     AWAIT(NOTHING);
 #endif
+#ifdef MAY_GUESS_AFTER_END
     /* What a guess has made grey since the verdict is garbage that stays for this once; and so does
      * what it refers to. */
     do
     EACH_OBJECT(SCAN_GREY)
     :: atomic { POOL_IS_EMPTY -> break }
     od;
+#endif
     atomic {
+        FORGET_END
         check_reachable_is_marked(value);
         check_marked_is_closed();
         value = NIL;

@@ -1,4 +1,4 @@
-"""The configurations of cycle.pml: which features each has, and what the checker must find.
+"""The configurations of the models: which features each has, and what the checker must find.
 
 A sound one is explored to its end and must hold. The others each lack one rule, named by the
 switch that takes it away, and must fail: a rule whose absence nobody notices is either not a rule
@@ -9,19 +9,27 @@ from collections import namedtuple
 
 # name: as in docs/correctness.md; defines: for Spin; sound: whether the properties hold;
 # full: only run by --full; compact: states are told apart by a hash of 64 bits; deep: so many
-# states are visited that it pays to let the compiler optimise the checker.
-Configuration = namedtuple("Configuration", "name defines sound full compact deep")
+# states are visited that it pays to let the compiler optimise the checker; model: the file.
+Configuration = namedtuple("Configuration", "name defines sound full compact deep model")
+
+CYCLE = "cycle.pml"
+EPHEMERON = "ephemeron.pml"
 
 TWO = ("OBJECTS=2",)
 THREE = ("OBJECTS=3",)
 
 
 def holds(name, *defines, objects=TWO, full=False, compact=False):
-    return Configuration(name, objects + defines, True, full, compact, True)
+    return Configuration(name, objects + defines, True, full, compact, True, CYCLE)
 
 
 def fails(name, *defines, objects=TWO, deep=False):
-    return Configuration(name, objects + defines, False, False, False, deep)
+    return Configuration(name, objects + defines, False, False, False, deep, CYCLE)
+
+
+def ephemeron(name, *defines):
+    """Few states; sound where no rule is missing."""
+    return Configuration(name, defines, not defines, False, False, False, EPHEMERON)
 
 
 CONFIGURATIONS = (
@@ -76,13 +84,44 @@ CONFIGURATIONS = (
     fails("9: attaches black before roots", "GLOBALS", "ATTACHING", "ATTACH_BLACK_EARLY"),
     fails("9: detaches and drops what it recorded", "GLOBALS", "ATTACHING", "NO_DETACH_FLUSH"),
     fails("9: detaches with private grey", "GLOBALS", "ATTACHING", "NO_DETACH_PUBLISH"),
-    holds("weak reference", "WEAK", "ONE_ROOT_EACH"),
-    holds("weak reference, more roots", "WEAK", "ONE_ROOT", full=True),
-    fails("9: weak read not shaded", "WEAK", "NO_WEAK_SHADE"),
-    fails("9: weak read does not disturb", "WEAK", "NO_DISTURB"),
-    fails("9: disturbance forgotten between the rounds", "WEAK", "ONE_ROOT",
-          "DISTURBED_PER_ROUND"),
-    fails("9: weak read after the end yields white", "WEAK", "NO_WEAK_END"),
+    # Weak references, and the finalizer that brings their target back.
+    holds("weak reference", "WEAK", "ONE_ROOT_EACH", "PLAIN_BUFFERS"),
+    holds("weak reference that changes", "WEAK", "RETARGETED", "ONE_ROOT_EACH", "PLAIN_BUFFERS"),
+    holds("weak reference, cleared by readers too", "WEAK", "READER_CLEARS", "ONE_ROOT_EACH",
+          "PLAIN_BUFFERS", full=True),
+    holds("weak reference, more roots", "WEAK", "ONE_ROOT", "PLAIN_BUFFERS", full=True),
+    holds("weak reference, words that look like references", "WEAK", "GUESSES", "ONE_ROOT_EACH",
+          full=True),
+    holds("weak reference, insertion", "WEAK", "INSERTION", "ONE_ROOT_EACH"),
+    holds("weak reference and finalizer", "WEAK", "FINALIZER", "ONE_ROOT_EACH", "PLAIN_BUFFERS"),
+    fails("9: weak read not shaded", "WEAK", "NO_WEAK_SHADE", "ONE_ROOT_EACH", "PLAIN_BUFFERS"),
+    fails("9: weak read does not disturb", "WEAK", "NO_DISTURB", "ONE_ROOT_EACH", "PLAIN_BUFFERS"),
+    fails("9: disturbance forgotten after the round", "WEAK", "DISTURBED_LATE", "ONE_ROOT_EACH",
+          "PLAIN_BUFFERS"),
+    fails("9: marking ends in two steps", "WEAK", "END_IN_TWO_STEPS", "ONE_ROOT_EACH",
+          "PLAIN_BUFFERS"),
+    fails("9: weak read after the end yields white", "WEAK", "NO_WEAK_END", "ONE_ROOT_EACH",
+          "PLAIN_BUFFERS"),
+    fails("9: the end is forgotten before all disarmed", "WEAK", "WORD_RESET_EARLY",
+          "ONE_ROOT_EACH", "PLAIN_BUFFERS"),
+    fails("9: weak reference not cleared", "WEAK", "NO_CLEAR_PASS", "ONE_ROOT_EACH",
+          "PLAIN_BUFFERS"),
+    fails("9: weak reference cleared whatever it holds", "WEAK", "RETARGETED", "CLEARED_BY_STORE",
+          "ONE_ROOT_EACH", "PLAIN_BUFFERS"),
+    fails("9: guesses shaded after the end", "WEAK", "GUESSES", "SHADES_AFTER_END",
+          "ONE_ROOT_EACH", "LOSS_ONLY", deep=True),
+    fails("9: guesses shaded after a look at the end", "WEAK", "GUESSES", "SHADES_AFTER_TEST",
+          "ONE_ROOT_EACH"),
+    fails("9: reader does not look again", "WEAK", "FINALIZER", "NO_SECOND_LOAD", "ONE_ROOT_EACH",
+          "PLAIN_BUFFERS"),
+    fails("9: queued before all it reaches is marked", "WEAK", "FINALIZER", "QUEUED_EARLY",
+          "ONE_ROOT", "PLAIN_BUFFERS", deep=True),
+    # Ephemerons are noted beside the marking of their keys.
+    ephemeron("ephemeron"),
+    ephemeron("ephemeron: no second look at the key", "NO_SECOND_LOOK"),
+    ephemeron("ephemeron: entered after the second look", "ENTERED_LATE"),
+    ephemeron("ephemeron: flag not ordered before the second look", "FLAG_NOT_ORDERED"),
+    ephemeron("ephemeron: mark not ordered before the flag", "MARK_NOT_ORDERED"),
     # Mutators that are blocked.
     holds("blocked mutator", "BLOCKING", "ONE_ROOT"),
     fails("unblocks while acted for", "BLOCKING", "ONE_ROOT", "NO_UNBLOCK_WAIT"),

@@ -67,10 +67,16 @@ byte cached[2]; /* the span with a free slot in a mutator's cache */
 #endif
 
 #ifdef WEAK
-#define TARGET 1 /* of the one weak reference */
-bool disturbed;  /* the weak reference was read since the first of the quiet rounds began */
-bool ended;      /* marking is over; what is white yields nothing */
-bool cleared;
+byte weak;      /* what the one weak reference leads to, or nil */
+bool disturbed; /* since the first of two quiet rounds began, or there is no round */
+bool ended;     /* marking is over; what is white yields nothing */
+byte buried;    /* those of which somebody has learnt that they are dead: a set of objects */
+#endif
+
+#ifdef FINALIZER
+#define FINALIZED 1 /* the one object that has a finalizer */
+bool attached;      /* and it has not been queued yet */
+byte queue;         /* what a mutator may take to run its finalizer, or nil */
 #endif
 
 #ifdef BLOCKING
@@ -228,12 +234,27 @@ inline take_entry(i, o)
     USE_RECORDED(o)
 }
 
+inline free(o)
+{
+#ifdef WEAK
+    buried = buried & (7 - BIT(o));
+#endif
+#ifdef FINALIZER
+    if
+    :: o == FINALIZED -> attached = false
+    :: else
+    fi;
+#endif
+    state[o] = FREE;
+    field[o] = NIL
+}
+
 #ifdef SPANS
 inline finish_sweep_of(o)
 {
     assert(state[o] != POOL && state[o] != PRIVATE(0) && state[o] != PRIVATE(1));
     if
-    :: state[o] == WHITE -> state[o] = FREE; field[o] = NIL
+    :: state[o] == WHITE -> free(o)
     :: IS_MARKED(o) -> state[o] = WHITE
     :: else
     fi;
@@ -245,20 +266,28 @@ inline finish_sweep_of(o)
  * objects. */
 inline check_reachable_is_marked(seen)
 {
-    seen = 0;
-    if :: first[0] != NIL -> seen = seen | BIT(first[0]) :: else fi;
-    if :: second[0] != NIL -> seen = seen | BIT(second[0]) :: else fi;
-    if :: first[1] != NIL -> seen = seen | BIT(first[1]) :: else fi;
-    if :: second[1] != NIL -> seen = seen | BIT(second[1]) :: else fi;
-    if :: field[GLOBAL] != NIL -> seen = seen | BIT(field[GLOBAL]) :: else fi;
-    follow(seen, 0); follow(seen, 1); follow_last(seen);
-    follow(seen, 0); follow(seen, 1); follow_last(seen);
+    mark_reachable(seen);
     assert(!(seen & 1) || IS_MARKED(0));
     assert(!(seen & 2) || IS_MARKED(1));
 #if OBJECTS > 2
     assert(!(seen & 4) || IS_MARKED(2));
 #endif
     seen = 0
+}
+
+inline mark_reachable(seen)
+{
+    seen = 0;
+    if :: first[0] != NIL -> seen = seen | BIT(first[0]) :: else fi;
+    if :: second[0] != NIL -> seen = seen | BIT(second[0]) :: else fi;
+    if :: first[1] != NIL -> seen = seen | BIT(first[1]) :: else fi;
+    if :: second[1] != NIL -> seen = seen | BIT(second[1]) :: else fi;
+    if :: field[GLOBAL] != NIL -> seen = seen | BIT(field[GLOBAL]) :: else fi;
+#ifdef FINALIZER
+    if :: queue != NIL -> seen = seen | BIT(queue) :: else fi;
+#endif
+    follow(seen, 0); follow(seen, 1); follow_last(seen);
+    follow(seen, 0); follow(seen, 1); follow_last(seen)
 }
 
 /* What is going to survive refers to nothing that is going to be freed. */

@@ -169,6 +169,12 @@ inline allocate(i, o)
 #ifdef FRESH
     fresh[i] = o;
 #endif
+#ifdef FINALIZER
+    if
+    :: o == FINALIZED -> attached = true
+    :: else
+    fi;
+#endif
     skip
 }
 
@@ -247,11 +253,33 @@ inline shade_privately(i, o)
     fi
 }
 
+/* Where there are weak references, who shades between two answers disturbs the end of marking as a
+ * reader does. After the end, what it has recorded is garbage that it only guessed at. */
+#if defined(WEAK) && !defined(PLAIN_BUFFERS) && !defined(SHADES_AFTER_END)
+#define SHADES_BETWEEN
+#define IS_IN_ANSWER(i) (IS_ASKED(i, ROOTS) || IS_ASKED(i, FLUSH))
+#ifdef SHADES_AFTER_TEST
+#define DISTURB_BY_SHADING skip
+#else
+#define DISTURB_BY_SHADING disturbed = true
+#endif
+#define SHADE_BETWEEN(i)                                                                          \
+    d_step {                                                                                      \
+        MAY_SHADE(i) && !IS_IN_ANSWER(i) && buffer[i] != 0 ->                                     \
+        if                                                                                        \
+        :: !ended -> DISTURB_BY_SHADING                                                           \
+        :: else -> buffer[i] = 0                                                                  \
+        fi                                                                                        \
+    }
+#else
+#define IS_IN_ANSWER(i) true
+#endif
+
 /* One entry of the buffer: in an answer, or where markers are behind. */
 inline shade_entry(i, o)
 {
     d_step {
-        MAY_SHADE(i) && buffer[i] != 0 ->
+        MAY_SHADE(i) && IS_IN_ANSWER(i) && buffer[i] != 0 ->
         take_entry(i, o);
         shade_privately(i, o);
         o = NIL
@@ -263,36 +291,6 @@ inline shade_entry(i, o)
 /* A store of, or over, a word that is no reference and looks like one to object o. */
 #ifdef GUESSES
 #define GUESS(o) d_step { armed[i] && !IS_MARKED(o) -> buffer[i] = buffer[i] | BIT(o) }
-#endif
-
-/* ---- The weak reference ---- */
-
-#ifdef WEAK
-#ifdef NO_WEAK_SHADE
-#define SHADE_YIELDED(i) skip
-#else
-#define SHADE_YIELDED(i) if :: armed[i] -> record(i, TARGET) :: else fi
-#endif
-#ifdef NO_DISTURB
-#define DISTURB skip
-#else
-#define DISTURB disturbed = true
-#endif
-#ifdef NO_WEAK_END
-#define YIELDS_NOTHING false
-#else
-#define YIELDS_NOTHING (ended && state[TARGET] == WHITE)
-#endif
-inline read_weak(i)
-{
-    if
-    :: YIELDS_NOTHING
-    :: else ->
-        USE(TARGET);
-        if :: !ended -> DISTURB; SHADE_YIELDED(i) :: else fi;
-        put_root(i, TARGET)
-    fi
-}
 #endif
 
 /* ---- Initialising stores ---- */
@@ -383,7 +381,10 @@ end_running:
     :: d_step { HAS_ROOM(i) && field[GLOBAL] != NIL -> put_root(i, field[GLOBAL]) }
 #endif
 #ifdef WEAK
-    :: d_step { HAS_ROOM(i) && !cleared -> read_weak(i) }
+    WEAK_OPTIONS(i)
+#endif
+#ifdef FINALIZER
+    TAKE_QUEUED(i)
 #endif
 
     STORES(STORE_UNARMED)
@@ -407,7 +408,10 @@ end_running:
 #endif
 
     :: shade_entry(i, value)
-#ifndef PLAIN_BUFFERS
+#ifdef SHADES_BETWEEN
+    :: SHADE_BETWEEN(i) goto shading
+#endif
+#if !defined(PLAIN_BUFFERS) && !defined(OWN_SHADING)
     :: HAND_OVER(i)
 #endif
 #ifdef GUESSES
@@ -444,6 +448,21 @@ end_asleep:
 end_away:
     atomic { attach(i) }
     goto end_running;
+#endif
+
+#ifdef SHADES_BETWEEN
+shading:
+    atomic {
+        if
+        :: buffer[i] != 0 -> take_entry(i, value); shade_privately(i, value); value = NIL
+        :: else
+        fi;
+        goto end_running
+    }
+#endif
+#ifdef WEAK
+reading:
+    READ_WEAK(i)
 #endif
 
 storing:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Check the model of the cycle: every configuration that must hold, and every rule's absence.
+"""Check the models: every configuration that must hold, and every rule's absence.
 
-For each configuration of configurations.py, Spin makes a checker out of cycle.pml, gcc compiles
+For each configuration of configurations.py, Spin makes a checker out of its model, gcc compiles
 it, and it explores every state that can be reached. A sound configuration passes if the checker
 got to the end and found nothing. One that lacks a rule passes if an assertion was violated; a
 checker that ran out of memory or depth has shown nothing, and fails either way.
@@ -22,7 +22,7 @@ from collections import namedtuple
 
 from configurations import CONFIGURATIONS
 
-MODEL = pathlib.Path(__file__).resolve().parent / "cycle.pml"
+MODELS = pathlib.Path(__file__).resolve().parent
 DEPTH = 1500000
 HASH_BITS = 24
 MEMORY_MIB = 4000
@@ -36,7 +36,7 @@ def judge(configuration, text):
     counted = re.search(r"^\s*(\S+) states, stored", text, re.MULTILINE)
     states = int(float(counted.group(1))) if counted else None
     errors = re.search(r"\berrors: (\d+)", text)
-    violated = re.search(r"assertion violated \((.*)\) \(at depth", text)
+    violated = re.search(r"assertion violated .+ \(at depth", text)
     if counted is None or errors is None:
         return False, "the checker did not finish", states
     if errors.group(1) != "0":
@@ -59,15 +59,17 @@ def command(arguments, directory):
     return status == 0, text, usage.ru_utime + usage.ru_stime
 
 
-def spin_defines(configuration):
-    return ["-D" + define for define in configuration.defines]
+def spin_arguments(configuration):
+    """What Spin is to read, and with which switches."""
+    return [*("-D" + define for define in configuration.defines),
+            str(MODELS / configuration.model)]
 
 
 def check(configuration, tools, directory, memory):
     """Build the checker in `directory` and run it."""
     compact = ["-DHC4"] if configuration.compact else []
     steps = (
-        [tools.spin, "-a", *spin_defines(configuration), str(tools.model)],
+        [tools.spin, "-a", *spin_arguments(configuration)],
         # Where a rule is missing, building the checker mostly takes longer than running it.
         [tools.cc, "-O2" if configuration.deep else "-O0", "-w", "-DSAFETY", "-DNOFAIR",
          "-DMEMLIM=%d" % memory, *compact, "-o", "pan", "pan.c"],
@@ -89,12 +91,12 @@ def counterexample(configuration, tools, directory):
     trails = sorted(pathlib.Path(directory).glob("*.trail"))
     if not trails:
         return "no counterexample\n"
-    return command([tools.spin, "-k", str(trails[0]), "-p", "-g", *spin_defines(configuration),
-                    str(tools.model)], directory)[1]
+    return command([tools.spin, "-k", str(trails[0]), "-p", "-g",
+                    *spin_arguments(configuration)], directory)[1]
 
 
 def line(configuration, result):
-    return "%-4s %-48s %-9s %12s states %7.1f s" % (
+    return "%-4s %-52s %-9s %12s states %7.1f s" % (
         "ok" if result.passed else "FAIL", configuration.name, result.outcome,
         "?" if result.states is None else result.states, result.seconds)
 
@@ -132,7 +134,6 @@ def parse(arguments):
     parser.add_argument("--trail", action="store_true", help="print each counterexample")
     parser.add_argument("--spin", default="spin", help=argparse.SUPPRESS)
     parser.add_argument("--cc", default="gcc", help=argparse.SUPPRESS)
-    parser.add_argument("--model", default=MODEL, type=pathlib.Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 

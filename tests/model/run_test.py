@@ -60,6 +60,10 @@ class RunTest(unittest.TestCase):
     def test_unsound_is_violated(self):
         self.expect(UNSOUND, VIOLATED + END % 1, True)
 
+    def test_violated_negation(self):
+        """Spin takes the outer parentheses of what is asserted away where it begins with a !."""
+        self.expect(UNSOUND, "pan:1: assertion violated  !((1&2)) (at depth 7)\n" + END % 1, True)
+
     def test_unsound_holds(self):
         self.expect(UNSOUND, END % 0, False)
 
