@@ -3,8 +3,8 @@
  * What is modelled and why it is enough is told in docs/correctness.md; configurations.py has the
  * list of what is run. Features (-D): OBJECTS=2|3, ROUNDS=1|2, INSERTION, GLOBALS, ASSISTS, SPANS,
  * WEAK, RETARGETED, READER_CLEARS, FINALIZER, BLOCKING, ATTACHING, INITIALISING, SEGMENTS, GUESSES,
- * PLAIN_BUFFERS, ONE_ROOT, ONE_ROOT_EACH. Every NO_... takes a rule away, and so do a few that are
- * named by what then happens: BLACK_FROM_ARM, GREY_FROM_ARM, TURN_BEFORE_DISARM,
+ * PLAIN_BUFFERS, OWN_SHADING, ONE_ROOT, ONE_ROOT_EACH. Every NO_... takes a rule away, and so do a
+ * few that are named by what then happens: BLACK_FROM_ARM, GREY_FROM_ARM, TURN_BEFORE_DISARM,
  * AS_MANY_AS_COUNTED, ATTACH_BLACK_EARLY, DISTURBED_LATE, END_IN_TWO_STEPS, WORD_RESET_EARLY,
  * CLEARED_BY_STORE, SHADES_AFTER_END, SHADES_AFTER_TEST, QUEUED_EARLY. LOSS_ONLY looks for lost
  * objects only, when the generation changes, not for grey ones that are left over.
