@@ -24,6 +24,7 @@
 #include "gc/barrier.h"
 #include "gc/barrier_verify.h"
 #include "gc/cycle.h"
+#include "gc/finalized_span.h"
 #include "gc/give_back.h"
 #include "gc/large.h"
 #include "gc/port.h"
@@ -97,6 +98,11 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
                               &shape.values);
     }
     struct span *span = span_init(&heap->page_heap.spans, &shape);
+    if (type_is_finalized(list->type) && !finalized_span_add(heap, span)) {
+        span_retire(span);
+        page_heap_give(&heap->page_heap, first, pages);
+        return NULL;
+    }
     span_publish(span);
     sweep_add_span(heap, span);
     return span;
@@ -235,7 +241,7 @@ static tri_ref try_once(struct tri_mutator *mutator, tri_type *type, size_t byte
     if (list != 0) {
         return take_slot(mutator, list, !(type->flags & TRI_TYPE_UNINITIALIZED));
     }
-    if (bytes + MIXED_HEADER_BYTES <= SMALL_SIZE_MAX && !(type->flags & TRI_TYPE_ALIGN_16)) {
+    if (bytes + MIXED_HEADER_BYTES <= SMALL_SIZE_MAX && type_may_be_mixed(type)) {
         return alloc_mixed(mutator, type, bytes);
     }
     return large_alloc(mutator, type, bytes);

@@ -46,7 +46,7 @@ static void flush_cache(struct tri_mutator *mutator, bool marking)
 {
     struct tri_heap *heap = mutator->heap;
     struct thread_cache *cache = &mutator->cache;
-    struct cache_home home = {&heap->page_heap, &heap->types, marking};
+    struct cache_home home = {&heap->page_heap, &heap->types, &heap->finalizers.spans, marking};
     assist_close(mutator, thread_cache_flush(cache, &home));
 }
 

@@ -206,22 +206,37 @@ void barrier_remember(struct tri_mutator *mutator, const void *object)
     }
 }
 
+/* A marker that records what it finds. */
+struct recorder {
+    struct marker marker;
+    struct tri_mutator *mutator;
+};
+
+static void record_found(struct marker *marker, uintptr_t address)
+{
+    barrier_record(CONTAINER_OF(marker, struct recorder, marker)->mutator, address);
+}
+
 /* Record what object refers to at the moment. */
 static void record_references(struct tri_mutator *mutator, const void *object)
 {
     struct tri_heap *heap = mutator->heap;
-    struct marker recording = {.at_safepoint = true, .recorder = mutator};
+    struct recorder recorder = {
+        .marker = {.at_safepoint = true, .found = record_found},
+        .mutator = mutator,
+    };
+    struct marker *recording = &recorder.marker;
     struct object_place place;
     if (!object_find(heap, (uintptr_t)object, &place)) {
         return;
     }
-    marker_init(heap, &recording);
-    recording.discovers = false;
+    marker_init(heap, recording);
+    recording->discovers = false;
     uintptr_t entry = (uintptr_t)span_slot_address(&heap->page_heap.spans, place.span, place.slot);
     do {
-        (void)scan_entry(&recording, entry);
-    } while (mark_stack_pop(&recording.stack, &entry)); /* the pieces of a large object */
-    marker_destroy(&recording);
+        (void)scan_entry(recording, entry);
+    } while (mark_stack_pop(&recording->stack, &entry)); /* the pieces of a large object */
+    marker_destroy(recording);
 }
 
 void barrier_written(struct tri_mutator *mutator, const void *object)

@@ -49,6 +49,10 @@ static inline bool barrier_is_on(const struct tri_mutator *mutator)
  * store (after it in insertion mode). */
 void barrier_store(struct tri_mutator *mutator, uintptr_t old, uintptr_t word);
 
+/* Record the address of an object, to be shaded at the mutator's next answer at the latest. Owner
+ * only, with the barrier on. */
+void barrier_record(struct tri_mutator *mutator, uintptr_t address);
+
 /* For the first store into a slot of a fresh object. */
 void barrier_init(struct tri_mutator *mutator, uintptr_t word);
 

@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #include "gc/assert.h"
+#include "gc/finalizer_roots.h"
 #include "gc/mark.h"
 #include "gc/port.h"
 #include "gc/slot.h"
@@ -123,6 +124,7 @@ static void mark_again(struct checkmark *check)
     marker->refuses = refuse_candidate;
     port_each_mutator(heap, scan_roots, marker);
     (void)port_scan_globals(heap, marker);
+    (void)finalizer_scan_roots(heap, marker);
     marker->refuses = NULL;
     marker_exhaust(marker);
     /* acquire half: pairs with the release in enqueue of shade.c */
@@ -251,6 +253,8 @@ static void explain(struct checkmark *check)
     check->marker.refuses = refuse_candidate;
     (void)port_scan_globals(check->heap, &check->marker);
     try_roots(check, "a global slot or a handle");
+    (void)finalizer_scan_roots(check->heap, &check->marker);
+    try_roots(check, "a finalizer that waits, or a cleanup");
     port_each_mutator(check->heap, try_mutator, check);
     each_span(check, explain_span);
 }

@@ -44,6 +44,7 @@
 #include "gc/assist.h"
 #include "gc/barrier_verify.h"
 #include "gc/checkmark.h"
+#include "gc/finalizer_check.h"
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/mark.h"
@@ -449,7 +450,7 @@ static bool is_inspected(const struct tri_heap *heap, enum verify_moment moment)
 {
     const tri_heap_options *options = &heap->options;
     return options->verify || barrier_verify_is_on(heap) ||
-           (options->check_mark && moment == VERIFY_AFTER_MARK);
+           ((options->check_mark || options->check_finalizers) && moment == VERIFY_AFTER_MARK);
 }
 
 /* What debugging modes look at. The heap is held, its caches are flushed. */
@@ -473,6 +474,9 @@ static void inspect(struct tri_heap *heap, enum verify_moment moment)
     }
     if (heap->options.verify && after_mark) {
         mark_check_complete(heap);
+    }
+    if (heap->options.check_finalizers && after_mark) {
+        finalizer_check(heap);
     }
 }
 

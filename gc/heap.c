@@ -15,6 +15,7 @@
 #include "gc/barrier.h"
 #include "gc/barrier_verify.h"
 #include "gc/cycle.h"
+#include "gc/finalizer.h"
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/mark.h"
@@ -44,6 +45,7 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
     }
     free_later_init(heap);
     pool_state_init(heap);
+    finalizer_state_init(heap);
     heap->sweep.visitors = SWEEP_CLOSED;
     cycle_state_init(heap);
     heap->signature = HEAP_SIGNATURE; /* [heap.2] */
@@ -65,6 +67,7 @@ void heap_destroy(struct tri_heap *heap)
     heap->signature = 0; /* [heap.2] */
     free_later_destroy(heap);
     pool_state_destroy(heap);
+    finalizer_state_destroy(heap);
     cycle_state_destroy(heap);
     barrier_verify_destroy(heap);
     type_table_destroy(&heap->types); /* [heap.1] */

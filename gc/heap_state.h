@@ -2,9 +2,12 @@
 #ifndef GC_HEAP_STATE_H
 #define GC_HEAP_STATE_H
 
+#include <trillium/finalize.h>
 #include <trillium/heap.h>
 
+#include "gc/address_map.h"
 #include "gc/cpu_limit.h"
+#include "gc/finalized_bits.h"
 #include "gc/mark_queue.h"
 #include "gc/pacer.h"
 #include "gc/page_heap.h"
@@ -45,8 +48,8 @@ struct CACHE_APART marker {
                           weak_word.h */
     bool discovers;    /* it notes the weak containers that it meets; the others, which check and
                           record, do not, and take what a container holds for strong */
-    struct tri_mutator *recorder; /* not NULL: what is found is recorded by its barrier, not
-                                     shaded */
+    /* NULL, or called with the address of each object that is found, instead of shading it. */
+    void (*found)(struct marker *marker, uintptr_t address);
     /* NULL, or for one that marks alone (gccheckmark=1): whether that bit of a span's mark word
      * shall stay clear. */
     bool (*refuses)(const struct marker *marker, const uint64_t *word, uint64_t mask);
@@ -256,6 +259,85 @@ struct pool_state {
     uint64_t numbers[POOLS_MAX / 64]; /* those that are taken */
 };
 
+/* What a finalizer or cleanup that is attached, or waits to be run, is at the moment. */
+enum attachment_state {
+    ATTACHMENT_FREE = 0,
+    ATTACHMENT_ORDERED,   /* a finalizer, attached */
+    ATTACHMENT_UNORDERED, /* the same, without regard to others */
+    ATTACHMENT_CHOSEN,    /* a finalizer that waits as soon as all it leads to is marked */
+    ATTACHMENT_CLEANUP,
+    ATTACHMENT_REF_CLEANUP, /* its argument is a reference */
+    ATTACHMENT_WAITING,     /* a finalizer, to be run */
+    ATTACHMENT_WAITING_CLEANUP,
+    ATTACHMENT_WAITING_REF_CLEANUP,
+    ATTACHMENT_STOPPED /* a cleanup that would wait, had the host not stopped it */
+};
+
+/* One of them. Guarded by FINALIZER, but for what is marked atomic; those of dead objects belong to
+ * who drives the cycle. */
+struct attachment {
+    struct map_link link; /* finalizers are found by their object */
+    uint32_t state;       /* atomic; enum attachment_state. Released when the others are written */
+    uintptr_t object;     /* atomic */
+    uintptr_t argument;   /* atomic: it may be a root */
+    union {
+        tri_finalizer_function *finalizer;
+        tri_cleanup_function *cleanup;
+    } function;
+    uint32_t serial;  /* atomic: changes with each use of the record */
+    uint32_t next;    /* the next one that is free, or waits, or that the cycle looks at, plus 1 */
+    uint64_t order;   /* what was attached earlier has a lower one */
+    uint32_t suspect; /* the lower half of the number of the cycle that found its object to be on a
+                         circle; the cycle's, as those below */
+    uint32_t component; /* of the dead graph; 0: none */
+    bool is_reported;   /* checkfinalizers=1 has told of it */
+    bool is_apart;      /* its object is on a circle, which those that suspects lead to do not
+                         reach */
+};
+
+/* See dead_graph.c. Of the arrays as much is in use as the counts say. */
+struct dead_graph {
+    struct growing_array nodes; /* struct dead_node */
+    struct address_map by_entry;
+    struct growing_array edges;  /* uintptr_t: slots that are still to be looked at */
+    struct growing_array path;   /* struct dead_step: from a root to where the search has come */
+    struct growing_array open;   /* uint32_t: nodes whose component is not known yet */
+    struct growing_array order;  /* uint32_t: the others, component by component */
+    struct growing_array firsts; /* uint32_t: of each component the node that was found first */
+    uint32_t node_count;
+    uint32_t edge_count;
+    uint32_t path_count;
+    uint32_t open_count;
+    uint32_t order_count;
+    uint32_t component_count;
+    bool living; /* living objects are looked at, too */
+};
+
+/* See finalizer.c. Guarded by FINALIZER, but for what is marked atomic. */
+struct finalizer_state {
+    struct lock lock;
+    struct growing_array attachments; /* struct attachment */
+    struct finalized_spans spans;
+    struct address_map by_object; /* attachments that are finalizers, and do not wait */
+    uint32_t free_attachment;     /* plus 1, as all below; 0: none */
+    uint32_t free_span;
+    uint32_t first_waiting; /* attachments, in the order in which they are run */
+    uint32_t last_waiting;
+    uint32_t first_ready; /* spans with objects that wait */
+    uint32_t first_dead;  /* the cycle's: ordered finalizers whose objects it has found dead */
+    uint32_t first_dead_unordered;
+    uint64_t order;          /* of the next attachment */
+    struct dead_graph graph; /* the cycle's */
+
+    /* Atomic. */
+    uint64_t waiting;           /* calls that wait to be made */
+    uint64_t finalizers_queued; /* ever */
+    uint64_t finalizers_run;
+    uint64_t cleanups_queued;
+    uint64_t cleanups_run;
+    uint64_t attached; /* finalizers and cleanups of objects that are not known to be dead */
+};
+
 /* See give_back.c. Atomic; in bytes. */
 struct give_back_state {
     uint64_t last_in_use;  /* in spans when the last cycle's marking ended; written with CYCLE
@@ -317,6 +399,7 @@ struct tri_heap {
     struct free_later_state free_later;
     struct pool_state pools;
     struct weak_state weak;
+    struct finalizer_state finalizers;
     uint32_t attached; /* atomic: mutators that have attached, and not begun to detach */
 };
 

@@ -20,6 +20,7 @@
 #include "gc/assert.h"
 #include "gc/assist.h"
 #include "gc/barrier_verify.h"
+#include "gc/finalized_span.h"
 #include "gc/give_back.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
@@ -47,7 +48,13 @@ static struct span *begin_span(struct tri_heap *heap, tri_type *type, size_t pag
         .scannable = type->scannable,
         .needs_zero = !*zero,
     };
-    return span_init(&heap->page_heap.spans, &shape);
+    struct span *span = span_init(&heap->page_heap.spans, &shape);
+    if (type_is_finalized(type) && !finalized_span_add(heap, span)) {
+        span_retire(span);
+        page_heap_give(&heap->page_heap, first, pages);
+        return NULL;
+    }
+    return span;
 }
 
 /* Make the object known: to look-ups, to the sweeper, to the pacer. */

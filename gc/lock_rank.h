@@ -15,6 +15,7 @@
     X(ROOTS, "global slots, handles")                                                              \
     X(POOLS, "pools, and what mutators share of them")                                             \
     X(TYPES, "the table of declared types")                                                        \
+    X(FINALIZER, "finalizers and cleanups, attached and waiting")                                  \
     X(MARK, "shared grey work, and the sleep of marker threads")                                   \
     X(SWEEP, "span sets that grow, and the sleep of the sweeper")                                  \
     X(CONTAINER, "reading what the container allows")                                              \

@@ -49,6 +49,7 @@
 #include "gc/mark.h"
 
 #include "gc/assert.h"
+#include "gc/finalizer_roots.h"
 #include "gc/object.h"
 #include "gc/port.h"
 
@@ -671,7 +672,8 @@ void mark_scan_globals(struct tri_heap *heap, struct marker *marker)
 {
     start_clock(marker);
     mark_refresh(heap, marker);
-    store_relaxed(&heap->mark.global_bytes, (uint64_t)port_scan_globals(heap, marker));
+    size_t bytes = port_scan_globals(heap, marker) + finalizer_scan_roots(heap, marker);
+    store_relaxed(&heap->mark.global_bytes, (uint64_t)bytes);
     read_clock(heap, marker);
 }
 

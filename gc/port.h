@@ -149,6 +149,10 @@ void port_wake_sweeper(struct tri_heap *heap);
  * what is too much, if there is any. */
 void port_wake_scavenger(struct tri_heap *heap);
 
+/* There are finalizers or cleanups to be run: let the heap's thread for that, if it has one, run
+ * them. */
+void port_wake_finalizers(struct tri_heap *heap);
+
 /* A cycle is due: let a thread of the heap's own call cycle_collect. False where there is none to
  * be had. */
 bool port_wake_collector(struct tri_heap *heap);

@@ -142,8 +142,8 @@ static void queue_span(struct marker *marker, struct span *span)
 
 void shade_offset(struct marker *marker, size_t offset)
 {
-    if (TRI_UNLIKELY(marker->recorder != NULL)) {
-        barrier_record(marker->recorder, marker->base + offset);
+    if (TRI_UNLIKELY(marker->found != NULL)) {
+        marker->found(marker, marker->base + offset);
         return;
     }
     page_index page = (page_index)(offset >> PAGE_SHIFT);

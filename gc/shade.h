@@ -7,9 +7,6 @@
 /* The slow half of shade: offset lies in pages that have entries. */
 void shade_offset(struct marker *marker, size_t offset);
 
-/* Where a mutator's barrier wants to know what an object refers to: barrier.c. */
-void barrier_record(struct tri_mutator *mutator, uintptr_t address);
-
 /* Let the processor fetch what shade_offset needs for what is collected, look at the batch before,
  * and begin to collect anew. */
 void shade_batch(struct marker *marker);

@@ -26,6 +26,7 @@
 #include "gc/sweep.h"
 
 #include "gc/assert.h"
+#include "gc/finalized_span.h"
 #include "gc/give_back.h"
 #include "gc/port.h"
 #include "gc/trace_figures.h"
@@ -153,6 +154,9 @@ static void free_span(struct tri_heap *heap, struct span *span)
 {
     page_index first = span->first;
     uint32_t pages = span->pages;
+    if (TRI_UNLIKELY(type_is_finalized(span->type))) {
+        finalized_span_remove(heap, span);
+    }
     span_retire(span);
     fetch_sub_relaxed(&heap->counters.spans, UINT64_C(1));
     page_heap_give(&heap->page_heap, first, pages);
@@ -193,6 +197,9 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool kee
     uint32_t live;
     uint32_t freed = sweep_bits(heap, span, &live);
     if (freed > 0) {
+        if (TRI_UNLIKELY(type_is_finalized(span->type))) {
+            finalized_span_swept(heap, span);
+        }
         /* release halves: pair with the acquires in fill_objects of stats.c, for which these
          * objects are allocated */
         fetch_add_acq_rel(&heap->counters.freed_objects, (uint64_t)freed);

@@ -15,6 +15,9 @@
  *                    otherwise they write anywhere.
  *   [thread_cache.5] All of a run that is taken black MUST be zero before its marks are set;
  *                    otherwise a rescan after an overflow ([mark.4]) follows what lay there.
+ *   [thread_cache.6] Slots of a run that stay taken without having become objects MUST be known for
+ *                    that where the type has a finalizer; otherwise it is called for them when they
+ *                    are white.
  * Locks:      none of its own; the flush takes PAGES.
  * Callers:    alloc by the owner; cycle for its handshakes; detaching, parking.
  */
@@ -151,6 +154,12 @@ void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct spa
     }
 }
 
+static uint32_t slot_at_address(const struct span_table *table, const struct span *span,
+                                const char *address)
+{
+    return span_slot(span, (uint32_t)(address - span_base(table, span)));
+}
+
 /* Give the rest of the current run back, or count it as taken [thread_cache.3]. Returns the bytes
  * that the cursor was given and that are not taken. */
 static size_t close_run(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
@@ -162,14 +171,17 @@ static size_t close_run(struct thread_cache *cache, uint32_t list, const struct 
     size_t rest = (size_t)(bin->run_end - free);
     bool keep = home->marking && takes_black(cache, span);
     count_run(cache, bin, keep ? bin->run_end : free);
+    uint32_t count = (uint32_t)(rest / span->slot_bytes);
+    uint32_t first = count == 0 ? 0 : slot_at_address(&home->page_heap->spans, span, free);
     if (keep) {
         count_handed(cache, span, (size_t)(bin->run_end - cursor->limit));
+        if (TRI_UNLIKELY(type_is_finalized(span->type))) {
+            finalized_bits_skip(home->finalized, span, first, count); /* [thread_cache.6] */
+        }
         return 0;
     }
     if (rest > 0) {
-        const struct span_table *table = &home->page_heap->spans;
-        uint32_t first = span_slot(span, (uint32_t)(free - span_base(table, span)));
-        span_give_run(span, first, (uint32_t)(rest / span->slot_bytes));
+        span_give_run(span, first, count);
     }
     return (size_t)(cursor->limit - free);
 }

@@ -8,6 +8,7 @@
 #ifndef GC_THREAD_CACHE_H
 #define GC_THREAD_CACHE_H
 
+#include "gc/finalized_bits.h"
 #include "gc/page_heap.h"
 #include "gc/type.h"
 
@@ -58,6 +59,7 @@ struct thread_cache {
 struct cache_home {
     struct page_heap *page_heap;
     struct type_table *types;
+    const struct finalized_spans *finalized;
     bool marking; /* markers may be at work: the rest of black runs must stay taken */
 };
 

@@ -214,7 +214,9 @@ static void fill_type(tri_type *type, const struct tri_heap *heap, const tri_typ
     bool leaf = !layout_has_references(&type->layout);
     type->stride = leaf ? desc->size : align_up(desc->size, WORD_BYTES);
     type->size_class = type_size_class(type, desc->size);
-    if (desc->flags & TRI_TYPE_ALIGN_16) {
+    type->finalizer = desc->finalizer;
+    type->finalizer_argument = desc->finalizer_argument;
+    if (!type_may_be_mixed(type)) {
         type->mixed_objects = TYPE_PROMOTION_OBJECTS; /* [type.3] */
     }
 }

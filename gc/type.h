@@ -47,6 +47,8 @@ struct tri_type {
     uint8_t weak;   /* enum weak_kind */
     struct layout layout;
     struct layout trailing;
+    tri_finalizer_function *finalizer; /* NULL: none */
+    void *finalizer_argument;
     const struct tri_heap *heap;
     const char *name;
 
@@ -107,6 +109,18 @@ uint32_t type_sized_list(struct type_table *table, tri_type *type, unsigned size
 static inline struct central_list *type_table_list(const struct type_table *table, uint32_t index)
 {
     return (struct central_list *)(void *)table->lists.base + index;
+}
+
+/* Whether objects of type, which may be NULL, are finalized by it. */
+static inline bool type_is_finalized(const tri_type *type)
+{
+    return type != NULL && type->finalizer != NULL;
+}
+
+/* Whether objects of type may lie in mixed spans at all [type.3]. */
+static inline bool type_may_be_mixed(const tri_type *type)
+{
+    return !(type->flags & TRI_TYPE_ALIGN_16) && type->finalizer == NULL;
 }
 
 /* Whether objects of type have spans of their own by now. */

@@ -12,6 +12,7 @@
 #include "gc/verify.h"
 
 #include "gc/assert.h"
+#include "gc/finalized_span.h"
 #include "gc/object.h"
 #include "gc/sweep.h"
 
@@ -45,6 +46,18 @@ static void check_generation(const struct walk *walk, const struct span *span)
                 behind);
 }
 
+/* [finalized_span.1] */
+static void check_record(const struct tri_heap *heap, const struct span *span)
+{
+    if (type_is_finalized(span->type)) {
+        uint32_t number = *finalized_span_number(&heap->finalizers.spans, span);
+        bool there = number != 0 &&
+                     finalized_span_of(heap, finalized_span_at(&heap->finalizers, number)) == span;
+        TRI_REQUIRE(there, "gcverify: the span at page %u lacks a record of what is finalized",
+                    span->first);
+    }
+}
+
 static void check_span(struct span *span, void *argument)
 {
     struct walk *walk = argument;
@@ -55,6 +68,7 @@ static void check_span(struct span *span, void *argument)
     walk->spans++;
     span_check(&walk->heap->page_heap.spans, span);
     check_generation(walk, span);
+    check_record(walk->heap, span);
     TRI_REQUIRE(walk->moment != VERIFY_BEFORE_MARK || span_count_marked(span) == 0,
                 "gcverify: marks before marking in the span at page %u", span->first);
     TRI_REQUIRE(span->list < load_relaxed(&walk->heap->types.list_count),

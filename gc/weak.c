@@ -35,6 +35,7 @@
 
 #include "gc/assert.h"
 #include "gc/barrier.h"
+#include "gc/finalizer_phase.h"
 #include "gc/mark.h"
 #include "gc/object.h"
 #include "gc/weak_word.h"
@@ -179,7 +180,14 @@ void weak_begin(struct tri_heap *heap)
 
 bool weak_step(struct tri_heap *heap, size_t budget)
 {
-    return !clear_some(heap, budget);
+    if (clear_some(heap, budget)) {
+        return false;
+    }
+    finalizer_resolve(heap);
+    while (clear_some(heap, SIZE_MAX)) {
+    }
+    finalizer_sweep(heap);
+    return true;
 }
 
 void weak_resolve_held(struct tri_heap *heap)

@@ -18,6 +18,7 @@
 #include "gc/barrier.h"
 #include "gc/barrier_verify.h"
 #include "gc/cycle.h"
+#include "gc/finalizer.h"
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/heap.h"
@@ -31,6 +32,7 @@
 #include "gc/weak.h"
 #include "runtime/container.h"
 #include "runtime/env.h"
+#include "runtime/finalizers.h"
 #include "runtime/fork.h"
 #include "runtime/idle.h"
 #include "runtime/mutator.h"
@@ -151,6 +153,7 @@ tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options)
     container_init(made);
     scavenger_init(&made->scavenger);
     idle_init(made);
+    finalizers_init(&made->finalizers);
     lock_init(&made->log_lock, LOCK_LOG);
     if (options->fork == TRI_FORK_FULL && !fork_register(made)) {
         tri_heap_destroy(&made->heap);
@@ -173,11 +176,13 @@ void tri_heap_destroy(tri_heap *heap)
         mutator_require(&own->mutator, "tri_heap_destroy");
         mutator_detach(own);
     }
+    finalizers_stop(process);
     TRI_REQUIRE(process->handshake.mutator_count == 0,
                 "tri_heap_destroy: %zu mutators are still attached; detach them first",
                 process->handshake.mutator_count);
     fork_unregister(process);
     workers_stop(process);
+    finalizers_destroy(&process->finalizers);
     if (heap->options.trace > 1) {
         stall_log_end(heap);
     }
@@ -826,6 +831,78 @@ void tri_handle_destroy(tri_mutator *mutator, tri_handle *handle)
     handle_require(handle, "tri_handle_destroy");
     tri_store_ref(mutator, &handle->reference, TRI_NULL);
     roots_destroy_handle(process_heap_of(mutator->heap), handle);
+}
+
+/* ---- Finalizers ------------------------------------------------------------------------------ */
+
+tri_result tri_finalizer_attach(tri_mutator *mutator, tri_ref object,
+                                tri_finalizer_function *function, void *argument, uint32_t flags)
+{
+    struct object_place place;
+    mutator_require(mutator, "tri_finalizer_attach");
+    if (function == NULL || (flags & ~TRI_FINALIZER_UNORDERED) != 0 ||
+        !object_find(mutator->heap, (uintptr_t)object, &place)) {
+        return TRI_E_INVALID;
+    }
+    return finalizer_attach(mutator, &place, function, argument, flags);
+}
+
+bool tri_finalizer_detach(tri_mutator *mutator, tri_ref object)
+{
+    struct object_place place;
+    mutator_require(mutator, "tri_finalizer_detach");
+    return object_find(mutator->heap, (uintptr_t)object, &place) &&
+           finalizer_detach(mutator, &place);
+}
+
+static tri_result attach_cleanup(tri_mutator *mutator, const struct object_place *place,
+                                 const struct cleanup_call *call, tri_cleanup *cleanup)
+{
+    tri_cleanup made;
+    tri_result result = cleanup_attach(mutator, place, call, &made);
+    if (result == TRI_OK && cleanup != NULL) {
+        *cleanup = made;
+    }
+    return result;
+}
+
+tri_result tri_cleanup_attach(tri_mutator *mutator, tri_ref object, tri_cleanup_function *function,
+                              void *argument, tri_cleanup *cleanup)
+{
+    struct object_place place;
+    const struct cleanup_call call = {function, argument, false};
+    mutator_require(mutator, "tri_cleanup_attach");
+    if (function == NULL || !object_find(mutator->heap, (uintptr_t)object, &place)) {
+        return TRI_E_INVALID;
+    }
+    return attach_cleanup(mutator, &place, &call, cleanup);
+}
+
+tri_result tri_cleanup_attach_ref(tri_mutator *mutator, tri_ref object,
+                                  tri_cleanup_function *function, tri_ref argument,
+                                  tri_cleanup *cleanup)
+{
+    struct object_place place;
+    struct object_place other;
+    const struct cleanup_call call = {function, argument, true};
+    mutator_require(mutator, "tri_cleanup_attach_ref");
+    if (function == NULL || !object_find(mutator->heap, (uintptr_t)object, &place) ||
+        !object_find(mutator->heap, (uintptr_t)argument, &other) || other.object == place.object) {
+        return TRI_E_INVALID;
+    }
+    return attach_cleanup(mutator, &place, &call, cleanup);
+}
+
+bool tri_cleanup_stop(tri_mutator *mutator, tri_cleanup cleanup)
+{
+    mutator_require(mutator, "tri_cleanup_stop");
+    return cleanup_stop(mutator, cleanup);
+}
+
+size_t tri_finalizers_run(tri_mutator *mutator, size_t budget)
+{
+    mutator_require(mutator, "tri_finalizers_run");
+    return finalizers_run(mutator, budget);
 }
 
 static void stack_require(const tri_mutator *mutator, const tri_stack *stack, const char *call)

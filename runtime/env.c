@@ -304,6 +304,16 @@ static bool parse_barrier_verify(tri_heap_options *options, const char *text)
     return parse_flag(text, &options->barrier_verify);
 }
 
+static bool parse_finalizer_thread(tri_heap_options *options, const char *text)
+{
+    return parse_flag(text, &options->finalizer_thread);
+}
+
+static bool parse_check_finalizers(tri_heap_options *options, const char *text)
+{
+    return parse_flag(text, &options->check_finalizers);
+}
+
 static bool parse_handshake_delay(tri_heap_options *options, const char *text)
 {
     uint64_t number;
@@ -350,6 +360,8 @@ static const struct variable debug_keys[] = {
     {"gcstress", parse_stress, "a number: a cycle at every so many slow paths, or 0"},
     {"gccheckmark", parse_check_mark, "0 or 1"},
     {"barrierverify", parse_barrier_verify, "0 or 1"},
+    {"checkfinalizers", parse_check_finalizers, "0 or 1"},
+    {"finalizerthread", parse_finalizer_thread, "0 or 1"},
     {"handshakedelay", parse_handshake_delay, "a number of microseconds, or 0"},
     {"gctraceold", parse_old_trace, "0 or 1"},
     {"scavtrace", parse_scavenge_trace, "0 or 1"},

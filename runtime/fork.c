@@ -31,6 +31,7 @@
 #include "gc/cycle.h"
 #include "gc/port.h"
 #include "gc/sweep.h"
+#include "runtime/finalizers.h"
 #include "runtime/idle.h"
 #include "runtime/mutator.h"
 #include "runtime/scavenger.h"
@@ -48,22 +49,17 @@ static struct {
 /* ---- One heap -------------------------------------------------------------------------------- */
 
 /* All locks of the heap but CYCLE, in the order of LOCK_RANKS. */
-#define HEAP_LOCKS 11
+#define HEAP_LOCKS 12
 
 static void list_locks(struct process_heap *heap, struct lock *locks[HEAP_LOCKS])
 {
     struct lock *all[HEAP_LOCKS] = {
-        &heap->handshake.lock,
-        &heap->roots.lock,
-        &heap->heap.pools.lock,
-        &heap->heap.types.lock,
-        &heap->workers.lock,
-        &heap->workers.sweep_lock,
-        &heap->container.lock,
-        &heap->heap.cycle.goal_lock,
-        &heap->heap.page_heap.pages.lock,
-        &heap->heap.meta.lock,
-        &heap->log_lock,
+        &heap->handshake.lock,       &heap->roots.lock,
+        &heap->heap.pools.lock,      &heap->heap.types.lock,
+        &heap->heap.finalizers.lock, &heap->workers.lock,
+        &heap->workers.sweep_lock,   &heap->container.lock,
+        &heap->heap.cycle.goal_lock, &heap->heap.page_heap.pages.lock,
+        &heap->heap.meta.lock,       &heap->log_lock,
     };
     for (size_t i = 0; i < HEAP_LOCKS; i++) {
         locks[i] = all[i];
@@ -124,6 +120,7 @@ static void forget_threads(struct process_heap *heap)
     workers_forget(&heap->workers);
     scavenger_forget(&heap->scavenger);
     idle_init(heap);
+    finalizers_forget(&heap->finalizers);
     cycle_forget_threads(&heap->heap);
 }
 

@@ -242,6 +242,15 @@ struct idle_state {
     uint64_t due_ns;   /* atomic: when that is; UINT64_MAX: never */
 };
 
+/* The thread that runs finalizers; see finalizers.c. Guarded by SWEEP. */
+struct finalizers_thread {
+    struct condition changed; /* wanted, or it shall stop */
+    pthread_t thread;
+    bool started;
+    bool wanted;       /* there is something to run */
+    uint32_t stopping; /* atomic; written with the lock held */
+};
+
 struct process_heap {
     struct tri_heap heap; /* first */
     struct handshake_state handshake;
@@ -250,6 +259,7 @@ struct process_heap {
     struct container_state container;
     struct scavenger_state scavenger;
     struct idle_state idle;
+    struct finalizers_thread finalizers;
     struct lock log_lock; /* LOG */
 
     /* See fork.c; guarded by the list's lock. */

@@ -61,12 +61,24 @@ static void fill_cycles(const struct cycle_state *cycle, tri_stats *stats)
     stats->last_marked_objects = load_relaxed(&cycle->last.marked_objects);
 }
 
+/* Runs first, so that no more were run than queued. */
+static void fill_finalizers(const struct finalizer_state *finalizers, tri_stats *stats)
+{
+    stats->finalizers_run = load_relaxed(&finalizers->finalizers_run);
+    stats->cleanups_run = load_relaxed(&finalizers->cleanups_run);
+    stats->finalizers_queued = load_relaxed(&finalizers->finalizers_queued);
+    stats->cleanups_queued = load_relaxed(&finalizers->cleanups_queued);
+    stats->finalizers_waiting = load_relaxed(&finalizers->waiting);
+    stats->finalizers_attached = load_relaxed(&finalizers->attached);
+}
+
 void stats_fill(struct process_heap *heap, tri_stats *stats)
 {
     fill_objects(&heap->heap.counters, stats);
     fill_memory(heap, stats);
     fill_scavenged(&heap->heap.page_heap.scavenged, stats);
     fill_cycles(&heap->heap.cycle, stats);
+    fill_finalizers(&heap->heap.finalizers, stats);
     lock_acquire(&heap->handshake.lock);
     stats->mutators = heap->handshake.mutator_count;
     lock_release(&heap->handshake.lock);

@@ -670,6 +670,13 @@ void port_pace_marker(struct tri_heap *heap, unsigned index)
     }
 }
 
+void port_wake_finalizers(struct tri_heap *heap)
+{
+    if (port.hooks.wake_finalizers != NULL) {
+        port.hooks.wake_finalizers(heap);
+    }
+}
+
 void port_wake_scavenger(struct tri_heap *heap)
 {
     if (port.hooks.wake_scavenger != NULL) {

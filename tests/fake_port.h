@@ -91,6 +91,7 @@ struct fake_port_hooks {
     void (*pace_marker)(struct tri_heap *heap, unsigned index);
     void (*wake_sweeper)(struct tri_heap *heap);
     void (*wake_scavenger)(struct tri_heap *heap);
+    void (*wake_finalizers)(struct tri_heap *heap);
     /* Before memory is given back, lazily or not; the caller holds no lock of the port's. */
     void (*decommit)(void *address, size_t bytes);
     /* Default: there is none to be had. */

@@ -23,7 +23,8 @@ FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```\s*$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.*?)\s*$", re.MULTILINE)
 KEY_LITERAL = re.compile(
-    r'"([A-Z][A-Z0-9_]{2,}|gc[a-z]+|[a-z]{2,}(?:free|verify|delay|safepoint|trace|need))"')
+    r'"([A-Z][A-Z0-9_]{2,}|gc[a-z]+|[a-z]{2,}'
+    r'(?:free|verify|delay|safepoint|trace|need|finalizers|thread))"')
 KEY_ROW = re.compile(r"^\|\s*`([A-Za-z0-9_]+)[^`|]*`", re.MULTILINE)
 
 # Names that documents may use and hosts may not: "name": where it is from.

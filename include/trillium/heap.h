@@ -137,6 +137,10 @@ typedef struct tri_heap_options {
                                        true */
     bool background_scavenge;     /**< give free memory back to the system on a thread of the
                                        library's own; true */
+    bool finalizer_thread;        /**< GCDEBUG=finalizerthread=1: run finalizers and cleanups on a
+                                       thread of the library's own, with a mutator of its own;
+                                       false: the host calls ::tri_finalizers_run. Not where markers
+                                       is 0 */
     uint32_t period_s;            /**< GCPERIOD: a cycle where there was none for so many seconds;
                                        0: an idle process does not collect */
     uint32_t give_up_s;           /**< GCGIVEUP: seconds of work with the CPU limiter on, after
@@ -167,6 +171,8 @@ typedef struct tri_heap_options {
                                        held, and compare. See docs/debugging.md */
     bool barrier_verify;          /**< GCDEBUG=barrierverify=1: find stores made without the
                                        barrier; not where barrier is ::TRI_BARRIER_INSERTION */
+    bool check_finalizers;        /**< GCDEBUG=checkfinalizers=1: report cleanups that can never
+                                       run, and finalizers of objects that refer to themselves */
     uint32_t handshake_delay_us;  /**< GCDEBUG=handshakedelay=N: delay handshakes, and the answers
                                        to them, by random times to that; 0 */
     tri_fork fork;                /**< ::TRI_FORK_FULL */

@@ -48,6 +48,13 @@ typedef struct tri_stats {
                                            had grown past what it should keep */
     uint64_t scavenged_on_request;    /**< by ::tri_release_memory */
     uint64_t external;                /**< bytes outside of the heap, by ::tri_external_adjust */
+    uint64_t finalizers_attached;     /**< finalizers by ::tri_finalizer_attach, and cleanups, of
+                                           objects that are not known to be dead */
+    uint64_t finalizers_waiting;      /**< finalizers and cleanups to be run */
+    uint64_t finalizers_queued;       /**< finalizers of objects that were found dead, ever */
+    uint64_t finalizers_run;          /**< of them, those that were called */
+    uint64_t cleanups_queued;         /**< the same of cleanups */
+    uint64_t cleanups_run;
 } tri_stats;
 
 /**

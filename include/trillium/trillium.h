@@ -6,6 +6,7 @@
 #define TRILLIUM_TRILLIUM_H
 
 #include <trillium/alloc.h>
+#include <trillium/finalize.h>
 #include <trillium/heap.h>
 #include <trillium/mutator.h>
 #include <trillium/pool.h>

@@ -138,6 +138,13 @@ typedef struct tri_layout {
 /** The number of types a heap can have. */
 #define TRI_TYPES_MAX 32768
 
+/**
+ * Called with an object that is dead, to which nothing refers any more; see finalize.h. It may
+ * store the object somewhere, which brings it back to life. Runs inside ::tri_finalizers_run, on
+ * the thread of @p mutator, and may do what that may.
+ */
+typedef void tri_finalizer_function(tri_mutator *mutator, tri_ref object, void *argument);
+
 /** What a host declares about a kind of object. Begin with ::TRI_TYPE_DESC; copied by
  * ::tri_type_define. */
 typedef struct tri_type_desc {
@@ -150,13 +157,16 @@ typedef struct tri_type_desc {
     size_t trailing_size; /**< bytes of one trailing element; 0: the type has none. Their
                                      start is `size`, which must then be a multiple of 8 if the
                                      elements are not leaf */
-    tri_layout trailing_layout; /**< of one trailing element */
+    tri_layout trailing_layout;        /**< of one trailing element */
+    tri_finalizer_function *finalizer; /**< for each object of the type once, after it has died; for
+                                            an array once. NULL: none. See finalize.h */
+    void *finalizer_argument;          /**< what it is called with */
 } tri_type_desc;
 
 /** A leaf type called @p name with the size of the C type @p structure; set its layout next. */
 #define TRI_TYPE_DESC(name, structure)                                                             \
     (TRI_STRUCT_(tri_type_desc, sizeof(tri_type_desc), (name), sizeof(structure), 0,               \
-                 TRI_LAYOUT(TRI_LAYOUT_LEAF), 0, TRI_LAYOUT(TRI_LAYOUT_LEAF)))
+                 TRI_LAYOUT(TRI_LAYOUT_LEAF), 0, TRI_LAYOUT(TRI_LAYOUT_LEAF), NULL, NULL))
 
 /**
  * Declare a type.
@@ -174,7 +184,7 @@ typedef struct tri_type_desc {
  * Threads: any. The type may be used by all mutators of the heap once the call has returned.
  * Cost:    a type costs some 300 bytes; it gets pages of its own only once 64 objects of it were
  *          allocated, before that its objects share spans with those of other rare types, at 8
- *          bytes more an object.
+ *          bytes more an object; with a finalizer it has its own from the first one on.
  */
 TRI_API tri_result tri_type_define(tri_heap *heap, const tri_type_desc *desc, tri_type **type);
 

@@ -225,7 +225,8 @@ END_TEST
 
 static size_t flush(uint32_t generation)
 {
-    struct cache_home home = {&fixture.heap->page_heap, &fixture.heap->types, generation};
+    struct cache_home home = {&fixture.heap->page_heap, &fixture.heap->types,
+                              &fixture.heap->finalizers.spans, generation};
     size_t rest = thread_cache_flush(cache, &home);
     ck_assert_uint_eq(cache->first_held, 0);
     ck_assert(page_cache_is_empty(&cache->pages));

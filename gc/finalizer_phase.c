@@ -1,0 +1,290 @@
+/* finalizer_phase.c -- who is finalized, and in which order.
+ *
+ * Owns:       which attachments are chosen, suspected, set apart.
+ * Idea:       no object may be finalized before another one that refers to it and has an ordered
+ *             finalizer. So, one after the other, whatever a dead object with such a finalizer
+ *             refers to is marked, but not the object itself. Which of them are still white in the
+ *             end are referred to by no other one: these are chosen. One that is marked by its own
+ *             turn is on a circle; nobody would ever choose it, and others like it. It is a
+ *             *suspect*: the next cycle looks for the circles on which suspects are, before it does
+ *             the above, with a search of its own that needs no marks (dead_graph.c). A circle to
+ *             which no other finalizable object leads is set *apart*: nothing on it has its turn.
+ *             If it is still white when all others have had theirs, one object on it, the *head*,
+ *             is chosen, the one whose finalizer was attached first. The others wait for a later
+ *             cycle, since the head's finalizer may bring them back to life.
+ *
+ *   example      a -> b -> c -> b, a -> d, each with a finalizer: cycle 1 marks b, c and d by a's
+ *                turn, and chooses a. When a is gone, a cycle marks b and c by b's turn and finds
+ *                that b is on a circle; d is chosen. The next one sets {b, c} apart, and chooses b,
+ *                and the one after b's end c.
+ *
+ * Why it is exact. Let o be chosen, and p another dead object with an ordered finalizer that leads
+ * to o. (1) o is no head: it was white when all turns were over and heads were marked through. Had
+ * p its turn, o would be marked by it, or by the turn that marked p. Else p was apart; and with its
+ * circle's head, which leads to p, o would be marked, or by what had marked that head. (2) o is the
+ * head of a circle that was apart. p is not on another such circle, which would have a way to o's,
+ * whereas that is reached from no other one that has a finalizer ([finalizer_phase.3]). If p had
+ * its turn o is marked by it, and not chosen. So p is on the circle of o: they refer to each other,
+ * and there is no order. Marks suffice, because what they say of reachability is of this cycle:
+ * suspects of the last one only choose where to search.
+ *
+ * Why it ends. Of what waits for others some is always chosen: consider the circles, and objects on
+ * none, to which no other one of them leads. An object on none is chosen at once. Of a circle one
+ * object has its turn while it is white, and is a suspect; the next cycle finds it apart. The cost
+ * is linear in the records, in what is marked, and for circles in what can be reached from them.
+ *
+ * Invariants:
+ *   [finalizer_phase.1] An object MUST be judged dead only while no object that was brought back to
+ *                       life is grey; otherwise it is chosen before one that refers to it.
+ *   [finalizer_phase.2] What is chosen MUST NOT be queued before all of it is marked through, and
+ *                       what is dead has left weak references and ephemerons; otherwise a mutator
+ *                       gets a white object by it ([finalizer.2]). Hence resolve and sweep.
+ *   [finalizer_phase.3] A circle MUST be apart only where no other component that can be reached
+ *                       from suspects and has a finalizer leads to it; otherwise its head is
+ *                       chosen before an object that refers to it and had no turn.
+ *   [finalizer_phase.4] Of a circle one object at a time MUST be chosen; otherwise its finalizer
+ *                       brings another one back to life, which is finalized all the same.
+ *   [finalizer_phase.5] The record of a cleanup MUST be judged again with FINALIZER held; otherwise
+ *                       one that is stopped meanwhile is queued, or what has taken its place.
+ * Locks:      FINALIZER for a moment, not while anything is marked.
+ * Callers:    weak.
+ */
+#include "gc/finalizer_phase.h"
+
+#include "gc/dead_graph.h"
+#include "gc/finalized_span.h"
+#include "gc/finalizer.h"
+#include "gc/mark.h"
+#include "gc/port.h"
+
+/* ---- The dead -------------------------------------------------------------------------------- */
+
+static struct object_place place_of(const struct tri_heap *heap,
+                                    const struct attachment *attachment)
+{
+    struct object_place place;
+    object_at_entry(&heap->page_heap.spans, load_relaxed(&attachment->object), &place);
+    return place;
+}
+
+/* Without a look at the object itself: there may be many. */
+static bool is_dead(const struct tri_heap *heap, const struct attachment *attachment)
+{
+    const struct span_table *spans = &heap->page_heap.spans;
+    uintptr_t object = load_relaxed(&attachment->object);
+    const struct span *span = span_at(spans, address_space_page(spans->space, object));
+    span = span_at(spans, load_relaxed(&span->first));
+    return !span_is_marked(span,
+                           span_slot(span, (uint32_t)(object - (uintptr_t)span_base(spans, span))));
+}
+
+static void push(struct tri_heap *heap, uint32_t *first, uint32_t number)
+{
+    attachment_at(&heap->finalizers, number)->next = *first;
+    *first = number;
+}
+
+/* Fill the two lists [finalizer.5]. From the last record to the first, so that they are in their
+ * order. */
+static void find_dead(struct tri_heap *heap)
+{
+    struct finalizer_state *state = &heap->finalizers;
+    state->first_dead = 0;
+    state->first_dead_unordered = 0;
+    for (uint32_t number = growing_array_count(&state->attachments); number > 0; number--) {
+        struct attachment *attachment = attachment_at(state, number);
+        enum attachment_state is = attachment_state_of(attachment);
+        if ((is == ATTACHMENT_ORDERED || is == ATTACHMENT_UNORDERED) && is_dead(heap, attachment)) {
+            attachment->is_apart = false;
+            push(heap, is == ATTACHMENT_ORDERED ? &state->first_dead : &state->first_dead_unordered,
+                 number);
+        }
+    }
+}
+
+/* Attachment number - 1 of a list of the dead; NULL at its end. */
+static struct attachment *dead_at(const struct tri_heap *heap, uint32_t number)
+{
+    return number == 0 ? NULL : attachment_at(&heap->finalizers, number);
+}
+
+typedef void dead_function(struct tri_heap *heap, struct attachment *attachment);
+
+/* Call function for each attachment of the list that begins with number first. */
+static void each_dead(struct tri_heap *heap, uint32_t first, dead_function *function)
+{
+    for (struct attachment *a = dead_at(heap, first); a != NULL; a = dead_at(heap, a->next)) {
+        function(heap, a);
+    }
+}
+
+/* ---- Circles --------------------------------------------------------------------------------- */
+
+static uint32_t this_cycle(const struct tri_heap *heap)
+{
+    return (uint32_t)heap->cycle.now.number;
+}
+
+static bool is_suspect(const struct tri_heap *heap, const struct attachment *attachment)
+{
+    return attachment->suspect != 0 && attachment->suspect + 1 == this_cycle(heap);
+}
+
+/* Find all that suspects lead to. False where there is no memory. */
+static bool explore(struct tri_heap *heap)
+{
+    const struct attachment *a = dead_at(heap, heap->finalizers.first_dead);
+    bool done = true;
+    for (; done && a != NULL; a = dead_at(heap, a->next)) {
+        done = !is_suspect(heap, a) || dead_graph_explore(heap, load_relaxed(&a->object));
+    }
+    return done;
+}
+
+/* Note for each component the attachment that came first of those whose objects are in it. */
+static void note_first(struct tri_heap *heap)
+{
+    const struct finalizer_state *state = &heap->finalizers;
+    struct attachment *a;
+    for (uint32_t number = state->first_dead; number != 0; number = a->next) {
+        a = dead_at(heap, number);
+        a->component = dead_graph_component(heap, load_relaxed(&a->object));
+        if (a->component != 0) {
+            uint32_t *note = dead_graph_note(heap, a->component);
+            if (*note == 0 || a->order < attachment_at(state, *note)->order) {
+                *note = number;
+            }
+        }
+    }
+}
+
+static void judge_apart(struct tri_heap *heap, struct attachment *attachment)
+{
+    attachment->is_apart = /* [finalizer_phase.3] */
+        attachment->component != 0 && !dead_graph_is_reached(heap, attachment->component);
+}
+
+/* Where there is no memory for that, suspects have their turns like all others, and are suspects
+ * again. */
+static void set_apart(struct tri_heap *heap)
+{
+    struct finalizer_state *state = &heap->finalizers;
+    dead_graph_clear(&state->graph, false);
+    if (!explore(heap) || state->graph.node_count == 0) {
+        return;
+    }
+    note_first(heap);
+    if (dead_graph_find_reached(heap)) {
+        each_dead(heap, state->first_dead, judge_apart);
+    }
+}
+
+static bool is_head(const struct tri_heap *heap, const struct attachment *attachment)
+{
+    uint32_t number = *dead_graph_note(heap, attachment->component);
+    return attachment_at(&heap->finalizers, number) == attachment;
+}
+
+/* ---- Order ----------------------------------------------------------------------------------- */
+
+/* Mark all that the dead object refers to. It is a suspect if it is marked by that. */
+static void have_turn(struct tri_heap *heap, struct attachment *attachment)
+{
+    if (attachment->is_apart || !is_dead(heap, attachment)) {
+        return;
+    }
+    struct object_place place = place_of(heap, attachment);
+    if (place.span->scannable) {
+        mark_rescue_referents(
+            heap, (uintptr_t)span_slot_address(&heap->page_heap.spans, place.span, place.slot));
+        mark_drain_rescued(heap); /* [finalizer_phase.1] */
+        if (!is_dead(heap, attachment)) {
+            attachment->suspect = this_cycle(heap);
+        }
+    }
+}
+
+static void choose(struct tri_heap *heap, struct attachment *attachment)
+{
+    if (is_dead(heap, attachment)) {
+        /* Relaxed: nobody else looks at it. */
+        store_relaxed(&attachment->state, (uint32_t)ATTACHMENT_CHOSEN);
+        (void)mark_rescue(heap, load_relaxed(&attachment->object));
+    }
+}
+
+/* All others have had their turns: what leads to a head now is on its circle. */
+static void choose_head(struct tri_heap *heap, struct attachment *attachment)
+{
+    if (!attachment->is_apart || !is_dead(heap, attachment)) {
+        return;
+    }
+    if (is_head(heap, attachment)) { /* [finalizer_phase.4] */
+        choose(heap, attachment);
+    } else {
+        attachment->suspect = this_cycle(heap);
+    }
+}
+
+static void choose_ordered(struct tri_heap *heap)
+{
+    uint32_t first = heap->finalizers.first_dead;
+    if (first != 0) {
+        set_apart(heap);
+        each_dead(heap, first, have_turn);
+        each_dead(heap, first, choose_head);
+        mark_drain_rescued(heap); /* [finalizer_phase.1] */
+        each_dead(heap, first, choose);
+        mark_drain_rescued(heap); /* [finalizer_phase.1] */
+    }
+}
+
+void finalizer_resolve(struct tri_heap *heap)
+{
+    find_dead(heap);
+    choose_ordered(heap);
+    each_dead(heap, heap->finalizers.first_dead_unordered, choose);
+    finalized_span_choose(heap);
+    mark_drain_rescued(heap);
+}
+
+/* ---- What waits ------------------------------------------------------------------------------ */
+
+/* Whether attachment is to wait. */
+static bool is_due(const struct tri_heap *heap, const struct attachment *attachment)
+{
+    switch (attachment_state_of(attachment)) {
+    case ATTACHMENT_CHOSEN:
+        return true;
+    case ATTACHMENT_CLEANUP:
+    case ATTACHMENT_REF_CLEANUP:
+        return is_dead(heap, attachment);
+    default:
+        return false;
+    }
+}
+
+static void queue_if_due(struct tri_heap *heap, uint32_t number)
+{
+    const struct finalizer_state *state = &heap->finalizers;
+    lock_acquire(&heap->finalizers.lock);
+    if (is_due(heap, attachment_at(state, number))) { /* [finalizer_phase.5] */
+        finalizer_queue(heap, number);
+    }
+    lock_release(&heap->finalizers.lock);
+}
+
+void finalizer_sweep(struct tri_heap *heap) /* [finalizer_phase.2] */
+{
+    const struct finalizer_state *state = &heap->finalizers;
+    uint32_t count = growing_array_count(&state->attachments);
+    for (uint32_t number = 1; number <= count; number++) {
+        if (is_due(heap, attachment_at(state, number))) {
+            queue_if_due(heap, number);
+        }
+    }
+    finalized_span_queue(heap);
+    if (finalizer_waiting(heap) > 0) {
+        port_wake_finalizers(heap);
+    }
+}
