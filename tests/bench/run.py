@@ -27,7 +27,7 @@ from workloads import IMPLEMENTATIONS, WORKLOADS
 
 WORKLOAD_NAMES = [calibration.NAME] + [workload.name for workload in WORKLOADS]
 RUNS = 5
-QUICK_RUNS = 3
+QUICK_RUNS = 2
 
 GO_ABSENT = (
     "go is not installed, so Go's rows are left out: take it from https://go.dev/dl or your "
