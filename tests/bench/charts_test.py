@@ -10,7 +10,7 @@ import xml.etree.ElementTree as xml
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import charts  # noqa: E402
-from drawing import Axis  # noqa: E402
+from drawing import MARKS, STYLE, Axis  # noqa: E402
 from rows import Row  # noqa: E402
 from workloads import IMPLEMENTATIONS, workload  # noqa: E402
 
@@ -106,6 +106,13 @@ class ChartsTest(unittest.TestCase):
         self.assertLess(marks["trees 20/1, wall_s by go's: 0.50"], float(even.get("x1")))
         self.assertGreater(marks["churn p16, ns_op by glibc's: 2.00"], float(even.get("x1")))
         self.assertIn("churn p16", self.texts(root))
+
+    def test_everybody_has_a_mark(self):
+        self.assertGreaterEqual(len(MARKS), len(IMPLEMENTATIONS) - 1)  # Trillium has none
+        self.assertEqual(len(set(MARKS)), len(MARKS))
+        for ground in STYLE.split("@media"):
+            for number in range(len(MARKS)):
+                self.assertEqual(ground.count(f".mark{number} {{"), 1)
 
     def test_no_overview_without_ratios(self):
         self.assertEqual(set(self.written([row("churn", "p16", "go", 1)])), {"churn-p16.svg"})

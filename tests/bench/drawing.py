@@ -16,6 +16,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 }
 .limit { fill: #d4a72c }
 .mark0 { fill: #0969da } .mark1 { fill: #bc4c00 } .mark2 { fill: #1a7f37 } .mark3 { fill: #8250df }
 .mark4 { fill: #bf3989 } .mark5 { fill: #9a6700 } .mark6 { fill: #57606a } .mark7 { fill: #0b7285 }
+.mark8 { fill: #cf222e } .mark9 { fill: #1f2328 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
 .faint { fill: #9198a1 }
@@ -28,6 +29,7 @@ text { fill: #e6edf3 }
 .limit { fill: #9e7a1a }
 .mark0 { fill: #4493f8 } .mark1 { fill: #f0883e } .mark2 { fill: #3fb950 } .mark3 { fill: #ab7df8 }
 .mark4 { fill: #f778ba } .mark5 { fill: #d29922 } .mark6 { fill: #9198a1 } .mark7 { fill: #39c5cf }
+.mark8 { fill: #ff7b72 } .mark9 { fill: #e6edf3 }
 }
 """
 
@@ -41,6 +43,8 @@ MARKS = [
     "M-2,-6h4v4h4v4h-4v4h-4v-4h-4v-4h4z",
     "M-6,-2h12v4h-12z",
     "M-2,-6h4v12h-4z",
+    "M-5,-3l2,-2l3,3l3,-3l2,2l-3,3l3,3l-2,2l-3,-3l-3,3l-2,-2l3,-3z",
+    "M-5,-5h10v10h-10zM-3,-3v6h6v-6z",
 ]
 
 
