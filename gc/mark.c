@@ -204,8 +204,8 @@ static bool drain_span(struct marker *marker, size_t budget)
     if (span == NULL) {
         return false;
     }
-    const struct span *soon = mark_queue_peek(&marker->queue, MARK_PREFETCH_SPANS);
-    const struct span *next = mark_queue_peek(&marker->queue, 0);
+    const struct span *soon = mark_queue_peek(&marker->queue, MARK_PREFETCH_SPAN_BITS);
+    const struct span *next = mark_queue_peek(&marker->queue, MARK_PREFETCH_SPAN_OBJECTS);
     if (soon != NULL) {
         scan_span_prefetch(soon);
     }

@@ -27,12 +27,10 @@
 
 #define NO_SLOT UINT32_MAX
 
-/* A look at a span that is held. Offsets are from the heap's base. */
+/* A look at a span that is held. */
 struct look {
     struct marker *marker;
     struct span *span;
-    size_t offset;                    /* of the span */
-    size_t bytes;                     /* of its slots */
     uint32_t next;                    /* the slot that is grey and to be scanned next; or NO_SLOT */
     uint32_t left;                    /* words of bits with other grey slots: a bit each */
     uint64_t known[SPAN_BIT_WORDS];   /* marks when the look began */
@@ -41,21 +39,30 @@ struct look {
     uint64_t grey[SPAN_BIT_WORDS];
 };
 
+/* What the loop goes by and nobody changes, apart from what it writes, so that it stays in
+ * registers. */
+struct frame {
+    uintptr_t heap; /* where it begins */
+    size_t heap_bytes;
+    size_t offset; /* of the span in it */
+    size_t bytes;  /* of the span's slots */
+    uint64_t reciprocal;
+};
+
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-/* A reference to offset, which lies in the span. */
-static inline void reach(struct look *look, size_t inside)
+/* A reference to the byte `inside` of the span. */
+static inline void reach(struct look *look, const struct frame frame, size_t inside)
 {
-    const struct span *span = look->span;
-    uint32_t slot = span_slot(span, (uint32_t)inside);
+    uint32_t slot = (uint32_t)((inside * frame.reciprocal) >> 32);
     uint32_t i = slot / 64 % SPAN_BIT_WORDS;
     uint64_t mask = UINT64_C(1) << (slot % 64);
     if (look->reached[i] & mask) {
         return;
     }
     /* acquire: pairs with the release in span_enter_run [span.5] */
-    if (TRI_UNLIKELY(!(load_acquire(&span->bits[i].allocated) & mask))) {
-        shade_offset(look->marker, look->offset + inside); /* knows what to do with it */
+    if (TRI_UNLIKELY(!(load_acquire(&look->span->bits[i].allocated) & mask))) {
+        shade_offset(look->marker, frame.offset + inside); /* knows what to do with it */
         return;
     }
     look->reached[i] |= mask;
@@ -67,36 +74,35 @@ static inline void reach(struct look *look, size_t inside)
     }
 }
 
-static inline void meet(struct look *look, uintptr_t address)
+static inline void meet(struct look *look, const struct frame frame, uintptr_t address)
 {
-    struct marker *marker = look->marker;
-    size_t offset = address - marker->base;
-    if (offset >= marker->bytes) {
+    size_t offset = address - frame.heap;
+    if (offset >= frame.heap_bytes) {
         return;
     }
-    if (offset - look->offset < look->bytes) {
-        reach(look, offset - look->offset);
-    } else if (marker->pending != NULL) {
-        shade_later(marker, offset);
+    if (offset - frame.offset < frame.bytes) {
+        reach(look, frame, offset - frame.offset);
+    } else if (look->marker->pending != NULL) {
+        shade_later(look->marker, offset);
     } else {
-        shade_offset(marker, offset);
+        shade_offset(look->marker, offset);
     }
 }
 
 /* The references of one object. Each word is read by one load ([scan.1]). */
-static inline void scan_object(struct look *look, const char *object, uint64_t pointers,
-                               uint64_t values)
+static inline void scan_object(struct look *look, const struct frame frame, const char *object,
+                               uint64_t pointers, uint64_t values)
 {
     const tri_aliased_word *words = (const tri_aliased_word *)(const void *)object;
     for (; pointers != 0; pointers &= pointers - 1) {
-        meet(look, load_relaxed(&words[trailing_zeros(pointers)]));
+        meet(look, frame, load_relaxed(&words[trailing_zeros(pointers)]));
     }
     if (values != 0) {
         const tri_encoding *encoding = &look->span->type->layout.encoding;
         for (; values != 0; values &= values - 1) {
             uintptr_t word = load_relaxed(&words[trailing_zeros(values)]);
             if (encoding_is_reference(encoding, word)) {
-                meet(look, encoding_address(encoding, word));
+                meet(look, frame, encoding_address(encoding, word));
             }
         }
     }
@@ -115,15 +121,23 @@ static inline uint32_t take_lowest(struct look *look)
 /* Scan until no slot is grey, or `most` are scanned. */
 static void scan_slots(struct look *look, size_t most)
 {
+    const struct marker *marker = look->marker;
     const struct span *span = look->span;
-    const char *base = (const char *)look->marker->base + look->offset;
+    size_t slot_bytes = span->slot_bytes;
+    const struct frame frame = {
+        .heap = marker->base,
+        .heap_bytes = marker->bytes,
+        .offset = (size_t)span->first << PAGE_SHIFT,
+        .bytes = span->slots * slot_bytes,
+        .reciprocal = span->reciprocal,
+    };
+    const char *base = (const char *)frame.heap + frame.offset;
     uint64_t pointers = span->pointers;
     uint64_t values = span->values;
-    size_t slot_bytes = span->slot_bytes;
     while (look->left != 0 && most > 0) {
         uint32_t slot = take_lowest(look);
         for (;;) { /* along a chain */
-            scan_object(look, base + slot * slot_bytes, pointers, values);
+            scan_object(look, frame, base + slot * slot_bytes, pointers, values);
             slot = look->next;
             if (--most == 0 || slot == NO_SLOT) {
                 break;
@@ -143,8 +157,6 @@ static bool begin_look(struct look *look, struct marker *marker, struct span *sp
 {
     look->marker = marker;
     look->span = span;
-    look->offset = (size_t)span->first << PAGE_SHIFT;
-    look->bytes = (size_t)span->slots * span->slot_bytes;
     look->next = NO_SLOT;
     look->left = 0;
     for (uint32_t i = 0; i < span_bit_words(span); i++) {

@@ -283,7 +283,7 @@ END_TEST
 /* ---- Threads --------------------------------------------------------------------------------- */
 
 #define THREADS 4
-#define ROUNDS  (FIXTURE_SANITIZED ? 200 : 3000)
+#define ROUNDS  (FIXTURE_SANITIZED ? 50 : 300)
 
 static struct {
     char *objects[2][NODES];
