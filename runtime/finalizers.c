@@ -95,7 +95,8 @@ static void *finalizers_thread(void *argument)
         }
         finalizers->wanted = false;
         lock_release(&heap->workers.sweep_lock);
-        if (!run_all(heap)) {
+        if (!run_all(heap) && !finalizers->told) {
+            finalizers->told = true;
             port_log(&heap->heap,
                      "trillium: finalizer_thread: no mutator is to be had for it; what "
                      "waits is left to tri_finalizers_run");

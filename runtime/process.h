@@ -248,6 +248,7 @@ struct finalizers_thread {
     pthread_t thread;
     bool started;
     bool wanted;       /* there is something to run */
+    bool told;         /* the log says that it has no mutator. Its own */
     uint32_t stopping; /* atomic; written with the lock held */
 };
 

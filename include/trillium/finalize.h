@@ -71,7 +71,8 @@ typedef void tri_cleanup_function(tri_mutator *mutator, void *argument);
  *         has changed then.
  *
  * Threads: the mutator's own, running.
- * Cost:    some 100 ns and 64 bytes. Each cycle looks at each object that has one.
+ * Cost:    some 100 ns, 500 where there are a million, and 80 bytes. Each cycle looks at each
+ *          object that has one, for some 20 ns.
  */
 TRI_API tri_result tri_finalizer_attach(tri_mutator *mutator, tri_ref object,
                                         tri_finalizer_function *function, void *argument,
@@ -96,7 +97,7 @@ TRI_API bool tri_finalizer_detach(tri_mutator *mutator, tri_ref object);
  *         ::TRI_E_NOMEM.
  *
  * Threads: the mutator's own, running.
- * Cost:    as ::tri_finalizer_attach.
+ * Cost:    some 80 ns and 80 bytes. Each cycle looks at it, for some 20 ns.
  */
 TRI_API tri_result tri_cleanup_attach(tri_mutator *mutator, tri_ref object,
                                       tri_cleanup_function *function, void *argument,

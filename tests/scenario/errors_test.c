@@ -166,6 +166,32 @@ static void collect_after_detach(struct host *host)
     tri_collect(host->mutator);
 }
 
+static void run_finalizers_after_detach(struct host *host)
+{
+    tri_mutator_detach(host->mutator);
+    (void)tri_finalizers_run(host->mutator, 1);
+}
+
+static void stop_cleanup_after_detach(struct host *host)
+{
+    tri_mutator_detach(host->mutator);
+    (void)tri_cleanup_stop(host->mutator, (tri_cleanup){1});
+}
+
+static void do_nothing(tri_mutator *mutator, tri_ref object, void *argument)
+{
+    (void)mutator;
+    (void)object;
+    (void)argument;
+}
+
+static void attach_finalizer_while_blocked(struct host *host)
+{
+    void *object = tri_alloc(host->mutator, host->leaf);
+    tri_blocking_begin(host->mutator);
+    (void)tri_finalizer_attach(host->mutator, object, do_nothing, NULL, 0);
+}
+
 static void detach_after_detach(struct host *host)
 {
     tri_mutator_detach(host->mutator);
@@ -444,6 +470,9 @@ static const struct misuse misuses[] = {
     {alloc_after_detach, "tri_alloc: " DETACHED},
     {safepoint_after_detach, "tri_safepoint: " DETACHED},
     {collect_after_detach, "tri_collect: " DETACHED},
+    {run_finalizers_after_detach, "tri_finalizers_run: " DETACHED},
+    {stop_cleanup_after_detach, "tri_cleanup_stop: " DETACHED},
+    {attach_finalizer_while_blocked, "tri_finalizer_attach: " BLOCKED},
     {detach_after_detach, "tri_mutator_detach: " DETACHED},
     {resume_after_detach, "tri_mutator_resume: {p} is not a mutator, or was detached"},
     {unblock_after_detach, "tri_blocking_end: {p} is not a mutator, or was detached"},

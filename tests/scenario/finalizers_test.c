@@ -236,6 +236,48 @@ START_TEST(errors)
 }
 END_TEST
 
+/* Weak references are cleared before the finalizer runs, whatever that does; also those to what
+ * only the object refers to, and those that only it refers to. */
+static void check_weak(struct host *host)
+{
+    tri_mutator *m = host->mutator;
+    TRI_FRAME(m, 3); /* weak references to the object and to what it refers to; the object, later */
+    struct link *link = attached(host, 1);
+    TRI_LOCAL(2) = link;
+    TRI_LOCAL(0) = tri_weak_new(m, link);
+    struct link *inner = link_new(m, host->link, 2);
+    tri_init_ref(m, &link->next, inner);
+    TRI_LOCAL(1) = tri_weak_new(m, inner);
+    tri_init_ref(m, &inner->next, tri_weak_new(m, link_new(m, host->link, 3)));
+    TRI_LOCAL(2) = TRI_NULL;
+    scrub_stack();
+    tri_collect(m);
+    ck_assert_uint_eq(stats_of(host->heap).finalizers_waiting, 1);
+    ck_assert_ptr_null(tri_weak_get(m, TRI_LOCAL(0)));
+    ck_assert_ptr_null(tri_weak_get(m, TRI_LOCAL(1)));
+    ck_assert_uint_eq(stats_of(host->heap).heap_objects, 5); /* 3 is gone */
+    ck_assert_uint_eq(tri_finalizers_run(m, 1), 1);
+    TRI_LOCAL(2) = link; /* as its finalizer would */
+    tri_collect(m);
+    ck_assert_ptr_null(tri_weak_get(m, TRI_LOCAL(0)));
+    ck_assert_ptr_null(tri_weak_get(m, TRI_LOCAL(1)));
+    inner = link->next;
+    ck_assert_uint_eq(inner->number, 2);
+    ck_assert_ptr_null(tri_weak_get(m, inner->next));
+}
+
+START_TEST(weak_references)
+{
+    tri_heap_options options = options_new();
+    options.stress = 0; /* nothing is collected behind its back: link is not always in a frame */
+    options.stop_the_world = _i == 1;
+    struct host host = host_new(&options);
+    reset_counts();
+    check_weak(&host);
+    host_end(&host);
+}
+END_TEST
+
 /* What is attached, or waits, is dropped with the heap. */
 START_TEST(end_of_the_heap)
 {
@@ -548,11 +590,17 @@ END_TEST
 int main(void)
 {
     const struct test_entry tests[] = {
-        {run_by_the_host, 0},    {may_do_anything, 0},
-        {left_by_longjmp, 0},    {errors, 0},
-        {end_of_the_heap, 0},    {on_several_threads, 6},
-        {run_by_the_library, 0}, {end_during_a_call, 0},
-        {in_a_child, 2},         {no_mutator_for_the_thread, 0},
+        {run_by_the_host, 0},
+        {may_do_anything, 0},
+        {weak_references, 2},
+        {left_by_longjmp, 0},
+        {errors, 0},
+        {end_of_the_heap, 0},
+        {on_several_threads, 6},
+        {run_by_the_library, 0},
+        {end_during_a_call, 0},
+        {in_a_child, 2},
+        {no_mutator_for_the_thread, 0},
     };
     return scenario_run("finalizers", tests, LENGTH(tests));
 }
