@@ -16,10 +16,11 @@
  *                 takes the object of the one before it for dead.
  *   [finalizer.2] What waits MUST be marked, with all that it refers to, before it can be taken;
  *                 otherwise a mutator has a white object when no barrier saves it any more.
- *   [finalizer.3] The queue is a set of global slots (rule 9 of the cycle): what is taken from it,
- *                 and the reference of a cleanup that is stopped, MUST pass the barrier as an old
- *                 value, that of a cleanup that is attached as a new one; otherwise the scan, which
- *                 comes when stacks are black, misses what has moved to one before.
+ *   [finalizer.3] The queue is a set of global slots (rule 9 of the cycle): what is taken from it
+ *                 MUST pass the barrier as an old value, and the reference of a cleanup that is
+ *                 attached as a new one; otherwise the scan, which comes when stacks are black,
+ *                 misses what has moved to one before, or came later. What a stopped cleanup
+ *                 referred to has moved nowhere.
  *   [finalizer.4] What is taken MUST be among the mutator's roots before its next safepoint;
  *                 otherwise a mutator whose stack is still to be scanned loses it.
  *   [finalizer.5] Each dead object with a finalizer MUST be found in the cycle in which it is swept
@@ -229,12 +230,7 @@ bool cleanup_stop(struct tri_mutator *mutator, tri_cleanup cleanup)
     uint32_t number = find_cleanup(state, cleanup);
     bool stopped = false;
     if (number != 0) {
-        const struct attachment *attachment = attachment_at(state, number);
-        uintptr_t root = attachment_root(attachment, attachment_state_of(attachment));
         stopped = stop_attached(state, number) || stop_waiting(state, number);
-        if (stopped) {
-            drop_reference(mutator, root);
-        }
     }
     lock_release(&state->lock);
     return stopped;
