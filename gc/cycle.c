@@ -1093,13 +1093,16 @@ static uint64_t excess(const struct tri_heap *heap)
     return (live - goal) / (goal / 64 + 1) + 1;
 }
 
+/* Where mutators drive the cycle, this one may have the next step to take: it is not away for
+ * long. */
 static void sleep_a_moment(struct tri_mutator *mutator, uint64_t excess_64ths)
 {
     struct stall_times start = stall_begin();
+    uint64_t most_ns = heap_is_self_driven(mutator->heap) ? MARK_IDLE_NAP_NS : BRAKE_MAX_NS;
     uint64_t ns = BRAKE_MAX_NS * excess_64ths / BRAKE_FULL_64THS;
     port_hurry_markers(mutator->heap);
     port_blocking_begin(mutator);
-    port_nap(ns < BRAKE_MAX_NS ? ns : BRAKE_MAX_NS);
+    port_nap(size_min(ns, most_ns));
     port_blocking_end(mutator);
     (void)stall_end(&mutator->heap->stalls, STALL_BRAKE, start);
 }
