@@ -4,8 +4,10 @@
  * Invariants:
  *   [alloc.1] No safepoint MUST lie between taking a slot and returning it; otherwise a cycle in
  *             between frees the object.
- *   [alloc.2] What the cache hands out MUST be settled in the same slow path; otherwise the pacer
- *             learns of it when it is too late, and nothing is owed for it.
+ *   [alloc.2] What the cache hands out MUST be settled in the same slow path, or, where that takes
+ *             no more than what is at hand, before more than is charged at a time has been handed
+ *             out; otherwise the pacer learns of it when it is too late, and nothing is owed for
+ *             it. While a cycle is under way, each slow path counts.
  *   [alloc.3] A mixed object's header MUST be released after the object's memory is zero and before
  *             the object is returned; otherwise the marker scans it by no layout.
  *   [alloc.4] A slot of a mixed span that is not an object yet MUST have no header before its
@@ -49,6 +51,18 @@ TRI_COLD static void tell_pressure(struct tri_mutator *mutator)
     }
 }
 
+/* What the cache may hand out from now on before the next such look around: nothing where each slow
+ * path counts, else what is left to the next charge [alloc.2]. */
+static size_t bytes_ahead(const struct tri_mutator *mutator)
+{
+    const struct tri_heap *heap = mutator->heap;
+    size_t charge = load_relaxed(&heap->counters.charge_bytes);
+    bool counts = heap->options.stress != 0 || mutator->cache.window != 0 ||
+                  mutator->cache.one_by_one || cycle_phase(heap) != CYCLE_IDLE ||
+                  load_relaxed(&heap->options.memory_limit) != TRI_MEMORY_LIMIT_OFF;
+    return counts ? 0 : charge - size_min(charge, mutator->uncharged);
+}
+
 /* Everything that a mutator owes the collector before it takes memory. A safepoint. */
 static void before_allocation(struct tri_mutator *mutator, size_t bytes)
 {
@@ -71,15 +85,27 @@ static void before_allocation(struct tri_mutator *mutator, size_t bytes)
     cycle_brake(mutator, bytes);
 }
 
+/* Pages out of the mutator's own, or, which may take its time, the heap's. */
+static page_index take_pages(struct tri_mutator *mutator, uint32_t pages, bool *zero)
+{
+    struct tri_heap *heap = mutator->heap;
+    struct page_cache *cache = &mutator->cache.pages;
+    if (page_cache_has(cache, pages)) {
+        return give_back_take(heap, cache, pages, zero);
+    }
+    struct stall_times start = stall_begin_short();
+    page_index first = give_back_take(heap, cache, pages, zero);
+    (void)stall_end(&heap->stalls, STALL_GROW, start);
+    return first;
+}
+
 /* A span for list out of fresh pages; NULL where there is no memory. */
 static struct span *grow_list(struct tri_mutator *mutator, const struct central_list *list)
 {
     struct tri_heap *heap = mutator->heap;
     uint32_t pages = size_class_pages[list->size_class];
     bool zero;
-    struct stall_times start = stall_begin_short();
-    page_index first = give_back_take(heap, &mutator->cache.pages, pages, &zero);
-    (void)stall_end(&heap->stalls, STALL_GROW, start);
+    page_index first = take_pages(mutator, pages, &zero);
     if (first == PAGE_NONE) {
         return NULL;
     }
@@ -132,14 +158,14 @@ static struct span *pop_unswept(struct tri_heap *heap, struct central_list *list
 static struct span *sweep_for_span(struct tri_heap *heap, struct central_list *list)
 {
     struct span *span = pop_unswept(heap, list);
-    if (span == NULL) {
-        return NULL;
+    if (span == NULL || make_ready(heap, list, span)) {
+        return span; /* one takes less time than two clocks */
     }
     struct stall_times start = stall_begin_short();
     unsigned budget = SWEEP_BUDGET_SPANS;
-    while (span != NULL && !make_ready(heap, list, span)) {
+    do {
         span = --budget > 0 ? pop_unswept(heap, list) : NULL;
-    }
+    } while (span != NULL && !make_ready(heap, list, span));
     (void)stall_end(&heap->stalls, STALL_SWEEP, start);
     return span;
 }
@@ -335,10 +361,31 @@ static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_
     return action == TRI_OOM_RETRY;
 }
 
+/* The object where it takes no more than what the cache has at hand, and nobody wants anything of
+ * the mutator; else NULL. */
+static tri_ref alloc_quickly(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single)
+{
+    if (load_relaxed(&mutator->head.poll) != 0 || mutator->cache.ahead == 0 ||
+        !type_is_promoted(type)) {
+        return NULL;
+    }
+    uint32_t list = type->list;
+    if (!single) {
+        unsigned size_class = type_size_class(type, bytes);
+        list = size_class == 0 ? 0 : type_sized_list(&mutator->heap->types, type, size_class);
+    }
+    return thread_cache_take_ahead(&mutator->cache, list, !(type->flags & TRI_TYPE_UNINITIALIZED));
+}
+
 tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single,
                      enum alloc_policy policy)
 {
+    tri_ref quick = alloc_quickly(mutator, type, bytes, single);
+    if (TRI_LIKELY(quick != NULL)) {
+        return quick;
+    }
     before_allocation(mutator, bytes);
+    mutator->cache.ahead = bytes_ahead(mutator);
     tri_ref object = try_hard(mutator, type, bytes, single);
     while (TRI_UNLIKELY(object == NULL && policy == ALLOC_OR_HANDLER) &&
            ask_handler(mutator, type, bytes)) {

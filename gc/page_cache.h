@@ -20,6 +20,12 @@ static inline bool page_cache_is_empty(const struct page_cache *cache)
     return cache->free == 0;
 }
 
+/* Whether page_cache_take finds a run of count pages. */
+static inline bool page_cache_has(const struct page_cache *cache, size_t count)
+{
+    return count < PAGE_CACHE_RUN_LIMIT && bits_find_run(cache->free, (unsigned)count) < 64;
+}
+
 /* Take all free pages of the 64 around the lowest free page. The cache is empty. False where no
  * page is free. */
 bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages) LOCK_REQUIRES(pages->lock);

@@ -46,6 +46,15 @@ static void count_handed(struct thread_cache *cache, const struct span *span, si
     cache->handed_scannable += span->scannable ? bytes : 0;
 }
 
+/* Let the processor fetch what is zeroed next, which was used long ago. */
+static void prefetch_next(const char *from, const char *end)
+{
+    const char *stop = (size_t)(end - from) > RUN_ZERO_BYTES ? from + RUN_ZERO_BYTES : end;
+    for (; from < stop; from += CACHE_LINE) {
+        prefetch_write(from);
+    }
+}
+
 /* Move the cursor's limit on over slots that are or become zero. False at the end of the run. */
 static bool extend(struct thread_cache *cache, uint32_t list, size_t slot_bytes, bool zero)
 {
@@ -64,6 +73,7 @@ static bool extend(struct thread_cache *cache, uint32_t list, size_t slot_bytes,
         size_t step = RUN_ZERO_BYTES / slot_bytes * slot_bytes;
         rest = size_min(rest, size_max(step, slot_bytes));
         memset(cursor->limit, 0, rest); /* [thread_cache.1] */
+        prefetch_next(cursor->limit + rest, bin->run_end);
     }
     cursor->limit += rest;
     TRI_ASSERT(cursor->limit <= bin->run_end); /* [thread_cache.2] */
@@ -124,6 +134,23 @@ char *thread_cache_take(struct thread_cache *cache, const struct span_table *tab
         if (!extend(cache, list, slot_bytes, zero) && !next_run(cache, table, list, zero)) {
             return NULL;
         }
+    }
+    char *slot = cursor->free;
+    cursor->free += slot_bytes;
+    return slot;
+}
+
+char *thread_cache_take_ahead(struct thread_cache *cache, uint32_t list, bool zero)
+{
+    struct tri_cursor_ *cursor = &cache->cursors[list];
+    const struct cache_bin *bin = &cache->bins[list];
+    if (bin->span == NULL) {
+        return NULL;
+    }
+    size_t slot_bytes = bin->span->slot_bytes;
+    if ((size_t)(cursor->limit - cursor->free) < slot_bytes &&
+        (cache->handed >= cache->ahead || !extend(cache, list, slot_bytes, zero))) {
+        return NULL;
     }
     char *slot = cursor->free;
     cursor->free += slot_bytes;

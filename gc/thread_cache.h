@@ -45,6 +45,9 @@ struct thread_cache {
     size_t window; /* bytes that a cursor is given at most before the next slow path, but at least a
                       slot; 0: no such bound */
 
+    size_t ahead; /* while so many bytes have not been handed out since the owner has taken them
+                      over, thread_cache_take_ahead may extend cursors */
+
     /* Bytes given to cursors since the owner has taken these over; and of them, those of spans that
      * are scanned. */
     size_t handed;
@@ -72,6 +75,10 @@ void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
  * thread_cache_set_span. */
 char *thread_cache_take(struct thread_cache *cache, const struct span_table *table, uint32_t list,
                         bool zero);
+
+/* The same where it takes no more than what the cursor has, or the rest of the current run while
+ * cache->ahead allows that; else NULL. */
+char *thread_cache_take_ahead(struct thread_cache *cache, uint32_t list, bool zero);
 
 /* Close the current run of cursor list; the span, if it had one, is full and the caller's again. */
 struct span *thread_cache_drop_span(struct thread_cache *cache, uint32_t list);

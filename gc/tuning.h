@@ -335,6 +335,11 @@
  * keeps it. Go waits for the next cycle, which comes within two minutes there. */
 #define SCAVENGE_RIPE_NS UINT64_C(1000000000)
 
+/* How long the thread does not look again where it has found nothing to give, whatever happens.
+ * Lower: a small heap that collects a thousand times a second wakes it as often. Higher: it is late
+ * to give back what a cycle has freed. */
+#define SCAVENGE_REST_NS UINT64_C(10000000)
+
 /* How long nothing is tried after the system has refused to take memory back. */
 #define SCAVENGE_REFUSED_NS UINT64_C(1000000000)
 

@@ -232,6 +232,7 @@ struct scavenger_state {
     pthread_t thread;
     bool started;
     bool wanted;       /* there may be something to give back */
+    bool resting;      /* news does not wake it: it looks for itself when it has slept */
     uint64_t resets;   /* atomic: how often its controller has begun anew */
     uint64_t reported; /* atomic: of these, those that the log has told of */
 };

@@ -32,6 +32,7 @@ void scavenger_forget(struct scavenger_state *scavenger)
     condition_init(&scavenger->changed);
     scavenger->started = false;
     scavenger->wanted = false;
+    scavenger->resting = false;
 }
 
 /* Sleep for ns, or until all shall stop, or there is news, if that counts. Returns how long it
@@ -41,10 +42,12 @@ static uint64_t sleep_for(struct process_heap *heap, uint64_t ns, bool until_new
 {
     uint64_t begin = port_now_ns();
     uint64_t slept = 0;
+    heap->scavenger.resting = !until_news;
     while (slept < ns && !heap->workers.sweep_stopping && !(until_news && heap->scavenger.wanted)) {
         condition_wait_for(&heap->scavenger.changed, &heap->workers.sweep_lock, ns - slept);
         slept = port_now_ns() - begin;
     }
+    heap->scavenger.resting = false;
     return slept;
 }
 
@@ -67,10 +70,12 @@ static double processors_of(const struct tri_heap *heap)
     return port_processors(heap);
 }
 
-/* There was nothing to give, although the heap keeps too much. Where no cycle comes for a while, it
- * is as if one had: look again if anything has come free. */
+/* There was nothing to give, although the heap keeps too much. The next of many cycles would hardly
+ * change that. Where none comes for a while, it is as if one had: look again if anything has come
+ * free. */
 static void ripen(struct process_heap *heap) LOCK_REQUIRES(heap->workers.sweep_lock)
 {
+    (void)sleep_for(heap, SCAVENGE_REST_NS, false);
     (void)sleep_for(heap, SCAVENGE_RIPE_NS, true);
     if (!heap->scavenger.wanted && !heap->workers.sweep_stopping) {
         heap->scavenger.wanted = page_heap_next_generation(&heap->heap.page_heap);
@@ -122,8 +127,11 @@ void port_wake_scavenger(struct tri_heap *heap)
         scavenger->started =
             thread_start(&scavenger->thread, scavenger_thread, process, "trillium scav");
     }
+    bool sleeps = !scavenger->wanted && !scavenger->resting;
     scavenger->wanted = true;
-    condition_broadcast(&scavenger->changed);
+    if (sleeps) {
+        condition_broadcast(&scavenger->changed);
+    }
     lock_release(&process->workers.sweep_lock);
 }
 

@@ -244,6 +244,81 @@ START_TEST(accounts)
 }
 END_TEST
 
+/* Slots of a type that a fresh object's cursor has been given, and whose memory is not zero. */
+static const struct tri_cursor_ *begin_dirty_run(tri_type *type, size_t count)
+{
+    fixture_promote(type);
+    for (size_t i = 0; i < count; i++) {
+        memset(fixture_new(type), 0xff, type->size);
+    }
+    fixture_collect();
+    (void)fixture_new(type);
+    return (const struct tri_cursor_ *)(void *)((char *)fixture.mutators[0] + type->head.cursor);
+}
+
+/* Slow paths of the rest of a span: how many of them are a safepoint. */
+static unsigned safepoints_of_a_span(tri_type *type, const struct tri_cursor_ *cursor)
+{
+    unsigned before = fixture.safepoints;
+    unsigned slow = 0;
+    const struct span *span = fixture_span(fixture_new(type));
+    for (const char *object = NULL; object == NULL || fixture_span(object) == span; slow++) {
+        while (cursor->free < cursor->limit) {
+            (void)fixture_new(type);
+        }
+        ck_assert_uint_lt(slow, 1000);
+        object = fixture_new(type);
+    }
+    ck_assert_uint_ge(slow, PAGE_BYTES / RUN_ZERO_BYTES - 1);
+    return fixture.safepoints - before;
+}
+
+/* A run is zeroed ahead without a look around, but at whether somebody wants something. */
+START_TEST(ahead)
+{
+    static const unsigned modes = 5;
+    for (unsigned mode = 0; mode < modes; mode++) {
+        struct tri_heap *heap = fixture.heap;
+        struct tri_mutator *mutator = fixture.mutators[0];
+        tri_type *type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
+        const struct tri_cursor_ *cursor = begin_dirty_run(type, 1000);
+        while (cursor->free < cursor->limit) {
+            (void)fixture_new(type);
+        }
+        unsigned before = fixture.safepoints;
+        store_relaxed(&mutator->head.poll, 1U);
+        (void)fixture_new(type);
+        ck_assert_uint_eq(fixture.safepoints, before + 1);
+        store_relaxed(&mutator->head.poll, 0U);
+        uint64_t charge = counters->charge_bytes;
+        if (mode == 1) {
+            heap->options.memory_limit = (int64_t)GIB;
+        } else if (mode == 2) {
+            heap->options.stress = 1000000;
+        } else if (mode == 3) {
+            store_relaxed(&counters->charge_bytes, UINT64_C(512)); /* a small heap's */
+        } else if (mode == 4) {
+            store_relaxed(&counters->trigger_bytes, UINT64_C(0));
+            fixture.late[1] = true;
+            fixture.collector = COLLECTOR_LATER;
+            (void)cycle_advance(mutator, 0); /* a cycle is under way */
+        }
+        (void)safepoints_of_a_span(type, cursor); /* the settings are read at a safepoint */
+        unsigned safepoints = safepoints_of_a_span(type, cursor);
+        if (mode == 0) {
+            ck_assert_uint_le(safepoints, 2); /* [alloc.2] */
+        } else {
+            ck_assert_uint_ge(safepoints, PAGE_BYTES / RUN_ZERO_BYTES - 1);
+        }
+        heap->options.memory_limit = TRI_MEMORY_LIMIT_OFF;
+        heap->options.stress = 0;
+        store_relaxed(&counters->charge_bytes, charge);
+    }
+    fixture.late[1] = false;
+    cycle_run(fixture.mutators[0], CYCLE_FORCED);
+}
+END_TEST
+
 /* ---- Safepoints ------------------------------------------------------------------------------ */
 
 static void collect_beside(struct tri_mutator *self)
@@ -266,6 +341,7 @@ START_TEST(collected_at_every_safepoint)
     for (unsigned i = 0; i < 3000; i++) {
         tri_type *type = types[unit_random_below(&random, i % 20 == 0 ? 6 : 5)];
         size_t count = 1 + unit_random_below(&random, 10);
+        store_relaxed(&fixture.mutators[0]->head.poll, 1U); /* each slow path is a safepoint */
         char *object = i % 3 == 0 && type != types[5]
                            ? alloc_object(fixture.mutators[0], type, count * type->stride, false,
                                           ALLOC_OR_HANDLER)
@@ -741,6 +817,7 @@ int main(void)
     tcase_add_test(cases, no_cursor_left);
     tcase_add_test(cases, charges);
     tcase_add_test(cases, accounts);
+    tcase_add_test(cases, ahead);
     tcase_add_test(cases, collected_at_every_safepoint);
     tcase_add_test(cases, garbage_is_used_first);
     tcase_add_test(cases, sweep_budget);

@@ -192,6 +192,42 @@ START_TEST(no_span)
 }
 END_TEST
 
+/* The rest of a run, zeroed step by step, as far as that is allowed; never the next run. */
+START_TEST(takes_ahead)
+{
+    tri_type *type = type_of_class(5);
+    uint64_t pattern[SPAN_BIT_WORDS] = {0};
+    bitmap_set(pattern, 100); /* two runs */
+    struct span *span = make_span(type->list, pattern, true);
+    const struct tri_cursor_ *cursor = &cache->cursors[type->list];
+    ck_assert_ptr_null(thread_cache_take_ahead(cache, type->list, true)); /* no span */
+    thread_cache_set_span(cache, type->list, span);
+    cache->ahead = PAGE_BYTES;
+    ck_assert_ptr_null(thread_cache_take_ahead(cache, type->list, true)); /* no run */
+    char *slot = thread_cache_take(cache, table, type->list, true);
+    cache->ahead = 0;
+    for (uint32_t number = 1; number < 100; number++) {
+        size_t handed = cache->handed;
+        if (cursor->free == cursor->limit) {
+            ck_assert_ptr_null(thread_cache_take_ahead(cache, type->list, true));
+            cache->ahead = handed;
+            ck_assert_ptr_null(thread_cache_take_ahead(cache, type->list, true));
+            cache->ahead = handed + 1;
+        }
+        char *next = thread_cache_take_ahead(cache, type->list, true);
+        ck_assert_ptr_eq(next, slot + span->slot_bytes);
+        ck_assert(is_filled(next, span->slot_bytes, 0)); /* [thread_cache.1] */
+        check_cursor(type->list, true);
+        cache->ahead = 0;
+        slot = next;
+    }
+    cache->ahead = SIZE_MAX;
+    ck_assert_ptr_null(thread_cache_take_ahead(cache, type->list, true)); /* [thread_cache.2] */
+    ck_assert_ptr_eq(thread_cache_take(cache, table, type->list, true),
+                     span_slot_address(table, span, 101));
+}
+END_TEST
+
 /* ---- The inline fast path -------------------------------------------------------------------- */
 
 /* [thread_cache.4]: tri_alloc finds the cursor by the type's offset, and goes exactly to its
@@ -215,6 +251,7 @@ START_TEST(inline_path)
             next += span->slot_bytes;
         }
         ck_assert_uint_eq(fixture.safepoints, safepoints); /* never left the fast path */
+        cache->ahead = 0;
         ck_assert_ptr_eq(fixture_new(type), next);
         ck_assert_uint_eq(fixture.safepoints, safepoints + 1);
     }
@@ -430,6 +467,7 @@ int main(void)
     tcase_add_test(cases, runs_that_are_not_zeroed);
     tcase_add_test(cases, runs_of_zero_spans);
     tcase_add_test(cases, no_span);
+    tcase_add_test(cases, takes_ahead);
     tcase_add_test(cases, inline_path);
     tcase_add_test(cases, flush_after_each_take);
     tcase_add_test(cases, partial_or_full);
