@@ -472,6 +472,28 @@ START_TEST(missing_mark)
 }
 END_TEST
 
+/* [scan_span.4]: what is marked and not scanned, or still queued, is found. */
+START_TEST(not_scanned)
+{
+    char *root = make_chain(1000, false);
+    fixture_keep(root);
+    mark();
+    struct span *span = fixture_span(root);
+    span->scanned[0] ^= 4;
+    const char *message = fake_port_death_of(check_complete, NULL);
+    ck_assert_ptr_nonnull(message);
+    ck_assert_ptr_nonnull(strstr(message, "gcverify: word 0 of the span at page"));
+    span->scanned[0] ^= 4;
+    span->grey = SPAN_QUEUED;
+    message = fake_port_death_of(check_complete, NULL);
+    ck_assert_ptr_nonnull(message);
+    ck_assert_ptr_nonnull(strstr(message, "is queued or held"));
+    span->grey = SPAN_IDLE;
+    ck_assert_ptr_null(fake_port_death_of(check_complete, NULL));
+    fixture_unmark();
+}
+END_TEST
+
 /* ---- Several markers ------------------------------------------------------------------------- */
 
 #define THREADS 4
@@ -959,6 +981,7 @@ int main(void)
     tcase_add_test(cases, candidates);
     tcase_add_test(cases, dead_reference);
     tcase_add_test(cases, missing_mark);
+    tcase_add_test(cases, not_scanned);
     tcase_add_test(cases, steps_are_counted);
     tcase_add_test(cases, what_is_reported);
     tcase_add_test(cases, handed_over_below_others);

@@ -3,6 +3,7 @@
 
 #include "gc/mark.h"
 #include "gc/object.h"
+#include "gc/weak_word.h"
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -185,6 +186,23 @@ START_TEST(black_run)
 }
 END_TEST
 
+/* [shade.5]: a mutator marks nothing more once marking has ended. */
+START_TEST(after_the_end)
+{
+    char *objects[NODES];
+    struct span *span = make_span(objects);
+    fixture_link(objects[0], 0, objects[9]);
+    turn_grey(objects[0]);
+    marker.alone = false;
+    marker.of_mutator = true;
+    fixture.heap->weak.word = WEAK_ENDED;
+    ck_assert_uint_eq(scan(span, SIZE_MAX / 2), NODE_BYTES);
+    ck_assert_uint_eq(span_count_marked(span), 1);
+    ck_assert_uint_eq(count_scanned(span), 1);
+    weak_reopen(fixture.heap);
+}
+END_TEST
+
 /* ---- Several spans --------------------------------------------------------------------------- */
 
 /* A span is queued once, however many of its objects turn grey before it is scanned. */
@@ -358,6 +376,7 @@ int main(void)
     tcase_add_test(cases, odd_references);
     tcase_add_test(cases, free_slot);
     tcase_add_test(cases, black_run);
+    tcase_add_test(cases, after_the_end);
     tcase_add_test(cases, queued_once);
     tcase_add_test(cases, back_and_forth);
     tcase_add_test(cases, no_memory);
