@@ -1017,7 +1017,7 @@ bool cycle_advance(struct tri_mutator *mutator, size_t budget)
 static bool help_along(struct tri_mutator *mutator, size_t bytes)
 {
     const struct tri_heap *heap = mutator->heap;
-    size_t budget = STEP_SCAN_BYTES + size_min(bytes, SELF_DRIVEN_BYTES);
+    size_t budget = STEP_SCAN_BYTES + size_min(bytes, STEP_SCAN_MOST_BYTES);
     if (assist_is_marking(heap) && assist_scan(mutator, budget)) {
         return true;
     }

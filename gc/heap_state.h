@@ -11,6 +11,7 @@
 #include "gc/mark_queue.h"
 #include "gc/pacer.h"
 #include "gc/page_heap.h"
+#include "gc/scan_kernel.h"
 #include "gc/stall.h"
 #include "gc/thread_cache.h"
 #include "gc/type.h"
@@ -37,16 +38,17 @@ struct CACHE_APART marker {
      * heap. */
     struct tri_heap *heap;
     const struct span_table *spans;
-    uintptr_t base;    /* of the address space */
-    size_t bytes;      /* of it that are in use: addresses beyond are in no span */
-    bool alone;        /* no other thread marks: bits are set without atomic operations */
-    bool check_dead;   /* a precise reference to a free slot ends the process (gcverify=1) */
-    bool conservative; /* the words just looked at are candidates, not references */
-    bool at_safepoint; /* no mutator runs beside it: objects of safepoint-only types may be
+    uintptr_t base;          /* of the address space */
+    size_t bytes;            /* of it that are in use: addresses beyond are in no span */
+    enum scan_kernel kernel; /* what it scans objects of many words with */
+    bool alone;              /* no other thread marks: bits are set without atomic operations */
+    bool check_dead;         /* a precise reference to a free slot ends the process (gcverify=1) */
+    bool conservative;       /* the words just looked at are candidates, not references */
+    bool at_safepoint;       /* no mutator runs beside it: objects of safepoint-only types may be
                           traced */
-    bool of_mutator;   /* it is a mutator's, which shades nothing once marking has ended; see
+    bool of_mutator;         /* it is a mutator's, which shades nothing once marking has ended; see
                           weak_word.h */
-    bool discovers;    /* it notes the weak containers that it meets; the others, which check and
+    bool discovers; /* it notes the weak containers that it meets; the others, which check and
                           record, do not, and take what a container holds for strong */
     /* NULL, or called with the address of each object that is found, instead of shading it. */
     void (*found)(struct marker *marker, uintptr_t address);
@@ -70,6 +72,7 @@ struct CACHE_APART marker {
 };
 
 struct mark_state {
+    enum scan_kernel kernel; /* written at creation */
     struct segment_pool segments;
     struct mark_stack pool;  /* grey objects that mutators, and markers that were told to stop, have
                                given up; its shared half only */

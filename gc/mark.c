@@ -56,6 +56,7 @@
 void mark_state_init(struct tri_heap *heap)
 {
     struct mark_state *mark = &heap->mark;
+    mark->kernel = scan_kernel_best();
     segment_pool_init(&mark->segments, &heap->meta);
     mark_stack_init(&mark->pool, &mark->segments);
     mark_queue_init(&mark->queue, &mark->segments);
@@ -95,6 +96,7 @@ void mark_refresh(struct tri_heap *heap, struct marker *marker)
     /* acquire: pairs with the release in span_table_extend. What is white was allocated before
      * all had answered settle, hence in pages that exist by the time anything is shaded. */
     marker->bytes = (size_t)load_acquire(&spans->pages) * PAGE_BYTES;
+    marker->kernel = heap->mark.kernel;
     marker->check_dead = heap->options.verify;
     marker->conservative = false;
 }

@@ -23,6 +23,7 @@
 #include "gc/scan_span.h"
 
 #include "gc/assert.h"
+#include "gc/scan_kernel.h"
 #include "gc/weak_word.h"
 
 #define NO_SLOT UINT32_MAX
@@ -108,6 +109,32 @@ static inline void scan_object(struct look *look, const struct frame frame, cons
     }
 }
 
+/* The same for an object of many words, of which few are references. */
+static void scan_filtered(struct look *look, const struct frame frame, const char *object)
+{
+    const struct span *span = look->span;
+    enum scan_kernel kernel = look->marker->kernel;
+    const struct scan_bounds bounds = {frame.heap, frame.heap_bytes};
+    uint64_t pointers = span->pointers;
+    uint64_t values = span->values;
+    size_t bytes = span->slot_bytes;
+    if (pointers != 0) {
+        pointers = scan_kernel_find(kernel, object, bytes, pointers, NULL, &bounds);
+    }
+    if (values != 0) {
+        const tri_encoding *encoding = &span->type->layout.encoding;
+        values = scan_kernel_find(kernel, object, bytes, values, encoding, &bounds);
+    }
+    scan_object(look, frame, object, pointers, values);
+}
+
+/* Whether a kernel is worth its call. */
+static bool has_many_words(const struct marker *marker, const struct span *span)
+{
+    return marker->kernel != SCAN_KERNEL_PORTABLE &&
+           bit_count(span->pointers | span->values) >= SCAN_KERNEL_WORDS;
+}
+
 /* The lowest grey slot; there is one. */
 static inline uint32_t take_lowest(struct look *look)
 {
@@ -132,12 +159,16 @@ static void scan_slots(struct look *look, size_t most)
         .reciprocal = span->reciprocal,
     };
     const char *base = (const char *)frame.heap + frame.offset;
-    uint64_t pointers = span->pointers;
-    uint64_t values = span->values;
+    bool filters = has_many_words(marker, span);
     while (look->left != 0 && most > 0) {
         uint32_t slot = take_lowest(look);
         for (;;) { /* along a chain */
-            scan_object(look, frame, base + slot * slot_bytes, pointers, values);
+            const char *object = base + slot * slot_bytes;
+            if (filters) {
+                scan_filtered(look, frame, object);
+            } else {
+                scan_object(look, frame, object, span->pointers, span->values);
+            }
             slot = look->next;
             if (--most == 0 || slot == NO_SLOT) {
                 break;
@@ -284,14 +315,24 @@ size_t scan_span_idle(struct marker *marker, struct span *span)
     return take(marker, span, SPAN_IDLE) ? scan_held(marker, span, SIZE_MAX / 2) : 0;
 }
 
+/* The lines of an object in which references may be. */
+static inline void prefetch_object(const char *object, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += CACHE_LINE) {
+        prefetch_read(object + i);
+    }
+}
+
 void scan_span_prefetch_objects(const struct marker *marker, const struct span *span)
 {
     const char *base = (const char *)marker->base + ((size_t)span->first << PAGE_SHIFT);
     size_t slot_bytes = span->slot_bytes;
+    uint64_t wanted = span->pointers | span->values;
+    size_t bytes = wanted == 0 ? 1 : (WORD_BITS - leading_zeros(wanted)) * WORD_BYTES;
     for (uint32_t i = 0; i < span_bit_words(span); i++) {
         uint64_t grey = load_relaxed(&span->bits[i].mark) & ~load_relaxed(&span->scanned[i]);
         for (; grey != 0; grey &= grey - 1) {
-            prefetch_read(base + (i * 64 + trailing_zeros(grey)) * slot_bytes);
+            prefetch_object(base + (i * 64 + trailing_zeros(grey)) * slot_bytes, bytes);
         }
     }
 }

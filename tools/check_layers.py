@@ -24,10 +24,11 @@ DIRECTORIES = ("include", "gc", "runtime")
 INCLUDE_PATHS = ("", "include")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
-# What gc/ may include of the C library: no environment, no file, no thread, no clock, no malloc.
+# What gc/ may include of the C library, and of the compiler: no environment, no file, no thread, no
+# clock, no malloc.
 GC_SYSTEM_HEADERS = {
     "inttypes.h", "limits.h", "math.h", "setjmp.h", "stdalign.h", "stdarg.h", "stdbool.h",
-    "stddef.h", "stdint.h", "stdio.h", "stdnoreturn.h", "string.h",
+    "stddef.h", "stdint.h", "stdio.h", "stdnoreturn.h", "string.h", "immintrin.h",
 }
 
 

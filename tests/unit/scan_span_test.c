@@ -298,6 +298,40 @@ START_TEST(which_spans)
 }
 END_TEST
 
+#define WIDE_BYTES 512
+#define WIDE       (PAGE_BYTES / WIDE_BYTES)
+
+/* A chain through objects of 64 words, each with one reference at a place of its own, and words
+ * that are none: every kernel follows it to its end, and into another span. */
+START_TEST(many_words)
+{
+    if (!scan_kernel_exists((enum scan_kernel)_i)) {
+        printf("kernel %d is not tested: this processor or build does not have it\n", _i);
+        return;
+    }
+    tri_type *wide = fixture_type(WIDE_BYTES, TRI_LAYOUT_ALL_WORDS);
+    char *objects[4 * WIDE];
+    size_t count = 0;
+    fixture_promote(wide);
+    while (count < 4 * WIDE) {
+        objects[count++] = fixture_new(wide);
+    }
+    for (size_t i = 0; i + 1 < count; i++) {
+        fixture_link(objects[i], i * 7 % 64, objects[i + 1]);
+        *fixture_slot(objects[i], (i * 7 + 9) % 64) = i;
+        *fixture_slot(objects[i], (i * 7 + 30) % 64) = UINTPTR_MAX - i;
+    }
+    turn_grey(objects[0]);
+    marker.kernel = (enum scan_kernel)_i;
+    marker_exhaust(&marker);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert(fixture_is_marked(objects[i]));
+    }
+    ck_assert_uint_eq(marker.marked_objects, count);
+    ck_assert_uint_eq(marker.scanned_bytes, count * WIDE_BYTES);
+}
+END_TEST
+
 /* ---- Threads --------------------------------------------------------------------------------- */
 
 #define THREADS 4
@@ -382,6 +416,7 @@ int main(void)
     tcase_add_test(cases, no_memory);
     tcase_add_test(cases, idle_only);
     tcase_add_test(cases, which_spans);
+    tcase_add_loop_test(cases, many_words, 0, SCAN_KERNELS);
     tcase_add_test(cases, threads);
     suite_add_tcase(suite, cases);
     return unit_run(suite);
