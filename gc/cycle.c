@@ -474,6 +474,9 @@ static void inspect(struct tri_heap *heap, enum verify_moment moment)
     }
     if (heap->options.verify && after_mark) {
         mark_check_complete(heap);
+        if (load_relaxed(&heap->mark.is_void) == 0) {
+            verify_each_object(heap, weak_check_object, heap);
+        }
     }
     if (heap->options.check_finalizers && after_mark) {
         finalizer_check(heap);

@@ -224,13 +224,25 @@ struct cycle_state {
     uint64_t last_end_ns;    /* atomic */
 };
 
+/* Segments at the root of the tree of keys, enough for the largest heap. */
+#define KEY_TREE_ROOTS                                                                             \
+    (ADDRESS_SPACE_MAX_BYTES / PAGE_BYTES / MARK_SEGMENT_ENTRIES / MARK_SEGMENT_ENTRIES + 1)
+
 /* Weak references: see weak_word.h and weak.c. */
 struct weak_state {
+    /* What a cleared slot, and one that the weak phase hides for a while, refer to: words that no
+     * host stores, since they refer into the collector's own memory. Nobody reads these. */
+    CACHE_ALIGNED uint64_t gone[8];
+    uint64_t hidden[8];
     uint32_t word;           /* atomic: WEAK_DISTURBED, WEAK_ENDED */
     struct mark_stack found; /* weak containers that were scanned in this cycle, for the weak phase
                                 to look through; its shared half only */
     struct marker rescuer;   /* marks in the weak phase, when nobody else does. Its stacks are empty
                                 at other times. CYCLE held */
+    uintptr_t keys[KEY_TREE_ROOTS];   /* atomic: see ephemeron.c. All 0 between cycles */
+    struct mark_segment *waiting;     /* atomic: segments of waiting entries, the newest first */
+    uint32_t stage;                   /* enum weak_stage: what the weak phase is at. CYCLE held */
+    struct mark_segment *cursor;      /* in waiting. CYCLE held */
     tri_type *types[WEAK_KIND_COUNT]; /* atomic: the types of weak containers; NULL: none was made
                                          yet */
 };

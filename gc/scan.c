@@ -173,6 +173,9 @@ static size_t scan_unshared(struct marker *marker, const struct object_place *pl
 
 size_t scan_entry(struct marker *marker, uintptr_t entry)
 {
+    if (TRI_UNLIKELY(entry & ENTRY_IS_KEY)) {
+        return weak_scan_key(marker, entry & ~ENTRY_IS_KEY);
+    }
     const struct span_table *table = marker->spans;
     page_index page = (page_index)((entry - marker->base) >> PAGE_SHIFT);
     struct span *span = span_at(table, load_relaxed(&span_at(table, page)->first));

@@ -210,8 +210,23 @@ static uint64_t set_bits(const struct marker *marker, uint64_t *word, uint64_t b
         store_relaxed(word, old | bits);
         return bits & ~old;
     }
-    /* release: pairs with the loads of marks above */
-    return bits & ~fetch_or_release(word, bits);
+    /* release half: pairs with the loads of marks above, and with the acquire in
+     * span_is_seen_marked; and comes before the look at the span's flags, see shade_has_keys */
+    return bits & ~fetch_or_seq_cst(word, bits);
+}
+
+/* The objects of look's span in word number index of its bits that marks says were marked just
+ * now. */
+static void shade_keys(const struct look *look, uint32_t index, uint64_t marks)
+{
+    struct marker *marker = look->marker;
+    if (TRI_LIKELY(!shade_has_keys(look->span))) {
+        return;
+    }
+    for (; marks != 0; marks &= marks - 1) {
+        uint32_t slot = index * 64 + trailing_zeros(marks);
+        shade_key_slow(marker, (uintptr_t)span_slot_address(marker->spans, look->span, slot));
+    }
 }
 
 static bool may_mark(const struct marker *marker)
@@ -234,7 +249,9 @@ static uint32_t end_look(const struct look *look)
             done = look->was_grey[i] & ~look->grey[i];
         }
         if (fresh != 0) {
-            marked += bit_count(set_bits(marker, &span->bits[i].mark, fresh)); /* [shade.1] */
+            fresh = set_bits(marker, &span->bits[i].mark, fresh); /* [shade.1] */
+            marked += bit_count(fresh);
+            shade_keys(look, i, fresh);
         }
         if (done != 0) {
             (void)set_bits(marker, &span->scanned[i], done);

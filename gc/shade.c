@@ -140,6 +140,13 @@ static void queue_span(struct marker *marker, struct span *span)
     shade_queue_span(marker, span);
 }
 
+void shade_key_slow(struct marker *marker, uintptr_t slot)
+{
+    if (marker->discovers) {
+        enqueue(marker, slot | ENTRY_IS_KEY);
+    }
+}
+
 void shade_offset(struct marker *marker, size_t offset)
 {
     if (TRI_UNLIKELY(marker->found != NULL)) {
@@ -171,12 +178,14 @@ void shade_offset(struct marker *marker, size_t offset)
     }
     marker->marked_objects++;
     marker->marked_bytes += span_object_bytes(span);
+    uintptr_t address =
+        marker->base + ((size_t)first << PAGE_SHIFT) + (size_t)slot * span->slot_bytes;
     if (span_is_queued_whole(span)) {
         queue_span(marker, span);
     } else if (span->scannable) {
-        enqueue(marker,
-                marker->base + ((size_t)first << PAGE_SHIFT) + (size_t)slot * span->slot_bytes);
+        enqueue(marker, address);
     }
+    shade_key(marker, span, address);
 }
 
 void shade_batch(struct marker *marker)

@@ -4,6 +4,27 @@
 
 #include "gc/heap_state.h"
 
+/* In an entry of a marker's stack: not an object to scan, but the slot of one that was marked, for
+ * which entries of ephemerons may wait. */
+#define ENTRY_IS_KEY ((uintptr_t)1)
+
+void shade_key_slow(struct marker *marker, uintptr_t slot);
+
+/* Whether entries may wait for objects of span. Comes after the change of a mark in the order of
+ * all that is sequentially consistent; pairs with the change in ephemeron_wait_on [ephemeron.1]. */
+static inline bool shade_has_keys(const struct span *span)
+{
+    return (load_seq_cst(&span->flags) & SPAN_HAS_KEYS) != 0; /* pairs: see above */
+}
+
+/* The object in the slot of span that starts at address slot was marked just now. */
+static inline void shade_key(struct marker *marker, const struct span *span, uintptr_t slot)
+{
+    if (TRI_UNLIKELY(shade_has_keys(span))) {
+        shade_key_slow(marker, slot);
+    }
+}
+
 /* The slow half of shade: offset lies in pages that have entries. */
 void shade_offset(struct marker *marker, size_t offset);
 

@@ -63,8 +63,8 @@ enum span_grey {
     SPAN_HELD = 3       /* one marker scans it */
 };
 
-/* Bits of span.flags: what whoever marks an object of the span has to know beyond that. None
- * yet. */
+/* Bits of span.flags: what whoever marks an object of the span has to know beyond that. */
+#define SPAN_HAS_KEYS 1U /* entries wait for objects of the span: see ephemeron.c */
 
 /* Who may write: "init" fields at span_init, before state becomes SPAN_IN_USE; "owner" fields
  * whoever has the span out of all sets (a thread cache, a sweeper). Nobody else reads those but

@@ -26,8 +26,13 @@
 
 /* What a type of the library's own holds weakly. */
 enum weak_kind {
-    WEAK_NONE = 0,  /* the host's types */
-    WEAK_REFERENCE, /* one word, the address of the target; 0 where that is gone */
+    WEAK_NONE = 0,   /* the host's types */
+    WEAK_REFERENCE,  /* one word, the address of the target; 0 where that is gone */
+    WEAK_EPHEMERON,  /* {key, value}: the address of a key, held weakly, and a value that lives
+                        while key and container do */
+    WEAK_KEYS,       /* {key, value, hash}, many: values; keys are held weakly, values strongly */
+    WEAK_VALUES,     /* the same: values are held weakly, keys strongly */
+    WEAK_EPHEMERONS, /* the same: each as an ephemeron */
     WEAK_KIND_COUNT
 };
 

@@ -735,6 +735,47 @@ tri_ref tri_weak_new(tri_mutator *mutator, tri_ref target)
     return weak;
 }
 
+tri_ref tri_ephemeron_new(tri_mutator *mutator, tri_ref key, tri_word value)
+{
+    mutator_require(mutator, "tri_ephemeron_new");
+    const tri_encoding *encoding = &mutator->heap->options.value_encoding;
+    tri_type *type = ephemeron_type(mutator->heap);
+    if (type == NULL) {
+        return TRI_NULL;
+    }
+    TRI_FRAME(mutator, 2);
+    TRI_LOCAL(0) = key;
+    if (encoding_is_reference(encoding, value)) {
+        TRI_LOCAL(1) = (tri_ref)encoding_address(encoding, value);
+    }
+    tri_ref ephemeron = tri_alloc(mutator, type);
+    if (ephemeron != TRI_NULL) {
+        ephemeron_init(mutator, ephemeron, key, value);
+    }
+    return ephemeron;
+}
+
+static void ephemeron_require(const tri_mutator *mutator, tri_ref ephemeron, const char *call)
+{
+    struct object_place place;
+    mutator_require(mutator, call);
+    TRI_REQUIRE(object_find(mutator->heap, (uintptr_t)ephemeron, &place) &&
+                    place.object == ephemeron && place.type->weak == WEAK_EPHEMERON,
+                "%s: %p is not an ephemeron of the mutator's heap", call, ephemeron);
+}
+
+tri_ref tri_ephemeron_key(tri_mutator *mutator, tri_ref ephemeron)
+{
+    ephemeron_require(mutator, ephemeron, "tri_ephemeron_key");
+    return ephemeron_key(mutator, ephemeron);
+}
+
+tri_word tri_ephemeron_value(tri_mutator *mutator, tri_ref ephemeron)
+{
+    ephemeron_require(mutator, ephemeron, "tri_ephemeron_value");
+    return ephemeron_value(mutator, ephemeron);
+}
+
 tri_ref tri_weak_get_slow_(tri_mutator *mutator, tri_ref weak)
 {
     return weak_reference_get(mutator, weak);

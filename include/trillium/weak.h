@@ -1,6 +1,7 @@
 /**
  * @file weak.h
- * Weak references: they do not keep their target alive, and say whether it still is.
+ * Weak references, which do not keep their target alive, and say whether it still is; ephemerons,
+ * which hold a value as long as a key lives.
  *
  *     TRI_LOCAL(0) = tri_weak_new(m, node);        // an object like any other
  *     ...
@@ -58,6 +59,30 @@ TRI_INLINE tri_ref tri_weak_get(tri_mutator *mutator, tri_ref weak)
     }
     return (tri_ref)TRI_LOAD_RELAXED((const tri_aliased_word *)weak);
 }
+
+/**
+ * Make an ephemeron: an object that holds @p value as long as the object at @p key lives, and does
+ * not keep that alive, not even where the value refers to the key.
+ *
+ * @param key    an address of an object of the mutator's heap, or into one
+ * @param value  in the heap's value_encoding. Both are kept alive during the call
+ *
+ * @return, Threads, Safepoint: as ::tri_weak_new.
+ * Cost:      as ::tri_weak_new; a cycle that meets it before its key takes some 50 bytes until it
+ *            ends. Marking is linear, whatever hangs on what.
+ * Source:    Hayes's ephemerons; found by the key's mark, not by looking at all of them again.
+ */
+TRI_API tri_ref tri_ephemeron_new(tri_mutator *mutator, tri_ref key, tri_word value);
+
+/**
+ * The key, or the value, of the ephemeron at @p ephemeron; ::TRI_NULL, or 0, once the key was
+ * collected. Where a finalizer gets the key back, both are there again from then on.
+ *
+ * Threads, Safepoint, Cost: as ::tri_weak_get. @{
+ */
+TRI_API tri_ref tri_ephemeron_key(tri_mutator *mutator, tri_ref ephemeron);
+TRI_API tri_word tri_ephemeron_value(tri_mutator *mutator, tri_ref ephemeron);
+/** @} */
 
 TRI_END_DECLS
 

@@ -181,7 +181,7 @@ START_TEST(clears_in_steps)
         weak[i] = kept_weak(&target);
     }
     fixture_step_to(CYCLE_WEAK);
-    (void)cycle_advance(first, 1600);
+    (void)cycle_advance(first, 800);
     ck_assert_uint_eq(cycle_phase(fixture.heap), CYCLE_WEAK);
     size_t cleared = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(weak); i++) {
@@ -461,6 +461,14 @@ END_TEST
 
 /* ---- Rescue ---------------------------------------------------------------------------------- */
 
+/* Take the weak phase on to stage, in the smallest parts. */
+static void take_stages(enum weak_stage stage)
+{
+    while (fixture.heap->weak.stage != stage) {
+        (void)weak_take_part(fixture.heap, 1);
+    }
+}
+
 /* What finalization gets back is whole, and weak references to it are cleared all the same; those
  * in containers that only it reaches are right as well. */
 START_TEST(rescues)
@@ -473,22 +481,322 @@ START_TEST(rescues)
         fixture_link(target, 1 + i, inner[i]);
     }
     fixture_step_to(CYCLE_WEAK);
-    while (!weak_step(fixture.heap, SIZE_MAX)) {
-    }
+    take_stages(WEAK_RESCUE);
     ck_assert(mark_rescue(fixture.heap, (uintptr_t)target));
     ck_assert(!mark_rescue(fixture.heap, (uintptr_t)target));
     ck_assert(!mark_rescue(fixture.heap, (uintptr_t)weak));
     mark_drain_rescued(fixture.heap);
     ck_assert(fixture_is_marked((void *)*fixture_slot(target, 0)));
     ck_assert_ptr_null(weak_reference_get(first, weak));
-    while (!weak_step(fixture.heap, SIZE_MAX)) {
-    }
+    take_stages(WEAK_OVER);
     ck_assert_ptr_null(weak_reference_get(first, weak));
     ck_assert_ptr_eq(weak_reference_get(first, inner[0]), target);
     ck_assert_ptr_null(weak_reference_get(first, inner[1]));
     ck_assert_ptr_eq(weak_reference_get(first, inner[2]), weak);
     end_cycle();
     ck_assert(is_whole(target) && !fixture_is_allocated(dead));
+}
+END_TEST
+
+/* ---- Ephemerons ------------------------------------------------------------------------------ */
+
+static tri_ref ephemeron_new(struct tri_mutator *mutator, tri_ref key, tri_ref value)
+{
+    tri_ref ephemeron = tri_alloc(mutator, ephemeron_type(fixture.heap));
+    ephemeron_init(mutator, ephemeron, key, (uintptr_t)value);
+    return ephemeron;
+}
+
+/* An entry is there with its value, or is gone and the value with it. */
+static void expect_entry(tri_ref ephemeron, tri_ref key, tri_ref value, bool there)
+{
+    EXPECT(ephemeron_key(first, ephemeron) == (there ? key : NULL));
+    EXPECT(ephemeron_value(first, ephemeron) == (there ? (uintptr_t)value : 0));
+    EXPECT(fixture_is_allocated(value) == there);
+}
+
+/* All orders of discovery: the ephemeron before its key and after it; leaf keys, which nobody
+ * scans; large ones. */
+START_TEST(values_live_with_their_keys)
+{
+    static const size_t sizes[] = {16, 24, 64, 512, 4096, 40000};
+    begin(ways[_i].barrier, ways[_i].held);
+    for (size_t i = 0; i < 2 * ARRAY_LENGTH(sizes); i++) {
+        tri_type *leaf = fixture_type(sizes[i / 2], TRI_LAYOUT_LEAF);
+        fixture_promote(leaf);
+        tri_ref live = tri_alloc(first, leaf);
+        tri_ref dead = tri_alloc(first, leaf);
+        tri_ref values[2] = {tri_alloc(first, type), tri_alloc(first, type)};
+        tri_ref ephemerons[2] = {ephemeron_new(first, live, values[0]),
+                                 ephemeron_new(first, dead, values[1])};
+        fixture_keep(i % 2 == 0 ? live : ephemerons[0]);
+        fixture_keep(i % 2 == 0 ? ephemerons[0] : live);
+        fixture_keep(ephemerons[1]);
+        for (unsigned k = 0; k < 2; k++) {
+            fixture_collect();
+            expect_entry(ephemerons[0], live, values[0], true);
+            expect_entry(ephemerons[1], dead, values[1], false);
+            ck_assert(!fixture_is_allocated(dead));
+        }
+        fixture_drop_roots();
+        fixture_collect();
+        ck_assert(!fixture_is_allocated(values[0]) && !fixture_is_allocated(ephemerons[0]));
+    }
+    destroy();
+}
+END_TEST
+
+/* Values that are reached in no other way make no key live, however they hang on each other. */
+START_TEST(cycles_of_ephemerons)
+{
+    tri_ref keys[3];
+    tri_ref ephemerons[3];
+    for (unsigned i = 0; i < 3; i++) {
+        keys[i] = tri_alloc(first, type);
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        ephemerons[i] = ephemeron_new(first, keys[i], keys[(i + 1) % 3]);
+        fixture_keep(ephemerons[i]);
+    }
+    tri_ref own = tri_alloc(first, type);
+    tri_ref to_itself = ephemeron_new(first, own, own);
+    fixture_keep(to_itself);
+    fixture_keep(keys[1]);
+    fixture_collect();
+    for (unsigned i = 0; i < 3; i++) {
+        expect_entry(ephemerons[i], keys[i], keys[(i + 1) % 3], true);
+    }
+    expect_entry(to_itself, own, own, false);
+    fixture_drop_roots();
+    for (unsigned i = 0; i < 3; i++) {
+        fixture_keep(ephemerons[i]);
+    }
+    fixture_collect();
+    for (unsigned i = 0; i < 3; i++) {
+        expect_entry(ephemerons[i], keys[i], keys[(i + 1) % 3], false);
+    }
+}
+END_TEST
+
+enum {
+    CHAIN = 20000
+};
+
+/* Each value is the next one's key; the worst order for who looks at all of them again and again.
+ * What is scanned stays in proportion. */
+START_TEST(chains_are_linear)
+{
+    begin(ways[_i].barrier, ways[_i].held);
+    tri_type *leaf = fixture_type(16, TRI_LAYOUT_LEAF);
+    fixture_promote(leaf);
+    static tri_ref keys[CHAIN + 1];
+    static tri_ref ephemerons[CHAIN];
+    for (size_t i = 0; i <= CHAIN; i++) {
+        keys[i] = tri_alloc(first, leaf);
+    }
+    for (size_t i = CHAIN; i-- > 0;) {
+        ephemerons[i] = ephemeron_new(first, keys[i], keys[i + 1]);
+        fixture_keep(ephemerons[i]);
+    }
+    fixture_keep(keys[0]);
+    fixture_collect();
+    uint64_t scanned = fixture.heap->cycle.last.scanned_bytes;
+    ck_assert_uint_le(scanned, CHAIN * UINT64_C(200));
+    for (size_t i = 0; i < CHAIN; i++) {
+        expect_entry(ephemerons[i], keys[i], keys[i + 1], true);
+    }
+    fixture_drop_roots();
+    for (size_t i = CHAIN; i-- > 0;) {
+        fixture_keep(ephemerons[i]);
+    }
+    fixture_keep(keys[CHAIN / 2]);
+    fixture_collect();
+    for (size_t i = 0; i < CHAIN; i++) {
+        EXPECT((ephemeron_key(first, ephemerons[i]) != NULL) == (i >= CHAIN / 2));
+    }
+    destroy();
+}
+END_TEST
+
+/* Many wait for one key, and for others whose slots share its head. */
+START_TEST(many_wait_for_one)
+{
+    enum {
+        KEYS = 512,
+        EACH = 40
+    };
+    tri_type *leaf = fixture_type(16, TRI_LAYOUT_LEAF);
+    fixture_promote(leaf);
+    static tri_ref keys[KEYS];
+    static tri_ref ephemerons[KEYS * EACH];
+    for (size_t i = 0; i < KEYS; i++) {
+        keys[i] = tri_alloc(first, leaf);
+    }
+    for (size_t i = 0; i < KEYS * EACH; i++) {
+        ephemerons[i] = ephemeron_new(first, keys[i % KEYS], tri_alloc(first, type));
+        fixture_keep(ephemerons[i]);
+    }
+    for (size_t i = 0; i < KEYS; i++) {
+        if (i % 3 != 0) {
+            fixture_keep(keys[i]);
+        }
+    }
+    fixture_collect();
+    for (size_t i = 0; i < KEYS * EACH; i++) {
+        bool live = i % KEYS % 3 != 0;
+        EXPECT((ephemeron_key(first, ephemerons[i]) != NULL) == live);
+        EXPECT(!live || fixture_is_allocated((void *)ephemeron_value(first, ephemerons[i])));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(fixture.heap->weak.keys); i++) {
+        EXPECT(fixture.heap->weak.keys[i] == 0); /* [ephemeron.3] */
+    }
+    EXPECT(fixture.heap->weak.waiting == NULL);
+    EXPECT(fixture_span(keys[1])->flags == 0);
+}
+END_TEST
+
+/* Keys and values come and go while the cycle is in phase. */
+START_TEST(ephemerons_in_each_phase)
+{
+    for (unsigned answered = 0; answered < 2; answered++) {
+        create();
+        tri_ref key = tri_alloc(first, type);
+        tri_ref value = tri_alloc(first, type);
+        tri_ref ephemeron = ephemeron_new(first, key, value);
+        fixture_keep(ephemeron);
+        fixture.late[1] = true;
+        if (phases[_i] != CYCLE_IDLE) {
+            step_to(phases[_i]);
+        }
+        if (answered) {
+            fixture_answer(1);
+        }
+        bool ended = phases[_i] >= CYCLE_WEAK;
+        ck_assert_uint_eq(ephemeron_value(second, ephemeron), ended ? 0 : (uintptr_t)value);
+        stacks[1][0] = (uintptr_t)ephemeron_key(second, ephemeron);
+        ck_assert_uint_eq(stacks[1][0], ended ? 0 : (uintptr_t)key);
+        tri_ref made = ephemeron_new(second, tri_alloc(second, type), tri_alloc(second, type));
+        stacks[1][1] = (uintptr_t)made;
+        end_cycle();
+        expect_entry(ephemeron, key, value, !ended);
+        ck_assert(ephemeron_key(second, made) == NULL ||
+                  fixture_is_allocated((void *)ephemeron_value(second, made)));
+        stacks[1][0] = 0;
+        fixture_collect();
+        expect_entry(ephemeron, key, value, false);
+        fixture_collect();
+        ck_assert_ptr_null(ephemeron_key(second, made));
+        destroy();
+    }
+}
+END_TEST
+
+/* Entries whose key finalization gets back are hidden until all of it is there, and come back then;
+ * the others do not. */
+START_TEST(keys_come_back)
+{
+    tri_ref key = tri_alloc(first, type);
+    tri_ref value = tri_alloc(first, type);
+    tri_ref dead = tri_alloc(first, type);
+    tri_ref kept = ephemeron_new(first, key, value);
+    tri_ref other = ephemeron_new(first, dead, value);
+    fixture_keep(kept);
+    fixture_keep(other);
+    tri_ref inner = ephemeron_new(first, value, tri_alloc(first, type)); /* reached by the key
+                                                                            only */
+    fixture_link(key, 0, inner);
+    fixture_link(key, 1, ephemeron_new(first, dead, dead));
+    fixture_step_to(CYCLE_WEAK);
+    ck_assert_ptr_null(ephemeron_key(first, kept));
+    take_stages(WEAK_RESCUE);
+    ck_assert(mark_rescue(fixture.heap, (uintptr_t)key));
+    ck_assert_ptr_null(ephemeron_key(first, kept)); /* [weak.7] */
+    ck_assert_uint_eq(ephemeron_value(first, kept), 0);
+    mark_drain_rescued(fixture.heap);
+    ck_assert_ptr_null(ephemeron_key(first, kept));
+    ck_assert(fixture_is_marked(value));
+    take_stages(WEAK_OVER);
+    ck_assert_ptr_eq(ephemeron_key(first, kept), key);
+    end_cycle();
+    expect_entry(kept, key, value, true);
+    ck_assert_ptr_null(ephemeron_key(first, other));
+    ck_assert_ptr_eq(ephemeron_key(first, inner), value);
+    ck_assert(fixture_is_allocated((void *)ephemeron_value(first, inner)));
+    ck_assert_ptr_null(ephemeron_key(first, (tri_ref)*fixture_slot(key, 1)));
+    fixture_collect();
+    expect_entry(kept, key, value, false);
+}
+END_TEST
+
+/* Without memory to wait the cycle frees nothing; without memory for the grey key it is found again
+ * by the rescan. */
+START_TEST(no_memory_to_wait)
+{
+    tri_ref keys[400];
+    tri_ref ephemerons[400];
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        keys[i] = tri_alloc(first, type);
+        ephemerons[i] = ephemeron_new(first, keys[i], tri_alloc(first, type));
+        fixture_keep(ephemerons[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i += 2) {
+        fixture_keep(keys[i]);
+    }
+    step_to(CYCLE_ROOTS);
+    fixture_answer_all();
+    fixture_starve((size_t)_i);
+    step_to(CYCLE_FLUSH);
+    fixture_feed();
+    bool is_void = load_relaxed(&fixture.heap->mark.is_void) != 0;
+    ck_assert(is_void || _i >= 6); /* three for the tree, two for entries, one for grey objects */
+    end_cycle();
+    for (size_t i = 0; i < ARRAY_LENGTH(keys); i++) {
+        bool there = i % 2 == 0 || is_void;
+        ck_assert_ptr_eq(ephemeron_key(first, ephemerons[i]), there ? keys[i] : NULL);
+        ck_assert(!there || fixture_is_allocated((void *)ephemeron_value(first, ephemerons[i])));
+    }
+}
+END_TEST
+
+/* Several markers, and mutators that mark, at a time. */
+START_TEST(on_several_threads)
+{
+    enum {
+        COUNT = 3000
+    };
+    tri_heap_options options;
+    fake_port_reset();
+    fixture_options(&options);
+    options.gc_percent = TRI_GC_PERCENT_OFF;
+    options.markers = 4;
+    fixture_begin(&options, 1);
+    fake_port_hooks()->run_parallel = fixture_run_parallel;
+    first = fixture.mutators[0];
+    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
+    fixture_promote(type);
+    static tri_ref keys[COUNT + 1];
+    static tri_ref ephemerons[COUNT];
+    for (unsigned round = 0; round < 20; round++) {
+        for (size_t i = 0; i <= COUNT; i++) {
+            keys[i] = tri_alloc(first, type);
+        }
+        for (size_t i = 0; i < COUNT; i++) {
+            size_t at = (i * 1000003 + round) % COUNT; /* in some order */
+            ephemerons[at] = ephemeron_new(first, keys[at], keys[at + 1]);
+            fixture_keep(ephemerons[at]);
+        }
+        fixture_keep(keys[COUNT / 3]);
+        fixture.heap->cycle.last.number = 1;
+        fixture.heap->cycle.last.marked_bytes = 64 * MIB; /* worth four markers */
+        fixture_collect();
+        for (size_t i = 0; i < COUNT; i++) {
+            EXPECT((ephemeron_key(first, ephemerons[i]) != NULL) == (i >= COUNT / 3));
+            EXPECT(i < COUNT / 3 || fixture_is_allocated(keys[i + 1]));
+        }
+        fixture_drop_roots();
+    }
+    fixture_end();
+    fake_port_finish();
 }
 END_TEST
 
@@ -501,6 +809,10 @@ int main(void)
     tcase_add_loop_test(own, clears_the_dead, 0, (int)ARRAY_LENGTH(ways));
     tcase_add_loop_test(own, reads_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
     tcase_add_loop_test(own, made_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
+    tcase_add_loop_test(own, values_live_with_their_keys, 0, (int)ARRAY_LENGTH(ways));
+    tcase_add_loop_test(own, chains_are_linear, 0, (int)ARRAY_LENGTH(ways));
+    tcase_add_loop_test(own, ephemerons_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
+    tcase_add_test(own, on_several_threads);
     suite_add_tcase(suite, own);
     TCase *one = tcase_create("hybrid");
     tcase_add_checked_fixture(one, create, destroy);
@@ -516,6 +828,10 @@ int main(void)
     tcase_add_loop_test(one, guesses_before_the_end, 0, (int)ARRAY_LENGTH(guesses));
     tcase_add_loop_test(one, guesses_after_the_end, 0, (int)ARRAY_LENGTH(guesses));
     tcase_add_test(one, rescues);
+    tcase_add_test(one, cycles_of_ephemerons);
+    tcase_add_test(one, many_wait_for_one);
+    tcase_add_test(one, keys_come_back);
+    tcase_add_loop_test(one, no_memory_to_wait, 0, 12);
     suite_add_tcase(suite, one);
     return unit_run(suite);
 }
