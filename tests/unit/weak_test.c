@@ -546,6 +546,31 @@ START_TEST(values_live_with_their_keys)
 }
 END_TEST
 
+/* The key is reached from within its own span, where it is marked together with others
+ * ([scan_span.4]); from the slot before it and from the one behind. */
+START_TEST(keys_in_the_referrers_span)
+{
+    begin(ways[_i].barrier, ways[_i].held);
+    for (unsigned behind = 0; behind < 2; behind++) {
+        tri_ref ends[2] = {tri_alloc(first, type), tri_alloc(first, type)};
+        tri_ref key = ends[1 - behind];
+        tri_ref value = tri_alloc(first, type);
+        tri_ref ephemeron = ephemeron_new(first, key, value);
+        ck_assert_ptr_eq(fixture_span(ends[0]), fixture_span(ends[1]));
+        fixture_link(ends[behind], 0, key);
+        fixture_keep(ephemeron);
+        fixture_keep(ends[behind]);
+        fixture_collect();
+        expect_entry(ephemeron, key, value, true);
+        fixture_link(ends[behind], 0, NULL);
+        fixture_collect();
+        expect_entry(ephemeron, key, value, false);
+        fixture_drop_roots();
+    }
+    destroy();
+}
+END_TEST
+
 /* Values that are reached in no other way make no key live, however they hang on each other. */
 START_TEST(cycles_of_ephemerons)
 {
@@ -810,6 +835,7 @@ int main(void)
     tcase_add_loop_test(own, reads_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
     tcase_add_loop_test(own, made_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
     tcase_add_loop_test(own, values_live_with_their_keys, 0, (int)ARRAY_LENGTH(ways));
+    tcase_add_loop_test(own, keys_in_the_referrers_span, 0, (int)ARRAY_LENGTH(ways));
     tcase_add_loop_test(own, chains_are_linear, 0, (int)ARRAY_LENGTH(ways));
     tcase_add_loop_test(own, ephemerons_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
     tcase_add_test(own, on_several_threads);
