@@ -23,8 +23,8 @@ def churn_sum(kind, count, threads):
 
 
 class Random:
-    def __init__(self):
-        self.state = 0x9E3779B97F4A7C15
+    def __init__(self, state=0x9E3779B97F4A7C15):
+        self.state = state
 
     def below(self, limit):
         x = self.state
@@ -137,6 +137,21 @@ def pool_cases(implementation):
             yield arguments, sum(range(count)) + 21 * count, metrics
 
 
+def ephemerons_cases(implementation):
+    """Of each ephemeron the number of its value, and three times that of its key."""
+    for count in (1, 3000):
+        for graph in ("chain", "cycle", "random"):
+            random = Random(88172645463325252)
+            ends = [(i, i + 1) for i in range(count)]
+            if graph == "cycle":
+                ends[-1] = (count - 1, 0)
+            elif graph == "random":
+                ends = [(random.below(i + 1), i + 1) for i in range(count)]
+            names = ["full_ms", "full_cpu_ms", "ns_ephemeron", "clear_ms", "build_s"]
+            arguments = [f"graph={graph}", f"count={count}", "collections=2"]
+            yield arguments, sum(3 * key + value for key, value in ends), dict.fromkeys(names)
+
+
 def rss_cases(implementation):
     nodes = 2**14
     for keep in (0, 64, 1024):
@@ -176,6 +191,7 @@ def cases(workload, implementation):
 
 
 OTHERS = {
+    "ephemerons": ephemerons_cases,
     "gogc": gogc_cases,
     "memlimit": memlimit_cases,
     "pool": pool_cases,

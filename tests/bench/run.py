@@ -22,7 +22,7 @@ import charts
 from executables import Programs
 from machine import BenchError, Machine, machine_text
 from rows import measure_variant
-from tables import print_goals, print_summary, print_variant
+from tables import print_goals, print_sizes, print_summary, print_variant
 from workloads import IMPLEMENTATIONS, WORKLOADS
 
 WORKLOAD_NAMES = [calibration.NAME] + [workload.name for workload in WORKLOADS]
@@ -229,6 +229,7 @@ def main(arguments=None):
     if options.svg:
         charts.write(options.svg, rows, f"{date_text()}, {machine_text()}, {runs} runs{label}")
     print_summary(rows, label)
+    print_sizes(rows, label)
     print_goals(rows, label)
     for note in dict.fromkeys(machine.notes):
         print(f"note     {note}")

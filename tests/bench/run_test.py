@@ -157,7 +157,7 @@ class RunTest(unittest.TestCase):
         self.assertEqual(self.calls(), pair + pair)
 
     def test_arguments_of_variants(self):
-        churn, mark, ring, stall, trees, gogc, memlimit, rss, lox, pool = run.WORKLOADS
+        churn, mark, ring, stall, trees, gogc, memlimit, rss, lox, pool, ephemerons = run.WORKLOADS
         self.assertEqual(
             churn.arguments("p512/4", False), ["kind=p", "size=512", "threads=4", "count=10000000"]
         )
@@ -186,6 +186,8 @@ class RunTest(unittest.TestCase):
         )
         self.assertEqual(rss.arguments("trees", False), trees.arguments("20/1", False))
         self.assertEqual(rss.arguments("ring", False), ring.arguments("200k", False))
+        arguments = ["graph=random", "count=500000"]
+        self.assertEqual(ephemerons.arguments("random/500k", False), arguments)
         self.assertEqual(pool.arguments("fresh", False), ["buffers=fresh", "count=1000000"])
         self.assertTrue(lox.arguments("trees", False)[1].endswith("/scripts/binary_trees.lox"))
 
@@ -481,6 +483,18 @@ class RunTest(unittest.TestCase):
         self.assertEqual(goals["fresh_collections_pct"], ["0.67", "<= 1", "reached"])
         self.assertEqual(goals["objects"], ["30.0", "<= 1000", "reached"])
         self.assertEqual(goals["go"], ["1.50", "<= 1", "MISSED by 50 %"])
+
+    def test_ephemerons(self):
+        figures = "full_ms 9;full_cpu_ms 9;clear_ms 1;build_s 1;check aa"
+        lines = [f"ns_ephemeron {ns};{figures}" for ns in (40, 50, 64, 20)]
+        self.program("bench_ephemerons_trillium", *lines)
+        options = ["ephemerons", "--runs=1", "--variant=chain/*,cycle/1m"]
+        _, output, _, records = self.run_it(*options)
+        growth = {r["variant"]: r["median"] for r in records if r["metric"] == "growth"}
+        self.assertEqual(growth, {"chain/500k": 1.25, "chain/1m": 1.6})
+        self.assertIn("| chain | 40.0 | 50.0 | 64.0 |", output)
+        self.assertIn("| cycle |    - |    - | 20.0 |", output)
+        self.assertIn("| ephemerons chain/1m growth |   1.60 | <= 1.5 | MISSED by 7 % |", output)
 
     def test_rss(self):
         self.program("bench_rss_trillium", "rss_mb 70;goal_mb 64;rss_goal 1.09;check aa")

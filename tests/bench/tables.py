@@ -92,6 +92,20 @@ def print_ratios(rows, metric, title):
     print_table(["variant"] + others, lines)
 
 
+def print_sizes(rows, label):
+    """What one ephemeron takes, by graph and number: a row is level where time is linear."""
+    rows = [row for row in rows if row.workload.name == "ephemerons"]
+    if not rows:
+        return
+    graphs, counts = (
+        list(dict.fromkeys(row.variant.split("/")[part] for row in rows)) for part in (0, 1)
+    )
+    found = {row.variant: figure(row.median(row.workload.metric)) for row in rows}
+    print(f"A collection's ns of processor time for each ephemeron{label}: level if linear")
+    lines = [[g] + [found.get(f"{g}/{count}", "-") for count in counts] for g in graphs]
+    print_table(["graph"] + counts, lines)
+
+
 def goal_line(goal, row, peers):
     """What, the median, the goal, and whether it was reached; None where no peer was measured."""
     what, values = f"{row.workload.name} {row.variant} {goal.metric}", row.values.get(goal.metric)

@@ -41,7 +41,7 @@ class Implementation:
 IMPLEMENTATIONS = [
     Implementation(
         "trillium",
-        ["churn", "gogc", "lox", "mark", "memlimit", "pool", "ring", "rss", "stall", "trees"],
+        "churn ephemerons gogc lox mark memlimit pool ring rss stall trees".split(),
     ),
     Implementation("trillium-gogc-off", ["lox"], "trillium", environment={"GOGC": "off"}),
     Implementation(
@@ -515,7 +515,39 @@ class Pool(Workload):
         ]
 
 
+class Ephemerons(Workload):
+    """Forced collections of ephemerons of which each waits for another's value to be its key."""
+
+    name = "ephemerons"
+    spinners = True
+    metric = "ns_ephemeron"
+    ratios = {"ratio": "ns_ephemeron"}
+    columns = ["growth", "full_ms", "full_cpu_ms", "clear_ms", "build_s"]
+    graphs = ["chain", "cycle", "random"]
+    counts = {"250k": 250_000, "500k": 500_000, "1m": 1_000_000}
+
+    def __init__(self):
+        self.variants = [f"{graph}/{count}" for graph in self.graphs for count in self.counts]
+        self.default_variants = self.quick_variants = self.variants
+
+    def arguments(self, variant, quick):
+        graph, count = variant.split("/")
+        return [f"graph={graph}", f"count={self.counts[count] // (10 if quick else 1)}"]
+
+    def base(self, variant):
+        graph, count = variant.split("/")
+        return None if count == "250k" else f"{graph}/250k"
+
+    def against(self, variant, row, base):
+        """By how much one takes longer where there are more: not at all, if time is linear."""
+        return "growth", row.ratios_by([base], self.metric)
+
+    def goals(self, variant):
+        return [Goal("growth", "<=", 1.5)] if variant.endswith("/1m") else []
+
+
 WORKLOADS = [Churn(), Mark(), Ring(), Stall(), Trees(), Gogc(), Memlimit(), Rss(), Lox(), Pool()]
+WORKLOADS += [Ephemerons()]
 
 
 def workload(name):
