@@ -1,0 +1,356 @@
+/* weak_stress.c -- the random test of weak references, finalizers and cleanups: several mutators
+ * build and drop random graphs on one heap, read weak references at any time, and keep what they
+ * yield or not. Now and then all wait while one compares the heap with the shadow.
+ *
+ *     weak_stress --mutators 4 ...       see usage below
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "gc/atomic.h"
+#include "tests/stress/weak_graph.h"
+
+#define ROUND_OPERATIONS 3000
+#define FAULT_ROUND      3
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+/* ---- Reports ----------------------------------------------------------------------------------*/
+
+static const char *const fault_names[] = {"",
+                                          "drop-root",
+                                          "keep-root",
+                                          "clear-weak",
+                                          "lose-finalizer",
+                                          "repeat-finalizer",
+                                          "lose-cleanup"};
+
+void take_note(struct player *player, const char *what, const struct thing *thing,
+               const struct thing *other)
+{
+    player->notes[player->note_count++ % HISTORY] = (struct note){
+        what, player->operations, thing == NULL ? 0 : thing->id, other == NULL ? 0 : other->id};
+}
+
+static void report_notes(const struct player *player)
+{
+    uint64_t first = player->note_count > HISTORY ? player->note_count - HISTORY : 0;
+    for (uint64_t i = first; i < player->note_count; i++) {
+        const struct note *note = &player->notes[i % HISTORY];
+        (void)fprintf(stderr, "    %8" PRIu64 "  %-16s 0x%" PRIx64 " 0x%" PRIx64 "\n",
+                      note->operation, note->what, note->thing, note->other);
+    }
+}
+
+static void report_thing(const struct thing *thing)
+{
+    static const char *const kinds[] = {"node", "weak reference", "ephemeron"};
+    (void)fprintf(stderr,
+                  "  %s 0x%" PRIx64 " at %p of mutator %d, life %u, gone %d, finalizer %d (%s), "
+                  "cleanup %d\n",
+                  kinds[thing->kind], thing->id, (void *)thing->address, thing->player->index,
+                  thing->life, thing->is_gone, thing->finalizer,
+                  thing->is_ordered ? "ordered" : "unordered", thing->cleanup);
+    if (thing->target != NULL) {
+        (void)fprintf(stderr, "  its target: ");
+        report_thing(thing->target);
+    }
+}
+
+void fail(const struct thing *thing, const struct player *player, const char *what)
+{
+    const struct options *options = &player->stress->options;
+    (void)fprintf(stderr, "weak_stress: MISMATCH found by mutator %d in round %" PRIu64 ": %s\n",
+                  player->index, player->stress->round, what);
+    if (thing != NULL) {
+        report_thing(thing);
+        report_notes(thing->player);
+    }
+    (void)fprintf(stderr,
+                  "weak_stress: replay: --seed %" PRIu64 " --mutators %d --ops %" PRIu64 "%s%s%s\n",
+                  options->seed, options->players, options->operations,
+                  options->insertion ? " --insertion" : "",
+                  options->fault == FAULT_NONE ? "" : " --fault ", fault_names[options->fault]);
+    abort();
+}
+
+/* ---- Rendezvous -------------------------------------------------------------------------------*/
+
+static bool is_over(const struct player *leader)
+{
+    const struct stress *stress = leader->stress;
+    uint64_t each = stress->options.operations / (uint64_t)stress->options.players;
+    double seconds = (double)(now_ns() - stress->started_ns) / 1e9;
+    return leader->operations >= each ||
+           (stress->options.seconds > 0 && seconds >= stress->options.seconds);
+}
+
+/* Everybody else waits. True if this was the last round. */
+static bool lead(struct player *leader)
+{
+    struct stress *stress = leader->stress;
+    check_all(leader);
+    if (stress->round == FAULT_ROUND && stress->options.fault != FAULT_NONE) {
+        make_fault(leader, stress->options.fault);
+    }
+    return is_over(leader);
+}
+
+/* True for the one who came last, and shall lead the others into the next round. */
+static bool gather(struct stress *stress)
+{
+    (void)pthread_mutex_lock(&stress->lock);
+    uint64_t round = stress->round;
+    bool last = ++stress->arrived == stress->options.players;
+    while (!last && stress->round == round) {
+        (void)pthread_cond_wait(&stress->changed, &stress->lock);
+    }
+    (void)pthread_mutex_unlock(&stress->lock);
+    return last;
+}
+
+static void begin_round(struct stress *stress, bool stopping)
+{
+    (void)pthread_mutex_lock(&stress->lock);
+    stress->arrived = 0;
+    stress->stopping = stopping;
+    stress->round++;
+    (void)pthread_cond_broadcast(&stress->changed);
+    (void)pthread_mutex_unlock(&stress->lock);
+}
+
+static void rendezvous(struct player *player)
+{
+    tri_blocking_begin(player->mutator);
+    bool last = gather(player->stress);
+    tri_blocking_end(player->mutator);
+    if (last) {
+        begin_round(player->stress, lead(player));
+    }
+}
+
+/* ---- Threads ----------------------------------------------------------------------------------*/
+
+static void attach(struct player *player)
+{
+    tri_heap *heap = player->stress->heap;
+    if (tri_mutator_attach(heap, &player->mutator) != TRI_OK ||
+        tri_global_add(heap, player->globals, ROOTS) != TRI_OK ||
+        tri_global_add(heap, player->fixed, FIXED_ROOTS) != TRI_OK) {
+        fail(NULL, player, "attaching failed");
+    }
+    tri_roots_set_scanner(player->mutator, scan_stack, player);
+}
+
+static void leave(struct player *player)
+{
+    player_lock(player, player->mutator);
+    roots_clear(player);
+    player_unlock(player);
+    rendezvous(player);
+    tri_heap *heap = player->stress->heap;
+    if (!tri_global_remove(heap, player->globals) || !tri_global_remove(heap, player->fixed)) {
+        fail(NULL, player, "the heap does not know the global slots");
+    }
+    tri_mutator_detach(player->mutator);
+}
+
+static void *player_thread(void *argument)
+{
+    struct player *player = argument;
+    attach(player);
+    while (!player->stress->stopping) {
+        for (unsigned i = 0; i < ROUND_OPERATIONS; i++) {
+            step(player);
+        }
+        rendezvous(player);
+    }
+    leave(player);
+    return NULL;
+}
+
+/* ---- One run ----------------------------------------------------------------------------------*/
+
+static void create_heap(struct stress *stress)
+{
+    tri_heap_options options;
+    uint64_t random = mix(stress->options.seed);
+    tri_heap_options_init(&options);
+    options.heap_minimum = (size_t)64 * 1024 << random % 3;
+    options.gc_percent = (int32_t)(20 + random / 8 % 100);
+    options.barrier = stress->options.insertion ? TRI_BARRIER_INSERTION : TRI_BARRIER_HYBRID;
+    tri_field fields[STRONG_SLOTS];
+    for (uint32_t i = 0; i < STRONG_SLOTS; i++) {
+        fields[i] = (tri_field){.offset = 16 + i * 8, .kind = TRI_FIELD_POINTER};
+    }
+    tri_type_desc desc = {
+        .desc_size = sizeof desc,
+        .name = "node",
+        .size = 16 + STRONG_SLOTS * 8,
+        .layout = {.kind = TRI_LAYOUT_FIELDS, .fields = fields, .field_count = STRONG_SLOTS},
+    };
+    if (tri_heap_create(&stress->heap, &options) != TRI_OK ||
+        tri_type_define(stress->heap, &desc, &stress->node_type) != TRI_OK) {
+        (void)fprintf(stderr, "weak_stress: there is no heap\n");
+        abort();
+    }
+}
+
+static struct stress *stress_new(const struct options *options)
+{
+    struct stress *stress = calloc(1, sizeof *stress);
+    if (stress == NULL || pthread_mutex_init(&stress->lock, NULL) != 0 ||
+        pthread_cond_init(&stress->changed, NULL) != 0) {
+        abort();
+    }
+    stress->options = *options;
+    stress->started_ns = now_ns();
+    for (int i = 0; i < options->players; i++) {
+        struct player *player = &stress->players[i];
+        player->stress = stress;
+        player->index = i;
+        player->random = mix(options->seed * 1000003 + (uint64_t)i);
+        if (pthread_mutex_init(&player->lock, NULL) != 0) {
+            abort();
+        }
+    }
+    return stress;
+}
+
+static void stress_free(struct stress *stress)
+{
+    for (int i = 0; i < stress->options.players; i++) {
+        struct player *player = &stress->players[i];
+        for (size_t k = 0; k < player->things.count; k++) {
+            free(player->things.things[k]);
+        }
+        free(player->things.things);
+        free(player->grey.things);
+        (void)pthread_mutex_destroy(&player->lock);
+    }
+    (void)pthread_cond_destroy(&stress->changed);
+    (void)pthread_mutex_destroy(&stress->lock);
+    free(stress);
+}
+
+static void print_summary(const struct stress *stress)
+{
+    const struct counts *counts = &stress->counts;
+    tri_stats stats = {.size = sizeof stats};
+    uint64_t operations = 0;
+    for (int i = 0; i < stress->options.players; i++) {
+        operations += stress->players[i].operations;
+    }
+    if (tri_stats_read(stress->heap, &stats) != TRI_OK || stats.heap_objects != 0) {
+        fail(NULL, &stress->players[0], "at the end the heap is not empty");
+    }
+    (void)printf("weak_stress: seed %" PRIu64 " mutators %d operations %" PRIu64 " cycles %" PRIu64
+                 " checks %" PRIu64 " reads %" PRIu64 " cleared %" PRIu64 " revived %" PRIu64
+                 " finalized %" PRIu64 " resurrected %" PRIu64 " cleaned %" PRIu64
+                 " checked %" PRIu64 " seconds %.1f failures 0\n",
+                 stress->options.seed, stress->options.players, operations, stats.num_gc,
+                 stress->checks, counts->reads, counts->cleared, counts->revived, counts->finalized,
+                 counts->resurrected, counts->cleaned, counts->checked,
+                 (double)(now_ns() - stress->started_ns) / 1e9);
+}
+
+static void run(const struct options *options)
+{
+    struct stress *stress = stress_new(options);
+    create_heap(stress);
+    for (int i = 0; i < options->players; i++) {
+        struct player *player = &stress->players[i];
+        if (pthread_create(&player->thread, NULL, player_thread, player) != 0) {
+            fail(NULL, player, "pthread_create failed");
+        }
+    }
+    for (int i = 0; i < options->players; i++) {
+        (void)pthread_join(stress->players[i].thread, NULL);
+    }
+    print_summary(stress);
+    tri_heap_destroy(stress->heap);
+    stress_free(stress);
+}
+
+/* ---- The command line -------------------------------------------------------------------------*/
+
+static int usage(const char *program)
+{
+    (void)fprintf(stderr,
+                  "usage: %s [--seed N] [--ops N] [--seconds S] [--mutators N] [--insertion]\n"
+                  "       [--fault drop-root | keep-root | clear-weak | lose-finalizer |\n"
+                  "                repeat-finalizer | lose-cleanup]\n"
+                  "  --seed       of all random numbers; else TRI_SEED, or from the clock\n"
+                  "  --ops        operations of all mutators together\n"
+                  "  --seconds    stop after that time, if that is earlier\n"
+                  "  --mutators   1 to %d\n"
+                  "  --insertion  stores are reported after the fact\n"
+                  "  --fault      spoil something on purpose: the run must fail\n",
+                  program, PLAYERS_MAX);
+    return 2;
+}
+
+static bool parse_fault(const char *text, enum fault *fault)
+{
+    for (size_t i = 1; i < ARRAY_LENGTH(fault_names); i++) {
+        if (strcmp(text, fault_names[i]) == 0) {
+            *fault = (enum fault)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_option(struct options *options, const char *name, const char *value)
+{
+    char *end;
+    if (strcmp(name, "--fault") == 0) {
+        return parse_fault(value, &options->fault);
+    }
+    if (strcmp(name, "--seconds") == 0) {
+        options->seconds = strtod(value, &end);
+        return *end == '\0' && options->seconds > 0;
+    }
+    uint64_t number = strtoull(value, &end, 0);
+    bool good = value[0] != '\0' && *end == '\0';
+    if (strcmp(name, "--seed") == 0) {
+        options->seed = number;
+    } else if (strcmp(name, "--ops") == 0) {
+        options->operations = number;
+    } else if (strcmp(name, "--mutators") == 0) {
+        good = good && number >= 1 && number <= PLAYERS_MAX;
+        options->players = (int)number;
+    } else {
+        good = false;
+    }
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    const char *seed = getenv("TRI_SEED");
+    struct options options = {
+        .seed = seed != NULL ? strtoull(seed, NULL, 0) : now_ns() % 1000000000,
+        .operations = 300000,
+        .players = 2,
+    };
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--insertion") == 0) {
+            options.insertion = true;
+        } else if (i + 1 == argc || !parse_option(&options, argv[i], argv[i + 1])) {
+            return usage(argv[0]);
+        } else {
+            i++;
+        }
+    }
+    run(&options);
+    return EXIT_SUCCESS;
+}

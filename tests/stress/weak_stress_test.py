@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""The random test of weak references and finalizers can fail, and says why.
+
+    weak_stress_test.py PROGRAM
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+
+# Without the library's own checks: the program alone must notice.
+ENVIRONMENT = {**os.environ, "GCDEBUG": ""}
+
+# Fault, and what the report must say of it.
+FAULTS = [
+    ("drop-root", "the heap has no object at its address|the object at its address is another one"),
+    ("keep-root", "the heap has more or fewer objects than are reachable"),
+    ("clear-weak", "was cleared, and its target is reachable"),
+    ("lose-finalizer", "is unreachable, and was not finalized"),
+    ("repeat-finalizer", "is finalized without a finalizer, or once more"),
+    ("lose-cleanup", "is unreachable, and its cleanup has not run"),
+]
+
+
+def run(program, *arguments):
+    return subprocess.run([program, *arguments], env=ENVIRONMENT, text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+def check_fault(program, fault, wanted):
+    arguments = ["--seed", "11", "--mutators", "1", "--ops", "30000"]
+    done = run(program, *arguments, "--fault", fault)
+    problems = []
+    if done.returncode != -signal.SIGABRT:
+        problems.append(f"ended with {done.returncode}, not by SIGABRT")
+    for pattern in ["MISMATCH found by mutator 0 in round 4: (" + wanted + ")",
+                    "replay: " + " ".join(arguments) + " --fault " + fault]:
+        if not re.search(pattern, done.stdout):
+            problems.append(f"does not say: {pattern}")
+    return [f"{fault}: {problem}\n{done.stdout}" for problem in problems]
+
+
+def check_sound(program):
+    """It finds nothing where there is nothing, and has met all that it is about."""
+    done = run(program, "--seed", "3", "--mutators", "2", "--ops", "60000")
+    problems = [] if done.returncode == 0 else [f"ended with {done.returncode}\n{done.stdout}"]
+    for count in ("cleared", "revived", "finalized", "resurrected", "cleaned", "checked"):
+        if not re.search(count + r" [1-9]\d+ ", done.stdout):
+            problems.append(f"hardly anything was {count}\n{done.stdout}")
+    return problems
+
+
+def main():
+    program = sys.argv[1]
+    problems = check_sound(program)
+    for fault, wanted in FAULTS:
+        problems += check_fault(program, fault, wanted)
+    for arguments in (["--mutators", "17"], ["--ops"], ["--fault", "none"], ["--what", "1"]):
+        if run(program, *arguments).returncode != 2:
+            problems.append(f"{arguments} are taken")
+    print("\n".join(problems) or "ok")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
