@@ -34,6 +34,9 @@
  *   [cycle.9] A cycle that is under way MUST have somebody who takes its next step: a thread that
  *             drives it; or mutators, at their slow paths, and one that watches whether they come
  *             there; otherwise it never ends, and all barriers stay on.
+ *   [cycle.10] A mutator MUST NOT drive a cycle of which one step is expected to take long: of
+ *             many mutators, or with much of roots; otherwise it stalls for the scan of others'
+ *             stacks.
  * Locks:      CYCLE for a step; GOAL while the goal is computed.
  * Callers:    the collector's thread; alloc, tri_collect, tri_gc_step on a mutator's thread.
  */
@@ -388,6 +391,8 @@ static void publish_figures(struct cycle_state *cycle)
     const struct cycle_figures *now = &cycle->now;
     store_relaxed(&last->marked_objects, now->marked_objects);
     store_relaxed(&last->marked_bytes, now->marked_bytes);
+    store_relaxed(&last->stack_bytes, now->stack_bytes);
+    store_relaxed(&last->global_bytes, now->global_bytes);
 }
 
 /* The cycle is over but for its line on the log. */
@@ -424,8 +429,6 @@ static void end_figures(struct tri_heap *heap)
     cycle->last.utilization = now->utilization;
     cycle->last.assist_cpu_ns = now->assist_cpu_ns;
     cycle->last.idle_cpu_ns = now->idle_cpu_ns;
-    cycle->last.stack_bytes = now->stack_bytes;
-    cycle->last.global_bytes = now->global_bytes;
     cycle->last.external_bytes = now->external_bytes;
     store_relaxed(&cycle->count, now->number);
     port_cycle_ended(heap);
@@ -568,14 +571,24 @@ static void inspect_held(struct tri_heap *heap, enum verify_moment moment)
     port_hold_end(heap);
 }
 
-/* Whether marking is expected to be so little that a thread which is woken for it, and fetches what
- * mutators have in their caches, costs more than it does for them. */
+/* What there is expected to be to mark, and to scan of roots. */
+static uint64_t expected_bytes(const struct tri_heap *heap)
+{
+    const struct cycle_figures *last = &heap->cycle.last;
+    if (load_relaxed(&heap->cycle.count) == 0) {
+        return counters_live(&heap->counters);
+    }
+    return load_relaxed(&last->marked_bytes) + load_relaxed(&last->stack_bytes) +
+           load_relaxed(&last->global_bytes);
+}
+
+/* Whether that is so little that a thread which is woken for it, and fetches what mutators have in
+ * their caches, costs more than it does for them. One step answers a handshake for all mutators
+ * that are blocked, and scans their roots, for as long as that takes: so both count [cycle.10]. */
 static bool is_small(const struct tri_heap *heap)
 {
-    const struct cycle_state *cycle = &heap->cycle;
-    uint64_t expected = load_relaxed(&cycle->count) == 0 ? counters_live(&heap->counters)
-                                                         : load_relaxed(&cycle->last.marked_bytes);
-    return expected <= SELF_DRIVEN_BYTES;
+    return expected_bytes(heap) <= SELF_DRIVEN_BYTES &&
+           load_relaxed(&heap->attached) <= SELF_DRIVEN_MUTATORS;
 }
 
 /* Whether a cycle that a mutator's step begins is for mutators to end. */
@@ -588,12 +601,13 @@ static bool is_for_mutators(const struct tri_heap *heap)
 static enum progress step_idle(struct tri_heap *heap, enum cycle_reason reason,
                                const struct step_limits *limits)
 {
-    bool by_mutators = limits != &no_limits && is_for_mutators(heap);
+    bool begun_by_mutator = limits != &no_limits;
+    bool by_mutators = begun_by_mutator && is_for_mutators(heap);
     store_relaxed(&heap->cycle.by_mutators, (uint32_t)by_mutators);
     begin_figures(heap, reason);
     enter_phase(heap, CYCLE_SWEEP);
-    if (by_mutators) {
-        port_watch_cycle(heap); /* [cycle.9] */
+    if (begun_by_mutator) { /* which need not come back, also where it is for threads [cycle.9] */
+        port_watch_cycle(heap);
     }
     return STEP_MORE;
 }
@@ -943,6 +957,9 @@ void cycle_forget_threads(struct tri_heap *heap)
     store_relaxed(&heap->cycle.pauses, 1U); /* this thread's */
     store_relaxed(&heap->cycle.drivers, 0U);
     store_relaxed(&heap->cycle.urgent, 0U);
+    if (heap->options.markers != 0) {
+        store_relaxed(&heap->cycle.by_mutators, 0U); /* nobody watches any more [cycle.9] */
+    }
     /* The child's clock of processor time begins at 0. Nobody else has GOAL. */
     heap->cycle.limit_readings = read_processors(heap);
 }

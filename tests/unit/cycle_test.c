@@ -1206,12 +1206,102 @@ START_TEST(not_driven_by_mutators)
     cycle_poll(fixture.mutators[0], 0);
     ck_assert_uint_eq(fixture.wishes, 1);
     ck_assert_int_eq(cycle_phase(heap), CYCLE_IDLE);
-    heap->cycle.last.marked_bytes = SELF_DRIVEN_BYTES;
+    heap->cycle.last.marked_bytes =
+        SELF_DRIVEN_BYTES - heap->cycle.last.stack_bytes - heap->cycle.last.global_bytes;
     cycle_poll(fixture.mutators[0], 0);
     ck_assert_uint_eq(fixture.wishes, 1);
     ck_assert_int_ne(cycle_phase(heap), CYCLE_IDLE);
     store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
     cycle_collect(heap, CYCLE_TRIGGERED);
+}
+END_TEST
+
+/* The scan of roots is no step of bounded length: where there is much of them, which the cycle
+ * before has found, no mutator does it for others. */
+START_TEST(many_roots)
+{
+    struct tri_heap *heap = fixture.heap;
+    static uintptr_t words[SELF_DRIVEN_BYTES / WORD_BYTES + 1]; /* which lead nowhere */
+    heap->options.verify = false;
+    heap->options.markers = TRI_MARKERS_AUTO;
+    fixture.collector = COLLECTOR_LATER;
+    for (unsigned i = 0; i < 2; i++) {
+        fixture.stacks[1].words = words;
+        fixture.stacks[1].count = i == 0 ? ARRAY_LENGTH(words) : 0;
+        cycle_run(fixture.mutators[0], CYCLE_FORCED);
+        store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+        cycle_poll(fixture.mutators[0], 0);
+        ck_assert_uint_eq(fixture.wishes, 1); /* the first time */
+    }
+    ck_assert(heap_is_self_driven(heap));
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_collect(heap, CYCLE_TRIGGERED);
+}
+END_TEST
+
+/* Nor does one answer for very many others. */
+START_TEST(many_mutators)
+{
+    struct tri_heap *heap = fixture.heap;
+    uint32_t attached = heap->attached;
+    heap->options.verify = false;
+    heap->options.markers = TRI_MARKERS_AUTO;
+    fixture.collector = COLLECTOR_LATER;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+    store_relaxed(&heap->attached, UINT32_C(1) + SELF_DRIVEN_MUTATORS);
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, 1);
+    ck_assert_int_eq(cycle_phase(heap), CYCLE_IDLE);
+    store_relaxed(&heap->attached, UINT32_C(0) + SELF_DRIVEN_MUTATORS);
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, 1);
+    ck_assert_int_ne(cycle_phase(heap), CYCLE_IDLE);
+    store_relaxed(&heap->attached, attached);
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_collect(heap, CYCLE_TRIGGERED);
+}
+END_TEST
+
+/* A host's step begins a cycle of a heap whose marking is for threads, and does not come back. */
+START_TEST(begun_and_left)
+{
+    struct tri_heap *heap = fixture.heap;
+    heap->options.verify = false;
+    heap->options.markers = 1;
+    fake_port_hooks()->watch_cycle = count_watch;
+    watched = 0;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+    ck_assert(cycle_advance(fixture.mutators[0], 1000));
+    ck_assert(!heap_is_self_driven(heap));
+    ck_assert_uint_eq(watched, 1);
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_collect(heap, CYCLE_TRIGGERED);
+    ck_assert_uint_eq(watched, 1);
+}
+END_TEST
+
+/* Mutators were driving when the process forked; nobody watches in the child, so a thread shall. */
+START_TEST(driven_by_mutators_and_forked)
+{
+    struct tri_heap *heap = fixture.heap;
+    heap->options.verify = false;
+    heap->options.markers = _i == 0 ? TRI_MARKERS_AUTO : 0;
+    fixture.collector = COLLECTOR_LATER;
+    fixture.late[1] = true;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+    while (fixture.kind != HANDSHAKE_ARM) {
+        cycle_poll(fixture.mutators[0], 0);
+    }
+    cycle_pause(heap);
+    cycle_forget_threads(heap);
+    cycle_resume(heap);
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, _i == 0);
+    ck_assert(heap_is_self_driven(heap) == (_i != 0));
+    fixture_answer(1);
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_collect(heap, CYCLE_TRIGGERED);
+    ck_assert_uint_eq(fixture.ended, 1);
 }
 END_TEST
 
@@ -1684,6 +1774,10 @@ int main(void)
     tcase_add_loop_test(cases, collectors, COLLECTOR_NONE, COLLECTOR_LATER + 1);
     tcase_add_test(cases, driven_by_mutators);
     tcase_add_test(cases, not_driven_by_mutators);
+    tcase_add_test(cases, many_roots);
+    tcase_add_test(cases, many_mutators);
+    tcase_add_test(cases, begun_and_left);
+    tcase_add_loop_test(cases, driven_by_mutators_and_forked, 0, 2);
     tcase_add_test(cases, forced_during_one);
     tcase_add_test(cases, abandoned);
     tcase_add_test(cases, due_or_not);
