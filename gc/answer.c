@@ -238,6 +238,10 @@ void answer_rest(struct tri_mutator *mutator)
     barrier_before_block(mutator); /* what that has remembered */
     give_segment(&mutator->marker.stack);
     give_segment(&mutator->marker.later);
+    give_segment(&mutator->marker.weak);
+    if (mark_queue_is_empty(&mutator->marker.queue)) {
+        mark_queue_destroy(&mutator->marker.queue);
+    }
     give_segment(&mutator->recorded);
     give_segment(&mutator->remembered);
 }

@@ -520,6 +520,10 @@ START_TEST(rest)
     }
     (void)tri_alloc(first, type);
     ck_assert(answer_keeps(first));
+    ck_assert(mark_queue_push(&first->marker.queue, fixture_span(white))); /* as an assist does */
+    (void)mark_queue_pop(&first->marker.queue);
+    ck_assert(mark_stack_push(&first->marker.weak, (uintptr_t)white));
+    mark_stack_clear(&first->marker.weak);
     bool records = barrier_is_on(first);
     if (records) {
         barrier_store(first, (uintptr_t)white, 0);
@@ -527,6 +531,9 @@ START_TEST(rest)
     answer_rest(first);
     ck_assert(!answer_keeps(first));
     ck_assert_ptr_null(first->marker.stack.current);
+    ck_assert_ptr_null(first->marker.weak.current);
+    ck_assert_ptr_null(first->marker.queue.filling);
+    ck_assert_ptr_null(first->marker.queue.draining);
     ck_assert_ptr_null(first->remembered.current);
     ck_assert(records == !mark_stack_is_empty(&first->recorded));
     ck_assert(records || first->recorded.current == NULL);
