@@ -268,8 +268,22 @@ static void record_taken(struct tri_mutator *mutator, tri_ref reference)
     }
 }
 
+/* Put the batch on a list of the pool's. False where that was destroyed, by now: then nobody looks
+ * at its lists. */
+static bool enter_batch(struct pool_state *state, struct tri_pool *pool, bool old,
+                        struct pool_batch *batch)
+{
+    lock_acquire(&state->lock);
+    bool entered = load_relaxed(&pool->destroyed) == 0;
+    if (entered) {
+        list_push(old ? &pool->old : &pool->fresh, batch);
+    }
+    lock_release(&state->lock);
+    return entered;
+}
+
 /* Share up to a batch of the uppermost references: either those that are old or others. There are
- * some. Where there is no memory to remember them they are let go of. */
+ * some. Where there is no memory to remember them, or no pool any more, they are let go of. */
 static void share(struct tri_mutator *mutator, struct tri_pool_slots_ *slots)
 {
     struct pool_state *state = &mutator->heap->pools;
@@ -288,9 +302,9 @@ static void share(struct tri_mutator *mutator, struct tri_pool_slots_ *slots)
         batch->references[i] = slots->slots[slots->count + i];
         record_shared(mutator, batch->references[i]);
     }
-    lock_acquire(&state->lock);
-    list_push(old ? &pool->old : &pool->fresh, batch);
-    lock_release(&state->lock);
+    if (!enter_batch(state, pool, old, batch)) {
+        fixed_pool_give(&state->batches, batch);
+    }
 }
 
 /* Let the mutator, which has nothing of the pool, have a batch of the common part. False if there
@@ -355,7 +369,7 @@ void pool_leave(struct tri_mutator *mutator)
     struct tri_pool_slots_ *slots;
     while ((slots = mutator->pools) != NULL) {
         mutator->pools = slots->next;
-        while (slots->count > 0 && load_relaxed(&slots->pool->destroyed) == 0) {
+        while (slots->count > 0) {
             share(mutator, slots);
         }
         end_room(mutator, slots);
