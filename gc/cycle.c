@@ -571,31 +571,30 @@ static void inspect_held(struct tri_heap *heap, enum verify_moment moment)
     port_hold_end(heap);
 }
 
-/* What there is expected to be to mark, and to scan of roots. */
-static uint64_t expected_bytes(const struct tri_heap *heap)
-{
-    const struct cycle_figures *last = &heap->cycle.last;
-    if (load_relaxed(&heap->cycle.count) == 0) {
-        return counters_live(&heap->counters);
-    }
-    return load_relaxed(&last->marked_bytes) + load_relaxed(&last->stack_bytes) +
-           load_relaxed(&last->global_bytes);
-}
-
-/* Whether that is so little that a thread which is woken for it, and fetches what mutators have in
- * their caches, costs more than it does for them. One step answers a handshake for all mutators
- * that are blocked, and scans their roots, for as long as that takes: so both count [cycle.10]. */
+/* Whether marking is expected to be so little that a thread which is woken for it, and fetches what
+ * mutators have in their caches, costs more than it does for them. */
 static bool is_small(const struct tri_heap *heap)
 {
-    return expected_bytes(heap) <= SELF_DRIVEN_BYTES &&
-           load_relaxed(&heap->attached) <= SELF_DRIVEN_MUTATORS;
+    const struct cycle_state *cycle = &heap->cycle;
+    uint64_t expected = load_relaxed(&cycle->count) == 0 ? counters_live(&heap->counters)
+                                                         : load_relaxed(&cycle->last.marked_bytes);
+    return expected <= SELF_DRIVEN_BYTES;
+}
+
+/* Whether the longest steps are expected to be short, those that answer a handshake for all
+ * mutators that are blocked and scan their roots, or those of nobody [cycle.10]. */
+static bool has_short_steps(const struct tri_heap *heap)
+{
+    const struct cycle_figures *last = &heap->cycle.last;
+    uint64_t roots = load_relaxed(&last->stack_bytes) + load_relaxed(&last->global_bytes);
+    return roots <= SELF_DRIVEN_ROOT_BYTES && load_relaxed(&heap->attached) <= SELF_DRIVEN_MUTATORS;
 }
 
 /* Whether a cycle that a mutator's step begins is for mutators to end. */
 static bool is_for_mutators(const struct tri_heap *heap)
 {
     int32_t markers = heap->options.markers;
-    return markers == 0 || (markers == TRI_MARKERS_AUTO && is_small(heap));
+    return markers == 0 || (markers == TRI_MARKERS_AUTO && is_small(heap) && has_short_steps(heap));
 }
 
 static enum progress step_idle(struct tri_heap *heap, enum cycle_reason reason,

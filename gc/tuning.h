@@ -163,6 +163,10 @@
  * one. */
 #define SELF_DRIVEN_MUTATORS 64
 
+/* Bytes of roots that the cycle before has scanned, up to which they do. One step scans all roots
+ * of blocked mutators, at a millisecond or two for each MiB. Lower and higher: as above. */
+#define SELF_DRIVEN_ROOT_BYTES (512 * KIB)
+
 /* How often a thread looks whether such a cycle makes progress, while there are any. Lower: more
  * wake-ups beside the mutators. Higher: a cycle that they have left lies about for longer, up to
  * twice as long as this. */

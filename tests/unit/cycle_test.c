@@ -1206,8 +1206,7 @@ START_TEST(not_driven_by_mutators)
     cycle_poll(fixture.mutators[0], 0);
     ck_assert_uint_eq(fixture.wishes, 1);
     ck_assert_int_eq(cycle_phase(heap), CYCLE_IDLE);
-    heap->cycle.last.marked_bytes =
-        SELF_DRIVEN_BYTES - heap->cycle.last.stack_bytes - heap->cycle.last.global_bytes;
+    heap->cycle.last.marked_bytes = SELF_DRIVEN_BYTES;
     cycle_poll(fixture.mutators[0], 0);
     ck_assert_uint_eq(fixture.wishes, 1);
     ck_assert_int_ne(cycle_phase(heap), CYCLE_IDLE);
@@ -1221,7 +1220,7 @@ END_TEST
 START_TEST(many_roots)
 {
     struct tri_heap *heap = fixture.heap;
-    static uintptr_t words[SELF_DRIVEN_BYTES / WORD_BYTES + 1]; /* which lead nowhere */
+    static uintptr_t words[SELF_DRIVEN_ROOT_BYTES / WORD_BYTES + 1]; /* which lead nowhere */
     heap->options.verify = false;
     heap->options.markers = TRI_MARKERS_AUTO;
     fixture.collector = COLLECTOR_LATER;
