@@ -111,11 +111,11 @@ bool roots_has_global(struct process_heap *heap, const void *slot)
     return found;
 }
 
-/* More handles. False where there is no memory for them. ROOTS held. */
-static bool add_handles(struct process_heap *heap) LOCK_REQUIRES(heap->roots.lock)
+/* More handles, in meta. False where there is no memory for them. ROOTS held. */
+static bool add_handles(struct roots_state *roots, struct meta_alloc *meta)
+    LOCK_REQUIRES(roots->lock)
 {
-    struct roots_state *roots = &heap->roots;
-    struct handle_block *block = meta_alloc_take(&heap->heap.meta, sizeof *block, CACHE_LINE);
+    struct handle_block *block = meta_alloc_take(meta, sizeof *block, CACHE_LINE);
     if (block == NULL) {
         return false;
     }
@@ -134,7 +134,7 @@ struct tri_handle *roots_create_handle(struct process_heap *heap)
     struct roots_state *roots = &heap->roots;
     struct tri_handle *handle = NULL;
     lock_acquire(&roots->lock);
-    if (roots->free_handles != NULL || add_handles(heap)) {
+    if (roots->free_handles != NULL || add_handles(roots, &heap->heap.meta)) {
         handle = roots->free_handles;
         roots->free_handles = handle->next_free;
         handle->signature = HANDLE_SIGNATURE;
