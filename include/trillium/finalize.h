@@ -25,7 +25,8 @@
  *      have no such order: they are finalized together, when nothing else that waits refers to
  *      them, and one collection later than others. The finalizers of types, and those attached
  *      with ::TRI_FINALIZER_UNORDERED, keep no order among themselves; but they wait for ordered
- *      ones whose object refers to theirs.
+ *      ones whose object refers to theirs. One that brings its object back to life brings back what
+ *      that refers to, also where this waits already: rule 1 holds among ordered ones only.
  *   3. A cleanup runs when its object is gone for good: after its finalizer, if it has one, has run
  *      and it has died again. Cleanups have no order.
  *   4. What waits, and all that it refers to, is kept. A host that never runs the queue keeps all

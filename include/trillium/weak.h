@@ -40,8 +40,9 @@ TRI_API tri_ref tri_weak_new(tri_mutator *mutator, tri_ref target);
 /**
  * The target of the weak reference at @p weak; ::TRI_NULL once it was collected. It is cleared
  * before any of the target's finalizers runs, together with all others to the same object, and to
- * what else died with it; a NULL stays one. What the call yields is an ordinary reference: it keeps
- * its object alive where a safepoint can find it.
+ * what else died with it; a NULL stays one. (A weak reference that had died itself, and that a
+ * finalizer brings back, is not cleared of what was brought back with it.) What the call yields is
+ * an ordinary reference: it keeps its object alive where a safepoint can find it.
  *
  * Threads:   the mutator's own, running.
  * Safepoint: no.
