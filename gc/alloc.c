@@ -20,6 +20,7 @@
 #include "gc/alloc.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "gc/assert.h"
 #include "gc/assist.h"
@@ -30,6 +31,7 @@
 #include "gc/give_back.h"
 #include "gc/large.h"
 #include "gc/port.h"
+#include "gc/region.h"
 #include "gc/sweep.h"
 
 /* Tell the host what it has not been told yet. */
@@ -99,8 +101,10 @@ static page_index take_pages(struct tri_mutator *mutator, uint32_t pages, bool *
     return first;
 }
 
-/* A span for list out of fresh pages; NULL where there is no memory. */
-static struct span *grow_list(struct tri_mutator *mutator, const struct central_list *list)
+/* A span for list out of fresh pages, not published; NULL where there is no memory. In a region its
+ * objects are queued singly [region.8]. */
+static struct span *make_span(struct tri_mutator *mutator, const struct central_list *list,
+                              bool in_region)
 {
     struct tri_heap *heap = mutator->heap;
     uint32_t pages = size_class_pages[list->size_class];
@@ -119,14 +123,32 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
         .needs_zero = !zero,
         .sweep_gen = sweep_generation(heap),
     };
-    if (list->type != NULL) {
+    if (list->type != NULL && !in_region) {
         (void)type_slot_masks(list->type, size_class_bytes[list->size_class], &shape.pointers,
                               &shape.values);
     }
-    struct span *span = span_init(&heap->page_heap.spans, &shape);
+    return span_init(&heap->page_heap.spans, &shape);
+}
+
+/* The pages of span, which is not published, are free again. */
+static void unmake_span(struct tri_heap *heap, struct span *span)
+{
+    page_index first = span->first;
+    uint32_t pages = span->pages;
+    span_retire(span);
+    page_heap_give(&heap->page_heap, first, pages);
+}
+
+/* As make_span, where everybody finds it. */
+static struct span *grow_list(struct tri_mutator *mutator, const struct central_list *list)
+{
+    struct tri_heap *heap = mutator->heap;
+    struct span *span = make_span(mutator, list, false);
+    if (span == NULL) {
+        return NULL;
+    }
     if (type_is_finalized(list->type) && !finalized_span_add(heap, span)) {
-        span_retire(span);
-        page_heap_give(&heap->page_heap, first, pages);
+        unmake_span(heap, span);
         return NULL;
     }
     span_publish(span);
@@ -233,57 +255,102 @@ static char *take_slot(struct tri_mutator *mutator, uint32_t list, bool zero)
     return slot;
 }
 
-/* An object that shares a span with objects of other types, behind a header that says its own. */
-static tri_ref alloc_mixed(struct tri_mutator *mutator, tri_type *type, size_t bytes)
+/* Give the region's cursor of list a span. False where there is no memory. */
+static bool refill_region(struct tri_mutator *mutator, struct tri_region *region, uint32_t list,
+                          bool zero)
 {
-    unsigned size_class = size_class_of(size_max(bytes + MIXED_HEADER_BYTES, SLOT_BYTES_MIN));
-    char *slot = take_slot(mutator, size_class, true);
+    struct tri_heap *heap = mutator->heap;
+    sweep_keep_up(heap);
+    struct span *span = make_span(mutator, type_table_list(&heap->types, list), true);
+    if (span == NULL) {
+        return false;
+    }
+    if (zero && span->needs_zero) {
+        memset(span_base(&heap->page_heap.spans, span), 0, span_bytes(span)); /* [region.4] */
+    }
+    if (barrier_verify_is_on(heap)) {
+        barrier_verify_span(heap, span);
+    }
+    size_t bytes = (size_t)span->slots * span->slot_bytes;
+    assist_charge_region(mutator, bytes, span->scannable ? bytes : 0);
+    region_add_span(region, span);
+    return true;
+}
+
+/* As take_slot, from a region. */
+static char *take_region_slot(struct tri_mutator *mutator, struct tri_region *region, uint32_t list,
+                              bool zero)
+{
+    char *slot;
+    while ((slot = region_take(region, list)) == NULL) {
+        if (!refill_region(mutator, region, list, zero)) {
+            return NULL;
+        }
+    }
+    return slot;
+}
+
+static char *take_from(struct tri_mutator *mutator, const struct alloc_request *request,
+                       uint32_t list, bool zero)
+{
+    return request->region == NULL ? take_slot(mutator, list, zero)
+                                   : take_region_slot(mutator, request->region, list, zero);
+}
+
+/* An object that shares a span with objects of other types, behind a header that says its own. */
+static tri_ref alloc_mixed(struct tri_mutator *mutator, const struct alloc_request *request)
+{
+    unsigned size_class =
+        size_class_of(size_max(request->bytes + MIXED_HEADER_BYTES, SLOT_BYTES_MIN));
+    char *slot = take_from(mutator, request, size_class, true);
     if (slot == NULL) {
         return NULL;
     }
-    fetch_add_relaxed(&type->mixed_objects, 1U);
+    fetch_add_relaxed(&request->type->mixed_objects, 1U);
     /* release: pairs with the acquire in object_at_slot [alloc.3] */
-    store_release((tri_type **)(void *)slot, type);
+    store_release((tri_type **)(void *)slot, request->type);
     return slot + MIXED_HEADER_BYTES;
 }
 
-/* The list that an object of type and size class comes from; 0: a mixed span. */
-static uint32_t choose_list(struct tri_heap *heap, tri_type *type, unsigned size_class, bool single)
+/* The list that an object of that size class comes from; 0: a mixed span. */
+static uint32_t choose_list(struct tri_heap *heap, const struct alloc_request *request,
+                            unsigned size_class)
 {
-    if (!type_is_promoted(type)) {
+    if (!type_is_promoted(request->type)) {
         return 0;
     }
-    return single ? type->list : type_sized_list(&heap->types, type, size_class);
+    return request->single ? request->type->list
+                           : type_sized_list(&heap->types, request->type, size_class);
 }
 
 /* The object; NULL where there is no memory without a collection. */
-static tri_ref try_once(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single)
+static tri_ref try_once(struct tri_mutator *mutator, const struct alloc_request *request)
 {
-    unsigned size_class = type_size_class(type, bytes);
+    tri_type *type = request->type;
+    unsigned size_class = type_size_class(type, request->bytes);
     if (size_class == 0) {
-        return large_alloc(mutator, type, bytes);
+        return large_alloc_in(mutator, request->region, type, request->bytes);
     }
-    uint32_t list = choose_list(mutator->heap, type, size_class, single);
+    uint32_t list = choose_list(mutator->heap, request, size_class);
     if (list != 0) {
-        return take_slot(mutator, list, !(type->flags & TRI_TYPE_UNINITIALIZED));
+        return take_from(mutator, request, list, !(type->flags & TRI_TYPE_UNINITIALIZED));
     }
-    if (bytes + MIXED_HEADER_BYTES <= SMALL_SIZE_MAX && type_may_be_mixed(type)) {
-        return alloc_mixed(mutator, type, bytes);
+    if (request->bytes + MIXED_HEADER_BYTES <= SMALL_SIZE_MAX && type_may_be_mixed(type)) {
+        return alloc_mixed(mutator, request);
     }
-    return large_alloc(mutator, type, bytes);
+    return large_alloc_in(mutator, request->region, type, request->bytes);
 }
 
 /* Collect and sweep everything, then try again. Twice where need be: what was allocated, and died,
  * while the first cycle marked is freed by the second. */
-static tri_ref collect_and_retry(struct tri_mutator *mutator, tri_type *type, size_t bytes,
-                                 bool single)
+static tri_ref collect_and_retry(struct tri_mutator *mutator, const struct alloc_request *request)
 {
     tri_ref object = NULL;
     for (unsigned i = 0; object == NULL && i < 2; i++) {
         cycle_run(mutator, CYCLE_FORCED);
         while (sweep_one(mutator->heap)) {
         }
-        object = try_once(mutator, type, bytes, single);
+        object = try_once(mutator, request);
     }
     return object;
 }
@@ -299,13 +366,13 @@ static bool gives_up(const struct tri_heap *heap)
 }
 
 /* The object; NULL where there is no memory, or the host would rather know than wait. */
-static tri_ref try_hard(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single)
+static tri_ref try_hard(struct tri_mutator *mutator, const struct alloc_request *request)
 {
     if (gives_up(mutator->heap)) {
         return NULL;
     }
-    tri_ref object = try_once(mutator, type, bytes, single);
-    return TRI_LIKELY(object != NULL) ? object : collect_and_retry(mutator, type, bytes, single);
+    tri_ref object = try_once(mutator, request);
+    return TRI_LIKELY(object != NULL) ? object : collect_and_retry(mutator, request);
 }
 
 TRI_COLD TRI_NORETURN static void die_at_limit(const struct tri_heap *heap,
@@ -363,37 +430,45 @@ static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_
 
 /* The object where it takes no more than what the cache has at hand, and nobody wants anything of
  * the mutator; else NULL. */
-static tri_ref alloc_quickly(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single)
+static tri_ref alloc_quickly(struct tri_mutator *mutator, const struct alloc_request *request)
 {
+    tri_type *type = request->type;
     if (load_relaxed(&mutator->head.poll) != 0 || mutator->cache.ahead == 0 ||
-        !type_is_promoted(type)) {
+        !type_is_promoted(type) || request->region != NULL) {
         return NULL;
     }
     uint32_t list = type->list;
-    if (!single) {
-        unsigned size_class = type_size_class(type, bytes);
+    if (!request->single) {
+        unsigned size_class = type_size_class(type, request->bytes);
         list = size_class == 0 ? 0 : type_sized_list(&mutator->heap->types, type, size_class);
     }
     return thread_cache_take_ahead(&mutator->cache, list, !(type->flags & TRI_TYPE_UNINITIALIZED));
 }
 
-tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single,
-                     enum alloc_policy policy)
+tri_ref alloc_requested(struct tri_mutator *mutator, const struct alloc_request *request,
+                        enum alloc_policy policy)
 {
-    tri_ref quick = alloc_quickly(mutator, type, bytes, single);
+    tri_ref quick = alloc_quickly(mutator, request);
     if (TRI_LIKELY(quick != NULL)) {
         return quick;
     }
-    before_allocation(mutator, bytes);
+    before_allocation(mutator, request->bytes);
     mutator->cache.ahead = bytes_ahead(mutator);
-    tri_ref object = try_hard(mutator, type, bytes, single);
+    tri_ref object = try_hard(mutator, request);
     while (TRI_UNLIKELY(object == NULL && policy == ALLOC_OR_HANDLER) &&
-           ask_handler(mutator, type, bytes)) {
-        object = collect_and_retry(mutator, type, bytes, single);
+           ask_handler(mutator, request->type, request->bytes)) {
+        object = collect_and_retry(mutator, request);
     }
     assist_settle(mutator); /* [alloc.2] */
-    if (TRI_UNLIKELY(mutator->cache.one_by_one) && object != NULL && type->scannable) {
+    if (TRI_UNLIKELY(mutator->cache.one_by_one) && object != NULL && request->type->scannable) {
         barrier_remember(mutator, object); /* [alloc.5] */
     }
     return object;
+}
+
+tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single,
+                     enum alloc_policy policy)
+{
+    const struct alloc_request request = {.type = type, .bytes = bytes, .single = single};
+    return alloc_requested(mutator, &request, policy);
 }

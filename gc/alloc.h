@@ -17,4 +17,16 @@ enum alloc_policy {
 tri_ref alloc_object(struct tri_mutator *mutator, tri_type *type, size_t bytes, bool single,
                      enum alloc_policy policy);
 
+/* What is to be allocated, and where. */
+struct alloc_request {
+    tri_type *type;
+    size_t bytes;
+    bool single;               /* as above */
+    struct tri_region *region; /* NULL: in the heap */
+};
+
+/* As alloc_object. */
+tri_ref alloc_requested(struct tri_mutator *mutator, const struct alloc_request *request,
+                        enum alloc_policy policy);
+
 #endif

@@ -41,6 +41,7 @@
 #include "gc/barrier.h"
 #include "gc/mark.h"
 #include "gc/pool.h"
+#include "gc/region.h"
 
 static void flush_cache(struct tri_mutator *mutator, bool marking)
 {
@@ -48,6 +49,7 @@ static void flush_cache(struct tri_mutator *mutator, bool marking)
     struct thread_cache *cache = &mutator->cache;
     struct cache_home home = {&heap->page_heap, &heap->types, &heap->finalizers.spans, marking};
     assist_close(mutator, thread_cache_flush(cache, &home));
+    region_settle(mutator); /* [region.1] */
 }
 
 void answer_flush_cache(struct tri_mutator *mutator)
@@ -216,6 +218,7 @@ void answer_detach(struct tri_mutator *mutator)
         report_grey(mutator);
     }
     answer_flush_cache(mutator);
+    region_leave(mutator);
     disarm(mutator);
     allocate_white(mutator);
     marker_destroy(&mutator->marker);

@@ -98,6 +98,18 @@ void assist_charge(struct tri_mutator *mutator, size_t bytes, size_t scannable)
     owe(mutator, bytes);
 }
 
+void assist_charge_region(struct tri_mutator *mutator, size_t bytes, size_t scannable)
+{
+    struct tri_heap *heap = mutator->heap;
+    fetch_add_relaxed(&heap->counters.region_bytes, (uint64_t)bytes);
+    if (!mutator->cache.black) {
+        fetch_add_relaxed(&heap->counters.scannable_bytes, (uint64_t)scannable);
+    } else if (barrier_is_on(mutator)) {
+        assist_revise(heap);
+    }
+    owe(mutator, bytes);
+}
+
 /* Count the objects of runs that were closed. */
 static void count_objects(struct tri_mutator *mutator)
 {

@@ -10,6 +10,9 @@
  * references: charge them, and what is owed for them, at once. Owner only. */
 void assist_charge(struct tri_mutator *mutator, size_t bytes, size_t scannable);
 
+/* As assist_charge, for a region, whose memory lives until that is freed. */
+void assist_charge_region(struct tri_mutator *mutator, size_t bytes, size_t scannable);
+
 /* Take over what the mutator's cache has handed out since the last call: it is owed for at once,
  * and charged when it has come to a few KiB. Owner only, after each slow path. */
 void assist_settle(struct tri_mutator *mutator);

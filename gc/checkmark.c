@@ -23,6 +23,7 @@
 #include "gc/finalizer_roots.h"
 #include "gc/mark.h"
 #include "gc/port.h"
+#include "gc/region.h"
 #include "gc/slot.h"
 
 struct checkmark {
@@ -126,10 +127,12 @@ static void mark_again(struct checkmark *check)
     (void)port_scan_globals(heap, marker);
     (void)finalizer_scan_roots(heap, marker);
     marker->refuses = NULL;
+    mark_scan_regions(heap, marker);
     marker_exhaust(marker);
     /* acquire half: pairs with the release in enqueue of shade.c */
     while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
         each_span(check, rescan);
+        mark_rescan_regions(heap, marker);
     }
 }
 
@@ -184,6 +187,19 @@ static void try_objects(struct checkmark *check, struct span *span)
         if (!was_marked(check, span, slot)) {
             continue;
         }
+        object_at_slot(check->spans, span, slot, &place);
+        for (size_t i = 0; place.type != NULL && i < place.bytes / WORD_BYTES; i++) {
+            try_word(check, &place, i);
+        }
+    }
+}
+
+/* The references of the objects of a region's span. */
+static void try_region(struct span *span, void *argument)
+{
+    const struct checkmark *check = argument;
+    for (uint32_t slot = 0; span->scannable && slot < region_object_slots(span); slot++) {
+        struct object_place place;
         object_at_slot(check->spans, span, slot, &place);
         for (size_t i = 0; place.type != NULL && i < place.bytes / WORD_BYTES; i++) {
             try_word(check, &place, i);
@@ -250,6 +266,7 @@ static void explain_span(struct checkmark *check, struct span *span)
 static void explain(struct checkmark *check)
 {
     each_span(check, try_objects);
+    region_each_span(check->heap, try_region, check);
     check->marker.refuses = refuse_candidate;
     (void)port_scan_globals(check->heap, &check->marker);
     try_roots(check, "a global slot or a handle");

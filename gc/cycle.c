@@ -53,6 +53,7 @@
 #include "gc/mark.h"
 #include "gc/pool.h"
 #include "gc/port.h"
+#include "gc/region.h"
 #include "gc/sweep.h"
 #include "gc/trace_figures.h"
 #include "gc/verify.h"
@@ -363,7 +364,8 @@ static void take_mark_figures(struct tri_heap *heap)
     uint64_t marked = load_relaxed(&mark->marked_bytes);
     now->heap_after = counters_live(&heap->counters);
     now->external_bytes = load_relaxed(&heap->counters.external_bytes);
-    now->marked_bytes = marked + load_relaxed(&heap->counters.black_bytes);
+    now->marked_bytes = marked + load_relaxed(&heap->counters.black_bytes) +
+                        load_relaxed(&heap->counters.region_bytes);
     now->marked_objects = load_relaxed(&mark->marked_objects);
     now->scanned_bytes = load_relaxed(&mark->scanned_bytes);
     now->stack_bytes = load_relaxed(&mark->stack_bytes);
@@ -773,6 +775,7 @@ static enum progress turn(struct tri_heap *heap)
     }
     take_mark_figures(heap);
     free_later_run(heap);
+    region_end_marking(heap);
     cycle->now.mark_ns = port_now_ns() - cycle->phase_ns;
     publish_figures(cycle);
     sweep_begin(heap); /* [cycle.2] */
@@ -791,6 +794,7 @@ static enum progress finish(struct tri_heap *heap)
     /* Nobody allocates black any more. The exchange pairs with nothing: a number by itself. */
     fetch_add_relaxed(&counters->live_bytes, exchange_acq_rel(&counters->black_bytes, UINT64_C(0)));
     free_later_run(heap); /* what came after turn, from who had not seen its end */
+    region_end_marking(heap);
     cycle->now.begin_stall_ns = load_relaxed(&cycle->begin_stall_ns);
     cycle->now.end_stall_ns = load_relaxed(&cycle->end_stall_ns);
     end_figures(heap);

@@ -6,8 +6,9 @@
  *             hash table of the collector's own. That is slower than marking, and done for circles
  *             with finalizers only. The way from a root is kept in memory, not on the C stack.
  * Invariants:
- *   [dead_graph.1] Where mutators run, only unmarked objects MUST be looked at; otherwise the
- *                  search walks through the living, which are many and change meanwhile. No living
+ *   [dead_graph.1] Where mutators run, only objects that were not reached MUST be looked at;
+ *                  otherwise the search walks through the living, which are many and change
+ *                  meanwhile, among them all that is in regions. No living
  *                  object refers to a dead one, so nothing is missed.
  *   [dead_graph.2] The search MUST NOT use more C stack for a longer chain of objects; otherwise a
  *                  long list ends the process.
@@ -86,7 +87,7 @@ static uintptr_t dead_entry(const struct tri_heap *heap, uintptr_t address)
 {
     struct object_place place;
     if (!object_find(heap, address, &place) ||
-        (span_is_marked(place.span, place.slot) && !heap->finalizers.graph.living)) {
+        (object_is_reached(heap, place.span, place.slot) && !heap->finalizers.graph.living)) {
         return 0;
     }
     return (uintptr_t)span_slot_address(&heap->page_heap.spans, place.span, place.slot);

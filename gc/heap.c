@@ -20,6 +20,7 @@
 #include "gc/give_back.h"
 #include "gc/mark.h"
 #include "gc/pool.h"
+#include "gc/region.h"
 #include "gc/sweep.h"
 #include "gc/weak.h"
 
@@ -46,6 +47,7 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
     free_later_init(heap);
     pool_state_init(heap);
     finalizer_state_init(heap);
+    region_state_init(heap);
     heap->sweep.visitors = SWEEP_CLOSED;
     cycle_state_init(heap);
     heap->signature = HEAP_SIGNATURE; /* [heap.2] */
@@ -68,6 +70,7 @@ void heap_destroy(struct tri_heap *heap)
     free_later_destroy(heap);
     pool_state_destroy(heap);
     finalizer_state_destroy(heap);
+    region_state_destroy(heap);
     cycle_state_destroy(heap);
     barrier_verify_destroy(heap);
     type_table_destroy(&heap->types); /* [heap.1] */
@@ -99,6 +102,7 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
     mutator->assist_debt = 0;
     mutator->uncharged = 0;
     mutator->uncharged_scannable = 0;
+    mutator->regions = NULL;
     mutator->made_grey = false;
     mutator->pools = NULL;
     mutator->signature = MUTATOR_SIGNATURE;

@@ -353,6 +353,58 @@ struct finalizer_state {
     uint64_t attached; /* finalizers and cleanups of objects that are not known to be dead */
 };
 
+/* The cold half of a region's cursor. All zero: no span. */
+struct region_bin {
+    struct span *span;  /* NULL: none */
+    char *end;          /* of its slots; the cursor's limit may lie before it, see region.c */
+    uint32_t next_open; /* the next bin that has a span, plus 1; 0: none */
+};
+
+/* Cursors follow at MUTATOR_CURSORS_OFFSET, then bins. Its mapping lasts as long as the heap. */
+struct tri_region {
+    uint32_t signature;          /* written once */
+    uint32_t is_freed;           /* atomic: the host has freed it; its spans may still be there */
+    uint32_t number;             /* written once: its place in the table, not 0 */
+    struct tri_heap *heap;       /* written once */
+    struct tri_mutator *mutator; /* atomic: the one that allocates, or NULL. Written under
+                                    REGIONS */
+
+    /* Guarded by REGIONS. */
+    struct tri_region *next; /* on the list that has it */
+    struct tri_region *previous;
+    struct tri_region *next_own; /* among those of its mutator */
+    struct tri_region *previous_own;
+    page_index spans; /* the newest, the others follow by span.next; PAGE_NONE: none */
+
+    /* Of who allocates, of who acts for that one, of who frees the region. */
+    uint32_t first_open; /* number of a bin that has a span, plus 1; 0: none */
+    uint64_t objects;    /* that were counted as allocated */
+    uint64_t bytes;      /* of them */
+    uint64_t charged;    /* of its spans' slots: what counts as live */
+};
+
+struct region_queue {
+    struct tri_region *first; /* atomic */
+    struct tri_region *last;
+};
+
+/* See region.c. Guarded by REGIONS, but for what is marked atomic. */
+struct region_state {
+    struct lock lock;           /* REGIONS */
+    struct side_table table;    /* pointers to all regions, by number; [0] is NULL */
+    uint32_t numbers;           /* atomic: entries that it has; 0: it is not created */
+    struct tri_region *live;    /* those whose objects a cycle scans */
+    size_t freed;               /* of them, those that the host has freed meanwhile */
+    struct region_queue ending; /* those that have spans to be given back */
+    struct region_queue unused; /* those without anything, for later ones */
+    size_t unused_count;
+    uint64_t count;        /* atomic: regions that the host has */
+    page_index fenced;     /* the oldest span of SPAN_FENCED, the others follow by next; PAGE_NONE:
+                              none */
+    page_index fenced_end; /* the newest */
+    size_t fenced_bytes;
+};
+
 /* See give_back.c. Atomic; in bytes. */
 struct give_back_state {
     uint64_t last_in_use;  /* in spans when the last cycle's marking ended; written with CYCLE
@@ -371,6 +423,7 @@ struct heap_counters {
                                  when all have answered release */
     uint64_t external_bytes;  /* held outside of the heap by what is in it; see
                                  tri_external_adjust. Part of what the pacer calls live */
+    uint64_t region_bytes;    /* of slots in spans of regions, which all live. Part of that, too */
     uint64_t scannable_bytes; /* scanned by the last cycle, plus allocated since in spans that are
                                  scanned; stands still while a cycle marks */
     uint64_t trigger_bytes;   /* a cycle starts when live_bytes reaches it. Written under GOAL */
@@ -390,11 +443,12 @@ struct heap_counters {
     uint64_t slow_paths; /* for gcstress */
 };
 
-/* Live by the last cycle, plus allocated since, plus external memory: what the pacer goes by. */
+/* Live by the last cycle, plus allocated since, plus regions and external memory: what the pacer
+ * goes by. */
 static inline uint64_t counters_live(const struct heap_counters *counters)
 {
     return load_relaxed(&counters->live_bytes) + load_relaxed(&counters->black_bytes) +
-           load_relaxed(&counters->external_bytes);
+           load_relaxed(&counters->region_bytes) + load_relaxed(&counters->external_bytes);
 }
 
 struct tri_heap {
@@ -415,6 +469,7 @@ struct tri_heap {
     struct pool_state pools;
     struct weak_state weak;
     struct finalizer_state finalizers;
+    struct region_state regions;
     uint32_t attached; /* atomic: mutators that have attached, and not begun to detach */
 };
 
@@ -422,6 +477,35 @@ struct tri_heap {
 static inline bool heap_is_self_driven(const struct tri_heap *heap)
 {
     return load_relaxed(&heap->cycle.by_mutators) != 0 && load_relaxed(&heap->cycle.drivers) == 0;
+}
+
+/* Slots of a region's span below this are objects, or headers that say there is none. Any
+ * thread. */
+static inline uint32_t region_object_slots(const struct span *span)
+{
+    /* acquire: pairs with the release in count_objects of region.c */
+    return load_acquire(&span->search);
+}
+
+/* The region of span, whose state was SPAN_REGION a moment ago; NULL where it has left that. If it
+ * is another span by now, any region. Any thread. */
+static inline struct tri_region *region_of(const struct tri_heap *heap, const struct span *span)
+{
+    const struct region_state *state = &heap->regions;
+    uint32_t number = load_relaxed(&span->run);
+    /* acquire: pairs with the release in enter_region of region.c [region.7] */
+    if (number >= load_acquire(&state->numbers)) {
+        return NULL;
+    }
+    return *(struct tri_region *const *)side_table_at(&state->table, number);
+}
+
+/* Whether span, as in region_of, belongs to a region that was not freed. Any thread. */
+static inline bool region_is_alive(const struct tri_heap *heap, const struct span *span)
+{
+    const struct tri_region *region = region_of(heap, span);
+    /* acquire: pairs with the release in region_free */
+    return region != NULL && load_acquire(&region->is_freed) == 0;
 }
 
 struct tri_mutator {
@@ -442,6 +526,7 @@ struct tri_mutator {
     size_t uncharged_scannable;    /* of them, those of spans that are scanned */
     bool made_grey;                /* it has, since its last answer */
     struct tri_pool_slots_ *pools; /* those in which it has room */
+    struct tri_region *regions;    /* atomic: those that it allocates in. Written under REGIONS */
 };
 
 #endif

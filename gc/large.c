@@ -23,6 +23,7 @@
 #include "gc/finalized_span.h"
 #include "gc/give_back.h"
 #include "gc/port.h"
+#include "gc/region.h"
 #include "gc/sweep.h"
 
 static void zero_in_steps(struct tri_mutator *mutator, char *memory, size_t bytes)
@@ -74,7 +75,15 @@ static void enter(struct tri_mutator *mutator, struct span *span)
                            span->sweep_gen);
 }
 
-char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
+/* The same for one of a region's. */
+static void enter_region(struct tri_mutator *mutator, struct tri_region *region, struct span *span)
+{
+    assist_charge_region(mutator, span_bytes(span), span->scannable ? span_bytes(span) : 0);
+    region_add_span(region, span);
+}
+
+char *large_alloc_in(struct tri_mutator *mutator, struct tri_region *region, tri_type *type,
+                     size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
     size_t pages = align_up(bytes, PAGE_BYTES) / PAGE_BYTES;
@@ -99,6 +108,15 @@ char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
     if (barrier_verify_is_on(heap)) {
         barrier_verify_fresh(heap, object, pages * PAGE_BYTES);
     }
-    enter(mutator, span);
+    if (region == NULL) {
+        enter(mutator, span);
+    } else {
+        enter_region(mutator, region, span);
+    }
     return object;
+}
+
+char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes)
+{
+    return large_alloc_in(mutator, NULL, type, bytes);
 }

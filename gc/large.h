@@ -8,4 +8,8 @@
  * between. NULL where there is no memory. */
 char *large_alloc(struct tri_mutator *mutator, tri_type *type, size_t bytes);
 
+/* The same in region; NULL: in the heap. */
+char *large_alloc_in(struct tri_mutator *mutator, struct tri_region *region, tri_type *type,
+                     size_t bytes);
+
 #endif

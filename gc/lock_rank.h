@@ -14,6 +14,7 @@
     X(HANDSHAKE, "the list of mutators, and the handshake under way")                              \
     X(ROOTS, "global slots, handles")                                                              \
     X(POOLS, "pools, and what mutators share of them")                                             \
+    X(REGIONS, "the lists of regions, and of their spans")                                         \
     X(TYPES, "the table of declared types")                                                        \
     X(FINALIZER, "finalizers and cleanups, attached and waiting")                                  \
     X(MARK, "shared grey work, and the sleep of marker threads")                                   \

@@ -9,8 +9,8 @@
  *            the rest alone.
  *   [mark.3] Marking MUST NOT use more C stack for a longer chain of objects; otherwise a long list
  *            ends the process.
- *   [mark.4] After an overflow every marked object MUST be scanned again; otherwise the one that
- *            was not queued stays grey for ever.
+ *   [mark.4] After an overflow every marked object, and every region, MUST be scanned again;
+ *            otherwise the one that was not queued stays grey for ever.
  *   [mark.5] After marking, whatever a marked object refers to MUST be marked; otherwise a live
  *            object is about to be freed.
  *   [mark.6] A marker that stops MUST give up what it has made grey; otherwise nobody scans it.
@@ -52,6 +52,7 @@
 #include "gc/finalizer_roots.h"
 #include "gc/object.h"
 #include "gc/port.h"
+#include "gc/region.h"
 
 void mark_state_init(struct tri_heap *heap)
 {
@@ -600,6 +601,47 @@ static void rescan_span(struct marker *marker, struct span *span)
     marker_exhaust(marker);
 }
 
+/* What a marker scans of a region's span: an entry; 0: nothing. */
+static uintptr_t region_entry(const struct marker *marker, const struct span *span)
+{
+    uintptr_t base = (uintptr_t)span_base(marker->spans, span);
+    if (!span->scannable || region_object_slots(span) == 0) {
+        return 0;
+    }
+    return span_is_large(span) ? base : base | SCAN_WHOLE_SPAN;
+}
+
+/* Scan the objects of a region's span once more, as all that is marked. */
+static void rescan_region_span(struct span *span, void *argument)
+{
+    struct marker *marker = argument;
+    uintptr_t entry = region_entry(marker, span);
+    if (entry != 0) {
+        marker->scanned_bytes += scan_entry(marker, entry);
+        marker_exhaust(marker);
+    }
+}
+
+static void queue_region_span(struct span *span, void *argument)
+{
+    struct marker *marker = argument;
+    uintptr_t entry = region_entry(marker, span);
+    if (entry != 0 && !marker_push(marker, &marker->stack, entry)) {
+        /* release: pairs with the exchange in mark_drain [mark.4] */
+        store_release(&marker->heap->mark.overflow, 1U);
+    }
+}
+
+void mark_scan_regions(struct tri_heap *heap, struct marker *marker)
+{
+    region_each_span(heap, queue_region_span, marker);
+}
+
+void mark_rescan_regions(struct tri_heap *heap, struct marker *marker)
+{
+    region_each_span(heap, rescan_region_span, marker);
+}
+
 /* Call function for each span in use that is scanned. */
 static void each_scannable(struct marker *marker,
                            void (*function)(struct marker *marker, struct span *span))
@@ -624,6 +666,7 @@ static void each_scannable(struct marker *marker,
 static void rescan_heap(struct tri_heap *heap, struct marker *marker)
 {
     each_scannable(marker, rescan_span);
+    mark_rescan_regions(heap, marker);
     (void)mark_publish(heap, marker);
 }
 
@@ -676,6 +719,7 @@ void mark_scan_globals(struct tri_heap *heap, struct marker *marker)
     mark_refresh(heap, marker);
     size_t bytes = port_scan_globals(heap, marker) + finalizer_scan_roots(heap, marker);
     store_relaxed(&heap->mark.global_bytes, (uint64_t)bytes);
+    mark_scan_regions(heap, marker);
     read_clock(heap, marker);
 }
 

@@ -77,7 +77,12 @@ bool mark_has_later(const struct tri_heap *heap);
  * the heap's only mutator, or during a hold. */
 void mark_trace_later(struct tri_heap *heap, struct marker *marker);
 
-/* Scan the roots that belong to no mutator with marker. CYCLE held. */
+/* Make all that is in regions grey for marker; or scan it now, where there is no memory for that.
+ * CYCLE held, and all have answered settle; or during a hold. */
+void mark_scan_regions(struct tri_heap *heap, struct marker *marker);
+void mark_rescan_regions(struct tri_heap *heap, struct marker *marker);
+
+/* Scan the roots that belong to no mutator, and regions, with marker. CYCLE held. */
 void mark_scan_globals(struct tri_heap *heap, struct marker *marker);
 
 /* Marking is over. CYCLE held. */

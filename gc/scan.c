@@ -171,6 +171,26 @@ static size_t scan_unshared(struct marker *marker, const struct object_place *pl
     return 0;
 }
 
+/* All objects of a region's span. */
+static size_t scan_region_span(struct marker *marker, struct span *span)
+{
+    uint32_t slots = region_object_slots(span);
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        struct object_place place;
+        object_at_slot(marker->spans, span, slot, &place);
+        if (place.type == NULL) {
+            continue; /* never, but in a mixed span: its slot came after the last safepoint */
+        }
+        if (place.type->flags & TRI_TYPE_SAFEPOINT_ONLY) {
+            (void)scan_unshared(marker, &place,
+                                (uintptr_t)span_slot_address(marker->spans, span, slot));
+        } else {
+            scan_range(marker, &place, 0, place.bytes);
+        }
+    }
+    return (size_t)slots * span->slot_bytes;
+}
+
 size_t scan_entry(struct marker *marker, uintptr_t entry)
 {
     if (TRI_UNLIKELY(entry & ENTRY_IS_KEY)) {
@@ -179,6 +199,9 @@ size_t scan_entry(struct marker *marker, uintptr_t entry)
     const struct span_table *table = marker->spans;
     page_index page = (page_index)((entry - marker->base) >> PAGE_SHIFT);
     struct span *span = span_at(table, load_relaxed(&span_at(table, page)->first));
+    if (TRI_UNLIKELY(entry & SCAN_WHOLE_SPAN)) {
+        return scan_region_span(marker, span);
+    }
     uint32_t slot = span_slot(span, (uint32_t)(entry - (uintptr_t)span_base(table, span)));
     struct object_place place;
     object_at_slot(table, span, slot, &place);

@@ -4,9 +4,13 @@
 
 #include "gc/shade.h"
 
+/* Added to the address of a region's span of small objects: all of them. */
+#define SCAN_WHOLE_SPAN ((uintptr_t)2)
+_Static_assert((SCAN_WHOLE_SPAN & ENTRY_IS_KEY) == 0, "entries can be told apart");
+
 /* Scan the object in the slot that starts at entry, or, where entry lies inside a large object, the
  * piece of it that starts there (an oblet). The first visit of a large object queues its other
- * pieces. Returns the bytes of what it scanned. */
+ * pieces. Where entry has SCAN_WHOLE_SPAN, see there. Returns the bytes of what it scanned. */
 size_t scan_entry(struct marker *marker, uintptr_t entry);
 
 /* Scan count words from words on: values in encoding, or candidates. The words may be written by

@@ -44,10 +44,19 @@ static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_
     return (fetch_or_seq_cst(word, mask) & mask) == 0; /* [shade.1] */
 }
 
-/* A reference that is known to be one leads to no object. */
-static void found_dead(const struct marker *marker, size_t offset)
+/* A reference that is known to be one leads to no object, but into a span of this state. */
+static void found_dead(const struct marker *marker, size_t offset, uint8_t state)
 {
-    if (marker->check_dead && !marker->conservative) {
+    if (TRI_LIKELY(!marker->check_dead || marker->conservative)) {
+        return;
+    }
+    if (state == SPAN_FENCED) {
+        fatal("gcverify: the reference %p, found while marking, points into a region that was "
+              "freed.\n"
+              "Nothing that lives on may refer to objects of a region when tri_region_free is "
+              "called: clear the slot before, or allocate the object by tri_alloc.",
+              (void *)(marker->base + offset));
+    } else {
         fatal("gcverify: the reference %p, found while marking, points to memory that is not an "
               "object.\n"
               "The object it meant was collected earlier, because no root or slot held it then, or "
@@ -160,8 +169,11 @@ void shade_offset(struct marker *marker, size_t offset)
         span = span_at(marker->spans, first);
     }
     /* acquire: pairs with the release in span_publish. No span is retired while a cycle marks. */
-    if (TRI_UNLIKELY(load_acquire(&span->state) != SPAN_IN_USE || page - first >= span->pages)) {
-        found_dead(marker, offset);
+    uint8_t state = load_acquire(&span->state);
+    if (TRI_UNLIKELY(state != SPAN_IN_USE || page - first >= span->pages)) {
+        if (state != SPAN_REGION) { /* else it is live anyway, and scanned with its region */
+            found_dead(marker, offset, state);
+        }
         return;
     }
     /* A large object has reciprocal 0, hence slot 0 whatever the offset. */
@@ -170,7 +182,7 @@ void shade_offset(struct marker *marker, size_t offset)
     uint64_t mask = UINT64_C(1) << (slot % 64);
     /* acquire: pairs with the release in span_enter_run [span.5] */
     if (TRI_UNLIKELY(slot >= span->slots || !(load_acquire(&bits->allocated) & mask))) {
-        found_dead(marker, offset); /* [shade.3] */
+        found_dead(marker, offset, state); /* [shade.3] */
         return;
     }
     if (!set_mark(marker, &bits->mark, mask)) {

@@ -108,6 +108,13 @@ void span_publish(struct span *span)
     store_release(&span->state, SPAN_IN_USE);
 }
 
+void span_publish_in_region(struct span *span, uint32_t number)
+{
+    store_relaxed(&span->run, number);
+    /* [span.4] release: pairs with the acquire in span_of_page */
+    store_release(&span->state, SPAN_REGION);
+}
+
 void span_retire(struct span *span)
 {
     TRI_ASSERT(span->state != SPAN_FREE);
@@ -123,7 +130,7 @@ struct span *span_of_page(const struct span_table *table, page_index page)
     page_index first = load_relaxed(&span_at(table, page)->first);
     struct span *span = span_at(table, first);
     /* acquire: pairs with the release in span_publish [span.4] */
-    if (load_acquire(&span->state) != SPAN_IN_USE || page - first >= span->pages) {
+    if (!span_state_is_in_use(load_acquire(&span->state)) || page - first >= span->pages) {
         return NULL;
     }
     return span;

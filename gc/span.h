@@ -31,7 +31,10 @@ enum span_state {
     SPAN_FREE = 0,    /* the entry describes no span */
     SPAN_ZEROING = 1, /* a large object that is not yet zeroed: it is not there for markers and
                          look-ups */
-    SPAN_IN_USE = 2
+    SPAN_IN_USE = 2,
+    SPAN_REGION = 3, /* in use, and its objects belong to a region: they are neither marked nor
+                        swept */
+    SPAN_FENCED = 4  /* of a region that was freed: its memory cannot be accessed for a while */
 };
 
 /* What span.run says: slots [first, end) belong to a run that a cursor is handing out; none where
@@ -97,7 +100,7 @@ struct span {
     uint64_t values;    /* init: the same of values in the type's encoding */
     uint32_t sweep_gen; /* owner: the generation of the last sweep, see sweep.h */
     uint32_t run;       /* atomic: which slots a cursor is handing out, see span_run_first. Written
-                           by the owner */
+                           by the owner. In SPAN_REGION the number of the region, see region_of */
 };
 _Static_assert(sizeof(struct span) == 4 * CACHE_LINE, "a span is four lines");
 _Static_assert(offsetof(struct span, bits) + 2 * sizeof(struct span_bits) == CACHE_LINE,
@@ -223,6 +226,15 @@ struct span *span_init(const struct span_table *table, const struct span_shape *
 
 /* Look-ups find the span from now on. */
 void span_publish(struct span *span);
+
+/* The same for a span of the region of that number. */
+void span_publish_in_region(struct span *span, uint32_t number);
+
+/* Whether the span's state, as it was read, says that look-ups find it. */
+static inline bool span_state_is_in_use(uint8_t state)
+{
+    return state == SPAN_IN_USE || state == SPAN_REGION;
+}
 
 /* The entry describes no span any more. The caller owns the span and gives its pages back
  * afterwards. */

@@ -29,6 +29,7 @@
 #include "gc/finalized_span.h"
 #include "gc/give_back.h"
 #include "gc/port.h"
+#include "gc/region.h"
 #include "gc/trace_figures.h"
 
 /* The lists below index have no span of the generation before any more. */
@@ -261,12 +262,16 @@ void sweep_rewind(struct tri_heap *heap)
     store_relaxed(&heap->sweep.cursor, make_cursor(sweep_generation(heap), 0));
 }
 
-/* Sweep one more span; *freed is how many pages came free by that. False where none is left to
- * take. */
+/* Sweep one more span, or give back some of freed regions; *freed is how many pages came free by
+ * that. False where none is left to take. */
 static bool sweep_next(struct tri_heap *heap, size_t *freed)
 {
-    struct span *span = pop_unswept(heap);
     *freed = 0;
+    if (TRI_UNLIKELY(region_has_freed_spans(heap))) {
+        *freed = region_return_some(heap);
+        return true;
+    }
+    struct span *span = pop_unswept(heap);
     if (span == NULL) {
         return false;
     }
@@ -329,6 +334,9 @@ static uint64_t spans_due(const struct tri_heap *heap)
 
 void sweep_keep_up(struct tri_heap *heap)
 {
+    if (TRI_UNLIKELY(region_has_freed_spans(heap))) {
+        (void)region_return_some(heap);
+    }
     if (TRI_LIKELY(sweep_is_done(heap))) {
         return;
     }

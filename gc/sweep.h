@@ -54,7 +54,8 @@ void sweep_add_span(struct tri_heap *heap, const struct span *span);
  * without objects is kept, as SWEEP_PARTIAL. The caller still owns it unless it was freed. */
 enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool keep_empty);
 
-/* Sweep one more span and put it where it belongs. False where none is left to take; others may
+/* Sweep one more span and put it where it belongs, or give back some spans of freed regions.
+ * False where none is left to take; others may
  * still be sweeping theirs. */
 bool sweep_one(struct tri_heap *heap);
 

@@ -324,6 +324,26 @@
  * (docs/decisions.md, "Steps of up to 4 MiB"). */
 #define SCAVENGE_STEP_BYTES CHUNK_BYTES
 
+/* Regions that a heap can have at a time. Lower: a host that has more is refused. Higher: more
+ * address space, a word each, once there is one. */
+#define REGIONS_MAX (1 << 20)
+
+/* Freed regions of which the bookkeeping is kept before it is used for a new one. Lower: a use of
+ * one that was freed is taken for a use of the new one sooner. Higher: more memory, some 16 KiB
+ * each. */
+#define REGIONS_UNUSED_MIN 16
+
+/* Spans of freed regions that are given back in one go. Lower: REGIONS and PAGES are taken more
+ * often, since pages side by side are given in one. Higher: a longer way to the next safepoint; 64
+ * take some 5 microseconds. */
+#define REGION_RETURN_SPANS 64
+
+/* Memory of freed regions that is kept inaccessible (gcverify=1, clobberfree=1), and which part of
+ * a small heap at the most. Lower: a late use is not seen. Higher: more mappings, up to one for
+ * each 8 KiB, of which a process has 65530 on Linux. */
+#define FENCE_BYTES     (64 * MIB)
+#define FENCE_HEAP_PART 8
+
 /* Objects that a walk over the heap takes at a time, at least SPAN_SLOTS_MAX, so that whole spans
  * fit. Lower: CYCLE is taken more often. Higher: more C stack, a word each. */
 #define HEAP_WALK_OBJECTS 512

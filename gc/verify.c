@@ -6,7 +6,9 @@
  *              it is swept twice or never.
  *   [verify.2] Each page MUST be free or part of one span once all caches are flushed; otherwise it
  *              is handed out twice or lost.
- * Locks:      takes PAGES. All mutators are held, or there is no other thread.
+ *   [verify.3] Every span of a region MUST be on the list of one; otherwise it is never freed, or
+ *              its objects are not scanned.
+ * Locks:      takes PAGES, REGIONS. All mutators are held, or there is no other thread.
  * Callers:    cycle where gcverify=1; tri_debug_verify; tests.
  */
 #include "gc/verify.h"
@@ -14,6 +16,7 @@
 #include "gc/assert.h"
 #include "gc/finalized_span.h"
 #include "gc/object.h"
+#include "gc/region.h"
 #include "gc/sweep.h"
 
 struct walk {
@@ -21,6 +24,8 @@ struct walk {
     enum verify_moment moment;
     uint64_t spans;
     uint64_t pages;
+    uint64_t region_spans;
+    uint64_t region_slot_bytes; /* of those that live */
 };
 
 /* Call function for each span of the heap. */
@@ -58,12 +63,34 @@ static void check_record(const struct tri_heap *heap, const struct span *span)
     }
 }
 
+/* A span of a region: in no set, unmarked, and what is listed is what there is [verify.3]. */
+static void check_region_span(struct walk *walk, const struct span *span)
+{
+    span_check(&walk->heap->page_heap.spans, span);
+    TRI_REQUIRE(span_count_marked(span) == 0,
+                "gcverify: marks in the span at page %u, which belongs to a region", span->first);
+    TRI_REQUIRE(region_of(walk->heap, span) != NULL,
+                "gcverify: the span at page %u names no region", span->first);
+    walk->region_spans++;
+    TRI_REQUIRE(!span_is_queued_whole(span), /* [region.8] */
+                "gcverify: the span at page %u, which belongs to a region, is queued as a whole",
+                span->first);
+    if (region_is_alive(walk->heap, span)) {
+        walk->region_slot_bytes += (uint64_t)span->slots * span_object_bytes(span);
+    }
+}
+
 static void check_span(struct span *span, void *argument)
 {
     struct walk *walk = argument;
     walk->pages += span->pages;
+    if (span->state == SPAN_REGION) {
+        check_region_span(walk, span);
+        return;
+    }
     if (span->state != SPAN_IN_USE) {
-        return; /* a large object that its mutator is still zeroing: in no set, not counted */
+        return; /* fenced, or a large object that its mutator is still zeroing: in no set, not
+                   counted */
     }
     walk->spans++;
     span_check(&walk->heap->page_heap.spans, span);
@@ -112,6 +139,18 @@ static void check_sets(const struct walk *walk)
                 (uintmax_t)counted, (uintmax_t)in_sets);
 }
 
+static void check_regions(const struct walk *walk)
+{
+    uint64_t charged = load_relaxed(&walk->heap->counters.region_bytes);
+    uint64_t listed = region_count_spans(walk->heap);
+    TRI_REQUIRE(walk->region_slot_bytes == charged,
+                "gcverify: spans of regions have %ju bytes, %ju are counted",
+                (uintmax_t)walk->region_slot_bytes, (uintmax_t)charged);
+    TRI_REQUIRE(walk->region_spans == listed, /* [verify.3] */
+                "gcverify: there are %ju spans of regions, their lists have %ju",
+                (uintmax_t)walk->region_spans, (uintmax_t)listed);
+}
+
 static void check_pages(const struct walk *walk)
 {
     size_t taken;
@@ -127,6 +166,7 @@ void verify_heap(struct tri_heap *heap, enum verify_moment moment)
     struct walk walk = {.heap = heap, .moment = moment};
     each_span(heap, check_span, &walk);
     check_sets(&walk);
+    check_regions(&walk);
     check_pages(&walk);
 }
 
@@ -136,10 +176,20 @@ struct object_walk {
     void *argument;
 };
 
+/* Slots that may be objects are below this. */
+static uint32_t object_slots(const struct tri_heap *heap, const struct span *span)
+{
+    if (span->state == SPAN_REGION) {
+        return region_is_alive(heap, span) ? region_object_slots(span) : 0;
+    }
+    return span->state == SPAN_IN_USE ? span->slots : 0;
+}
+
 static void visit_objects(struct span *span, void *argument)
 {
     const struct object_walk *walk = argument;
-    for (uint32_t slot = 0; span->state == SPAN_IN_USE && slot < span->slots; slot++) {
+    uint32_t slots = object_slots(walk->heap, span);
+    for (uint32_t slot = 0; slot < slots; slot++) {
         if (span_is_allocated(span, slot)) {
             struct object_place place;
             object_at_slot(&walk->heap->page_heap.spans, span, slot, &place);

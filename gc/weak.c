@@ -66,14 +66,14 @@ static bool may_have(struct tri_mutator *mutator, uintptr_t address)
 {
     struct object_place place;
     if (!object_find(mutator->heap, address, &place) ||
-        span_is_seen_marked(place.span, place.slot)) {
+        object_is_reached(mutator->heap, place.span, place.slot)) {
         return true;
     }
     if (weak_disturb(mutator->heap)) { /* [weak.1] */
         barrier_record(mutator, address);
         return true;
     }
-    return span_is_seen_marked(place.span, place.slot); /* [weak.2] */
+    return object_is_reached(mutator->heap, place.span, place.slot); /* [weak.2] */
 }
 
 bool weak_read(struct tri_mutator *mutator, const void *slot, const tri_encoding *encoding,
@@ -180,7 +180,7 @@ static bool is_dead(const struct tri_heap *heap, const tri_encoding *encoding, u
     struct object_place place;
     return encoding_is_reference(encoding, word) &&
            object_find(heap, encoding_address(encoding, word), &place) &&
-           !span_is_marked(place.span, place.slot);
+           !object_is_reached(heap, place.span, place.slot);
 }
 
 /* [weak.6] */

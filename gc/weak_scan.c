@@ -46,7 +46,7 @@ static bool has_value(struct marker *marker, const tri_encoding *encoding,
     }
     return !encoding_is_reference(encoding, key) ||
            !object_find(marker->heap, encoding_address(encoding, key), &place) ||
-           span_is_marked(place.span, place.slot) ||
+           object_is_reached(marker->heap, place.span, place.slot) ||
            !ephemeron_wait(marker, &place, slot, key, encoding);
 }
 
@@ -101,7 +101,8 @@ size_t weak_scan_key(struct marker *marker, uintptr_t entry)
     while (waiting != NULL) {
         struct waiting_entry *next = waiting->next;
         if (!object_find(marker->heap, waiting_key(waiting), &place) ||
-            span_is_marked(place.span, place.slot) || !ephemeron_wait_on(marker, &place, waiting)) {
+            object_is_reached(marker->heap, place.span, place.slot) ||
+            !ephemeron_wait_on(marker, &place, waiting)) {
             shade_waiting(marker, waiting);
         }
         done += sizeof *waiting;

@@ -26,6 +26,7 @@
 #include "gc/object.h"
 #include "gc/pool.h"
 #include "gc/port.h"
+#include "gc/region.h"
 #include "gc/scan.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
@@ -280,21 +281,21 @@ tri_ref tri_object_base(tri_heap *heap, const void *address)
 {
     struct object_place place;
     heap_require(heap, "tri_object_base");
-    return object_find(heap, (uintptr_t)address, &place) ? place.object : TRI_NULL;
+    return object_look_up(heap, (uintptr_t)address, &place) ? place.object : TRI_NULL;
 }
 
 tri_type *tri_object_type(tri_heap *heap, const void *address)
 {
     struct object_place place;
     heap_require(heap, "tri_object_type");
-    return object_find(heap, (uintptr_t)address, &place) ? place.type : NULL;
+    return object_look_up(heap, (uintptr_t)address, &place) ? place.type : NULL;
 }
 
 size_t tri_object_size(tri_heap *heap, const void *address)
 {
     struct object_place place;
     heap_require(heap, "tri_object_size");
-    return object_find(heap, (uintptr_t)address, &place) ? place.bytes : 0;
+    return object_look_up(heap, (uintptr_t)address, &place) ? place.bytes : 0;
 }
 
 static void type_require(const tri_mutator *mutator, const tri_type *type, const char *call)
@@ -485,9 +486,10 @@ static bool object_bytes(size_t head, size_t count, size_t each, size_t *bytes)
            *bytes <= TRI_OBJECT_SIZE_MAX;
 }
 
-/* count elements of each bytes behind head bytes. What does not fit the policy ends the process. */
-static tri_ref alloc_sized(tri_mutator *mutator, tri_type *type, size_t head, size_t count,
-                           size_t each, enum alloc_policy policy, const char *call)
+/* count elements of each bytes behind head bytes, in region, NULL: in the heap. What does not fit
+ * the policy ends the process. */
+static tri_ref alloc_sized(tri_mutator *mutator, tri_region *region, tri_type *type, size_t head,
+                           size_t count, size_t each, enum alloc_policy policy, const char *call)
 {
     size_t bytes;
     if (!object_bytes(head, count, each, &bytes)) {
@@ -497,7 +499,8 @@ static tri_ref alloc_sized(tri_mutator *mutator, tri_type *type, size_t head, si
             call, count, each, type->name, TRI_OBJECT_SIZE_MAX);
         return TRI_NULL;
     }
-    return alloc_object(mutator, type, bytes, false, policy);
+    const struct alloc_request request = {type, bytes, false, region};
+    return alloc_requested(mutator, &request, policy);
 }
 
 static void array_require(const tri_mutator *mutator, const tri_type *element, const char *call)
@@ -513,35 +516,129 @@ static void array_require(const tri_mutator *mutator, const tri_type *element, c
 tri_ref tri_alloc_array(tri_mutator *mutator, tri_type *element, size_t count)
 {
     array_require(mutator, element, "tri_alloc_array");
-    return alloc_sized(mutator, element, 0, count, element->stride, ALLOC_OR_HANDLER,
+    return alloc_sized(mutator, NULL, element, 0, count, element->stride, ALLOC_OR_HANDLER,
                        "tri_alloc_array");
 }
 
 tri_ref tri_try_alloc_array(tri_mutator *mutator, tri_type *element, size_t count)
 {
     array_require(mutator, element, "tri_try_alloc_array");
-    return alloc_sized(mutator, element, 0, count, element->stride, ALLOC_OR_NULL,
+    return alloc_sized(mutator, NULL, element, 0, count, element->stride, ALLOC_OR_NULL,
                        "tri_try_alloc_array");
 }
 
-static tri_ref alloc_trailing(tri_mutator *mutator, tri_type *type, size_t count,
-                              enum alloc_policy policy, const char *call)
+static tri_ref alloc_trailing(tri_mutator *mutator, tri_region *region, tri_type *type,
+                              size_t count, enum alloc_policy policy, const char *call)
 {
     mutator_require(mutator, call);
     type_require(mutator, type, call);
     TRI_REQUIRE(type->trailing_size != 0, "%s: type %s has no trailing elements", call, type->name);
-    return alloc_sized(mutator, type, type->size, count, type->trailing_size, policy, call);
+    return alloc_sized(mutator, region, type, type->size, count, type->trailing_size, policy, call);
 }
 
 tri_ref tri_alloc_trailing(tri_mutator *mutator, tri_type *type, size_t count)
 {
-    return alloc_trailing(mutator, type, count, ALLOC_OR_HANDLER, "tri_alloc_trailing");
+    return alloc_trailing(mutator, NULL, type, count, ALLOC_OR_HANDLER, "tri_alloc_trailing");
 }
 
 tri_ref tri_try_alloc_trailing(tri_mutator *mutator, tri_type *type, size_t count)
 {
-    return alloc_trailing(mutator, type, count, ALLOC_OR_NULL, "tri_try_alloc_trailing");
+    return alloc_trailing(mutator, NULL, type, count, ALLOC_OR_NULL, "tri_try_alloc_trailing");
 }
+
+/* ---- Regions --------------------------------------------------------------------------------- */
+
+static void region_require(const tri_mutator *mutator, const tri_region *region, const char *call)
+{
+    mutator_require(mutator, call);
+    TRI_REQUIRE(region != NULL && region->signature == REGION_SIGNATURE, "%s: %p is not a region",
+                call, (const void *)region);
+    TRI_REQUIRE(load_relaxed(&region->is_freed) == 0,
+                "%s: the region %p was freed; make another with tri_region_new", call,
+                (const void *)region);
+    TRI_REQUIRE(region->heap == mutator->heap, "%s: the region %p belongs to another heap", call,
+                (const void *)region);
+}
+
+/* The region, and that the mutator may allocate in it. */
+static void own_region_require(const tri_mutator *mutator, const tri_region *region,
+                               const char *call)
+{
+    region_require(mutator, region, call);
+    TRI_REQUIRE(load_relaxed(&region->mutator) == mutator,
+                "%s: another mutator allocates in the region %p; call tri_region_adopt first", call,
+                (const void *)region);
+}
+
+tri_result tri_region_new(tri_mutator *mutator, tri_region **region)
+{
+    mutator_require(mutator, "tri_region_new");
+    if (region == NULL) {
+        return TRI_E_INVALID;
+    }
+    tri_region *made = region_new(mutator);
+    if (made == NULL) {
+        return TRI_E_NOMEM;
+    }
+    *region = made;
+    return TRI_OK;
+}
+
+static void region_type_require(const tri_type *type, const char *call)
+{
+    TRI_REQUIRE(!type_is_finalized(type),
+                "%s: objects of type %s have a finalizer, which the end of a region does not call; "
+                "allocate them by tri_alloc",
+                call, type->name);
+}
+
+void tri_check_region_alloc_(tri_mutator *mutator, tri_region *region, tri_type *type)
+{
+    own_region_require(mutator, region, "tri_region_alloc");
+    type_require(mutator, type, "tri_region_alloc");
+    region_type_require(type, "tri_region_alloc");
+}
+
+tri_ref tri_region_alloc_slow_(tri_mutator *mutator, tri_region *region, tri_type *type)
+{
+    tri_check_region_alloc_(mutator, region, type);
+    const struct alloc_request request = {type, type->size, true, region};
+    return alloc_requested(mutator, &request, ALLOC_OR_HANDLER);
+}
+
+tri_ref tri_region_alloc_array(tri_mutator *mutator, tri_region *region, tri_type *element,
+                               size_t count)
+{
+    own_region_require(mutator, region, "tri_region_alloc_array");
+    array_require(mutator, element, "tri_region_alloc_array");
+    region_type_require(element, "tri_region_alloc_array");
+    return alloc_sized(mutator, region, element, 0, count, element->stride, ALLOC_OR_HANDLER,
+                       "tri_region_alloc_array");
+}
+
+tri_ref tri_region_alloc_trailing(tri_mutator *mutator, tri_region *region, tri_type *type,
+                                  size_t count)
+{
+    own_region_require(mutator, region, "tri_region_alloc_trailing");
+    type_require(mutator, type, "tri_region_alloc_trailing");
+    region_type_require(type, "tri_region_alloc_trailing");
+    return alloc_trailing(mutator, region, type, count, ALLOC_OR_HANDLER,
+                          "tri_region_alloc_trailing");
+}
+
+void tri_region_adopt(tri_mutator *mutator, tri_region *region)
+{
+    region_require(mutator, region, "tri_region_adopt");
+    region_adopt(mutator, region);
+}
+
+void tri_region_free(tri_mutator *mutator, tri_region *region)
+{
+    region_require(mutator, region, "tri_region_free");
+    region_free(mutator, region);
+}
+
+/* ---- Arrays that grow ------------------------------------------------------------------------ */
 
 /* Copy bytes, a multiple of 8 where the type has references. */
 static void copy_elements(tri_mutator *mutator, const tri_type *element, void *target,
@@ -620,7 +717,8 @@ static void reference_require(const tri_heap *heap, tri_word word, const char *c
         TRI_REQUIRE(
             !address_space_contains(&heap->page_heap.space, address) ||
                 object_find(heap, address, &place),
-            "%s: the reference %p leads to no object; it was collected because no root held it",
+            "%s: the reference %p leads to no object; it was collected because no root held it, or "
+            "its region was freed",
             call, (void *)address);
     }
 }
@@ -719,9 +817,26 @@ tri_result tri_free_later(tri_mutator *mutator, void *block, const tri_word *wor
 
 /* ---- Weak references ------------------------------------------------------------------------- */
 
+/* Whether address lies in an object of a region. */
+static bool is_in_region(const tri_heap *heap, const void *address)
+{
+    struct object_place place;
+    return object_find(heap, (uintptr_t)address, &place) &&
+           load_relaxed(&place.span->state) == SPAN_REGION;
+}
+
+static void weakly_held_require(const tri_heap *heap, const void *target, const char *call)
+{
+    TRI_REQUIRE(!is_in_region(heap, target),
+                "%s: the target %p belongs to a region, whose end no weak reference hears of; "
+                "allocate it by tri_alloc",
+                call, target);
+}
+
 tri_ref tri_weak_new(tri_mutator *mutator, tri_ref target)
 {
     mutator_require(mutator, "tri_weak_new");
+    weakly_held_require(mutator->heap, target, "tri_weak_new");
     tri_type *type = weak_reference_type(mutator->heap);
     if (type == NULL) {
         return TRI_NULL;
@@ -738,6 +853,7 @@ tri_ref tri_weak_new(tri_mutator *mutator, tri_ref target)
 tri_ref tri_ephemeron_new(tri_mutator *mutator, tri_ref key, tri_word value)
 {
     mutator_require(mutator, "tri_ephemeron_new");
+    weakly_held_require(mutator->heap, key, "tri_ephemeron_new");
     const tri_encoding *encoding = &mutator->heap->options.value_encoding;
     tri_type *type = ephemeron_type(mutator->heap);
     if (type == NULL) {
@@ -876,13 +992,19 @@ void tri_handle_destroy(tri_mutator *mutator, tri_handle *handle)
 
 /* ---- Finalizers ------------------------------------------------------------------------------ */
 
+/* Find the object at address, which is one that a collection frees: of no region. */
+static bool find_collected(const tri_heap *heap, const void *address, struct object_place *place)
+{
+    return object_find(heap, (uintptr_t)address, place) && !is_in_region(heap, address);
+}
+
 tri_result tri_finalizer_attach(tri_mutator *mutator, tri_ref object,
                                 tri_finalizer_function *function, void *argument, uint32_t flags)
 {
     struct object_place place;
     mutator_require(mutator, "tri_finalizer_attach");
     if (function == NULL || (flags & ~TRI_FINALIZER_UNORDERED) != 0 ||
-        !object_find(mutator->heap, (uintptr_t)object, &place)) {
+        !find_collected(mutator->heap, object, &place)) {
         return TRI_E_INVALID;
     }
     return finalizer_attach(mutator, &place, function, argument, flags);
@@ -913,7 +1035,7 @@ tri_result tri_cleanup_attach(tri_mutator *mutator, tri_ref object, tri_cleanup_
     struct object_place place;
     const struct cleanup_call call = {function, argument, false};
     mutator_require(mutator, "tri_cleanup_attach");
-    if (function == NULL || !object_find(mutator->heap, (uintptr_t)object, &place)) {
+    if (function == NULL || !find_collected(mutator->heap, object, &place)) {
         return TRI_E_INVALID;
     }
     return attach_cleanup(mutator, &place, &call, cleanup);
@@ -927,7 +1049,7 @@ tri_result tri_cleanup_attach_ref(tri_mutator *mutator, tri_ref object,
     struct object_place other;
     const struct cleanup_call call = {function, argument, true};
     mutator_require(mutator, "tri_cleanup_attach_ref");
-    if (function == NULL || !object_find(mutator->heap, (uintptr_t)object, &place) ||
+    if (function == NULL || !find_collected(mutator->heap, object, &place) ||
         !object_find(mutator->heap, (uintptr_t)argument, &other) || other.object == place.object) {
         return TRI_E_INVALID;
     }

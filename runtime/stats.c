@@ -27,6 +27,7 @@ static void fill_objects(const struct heap_counters *counters, tri_stats *stats)
     stats->heap_alloc = stats->total_alloc - freed_bytes;
     stats->heap_live = counters_live(counters);
     stats->next_gc = load_relaxed(&counters->goal_bytes);
+    stats->region_bytes = load_relaxed(&counters->region_bytes);
     stats->external = load_relaxed(&counters->external_bytes);
 }
 
@@ -83,6 +84,7 @@ void stats_fill(struct process_heap *heap, tri_stats *stats)
     stats->mutators = heap->handshake.mutator_count;
     lock_release(&heap->handshake.lock);
     stats->handles = roots_handle_count(heap);
+    stats->regions = load_relaxed(&heap->heap.regions.count);
 }
 
 static void fill_stall(tri_stall *stall, const char *cause, const struct stall_histogram *wall)

@@ -67,9 +67,9 @@ typedef void tri_cleanup_function(tri_mutator *mutator, void *argument);
  * @param argument  the host's, not looked at
  * @param flags     ::TRI_FINALIZER_ORDERED or ::TRI_FINALIZER_UNORDERED
  *
- * @return ::TRI_OK; ::TRI_E_INVALID where there is no object, the function is NULL or a flag is
- *         unknown; ::TRI_E_STATE where the object's type has a finalizer; ::TRI_E_NOMEM: nothing
- *         has changed then.
+ * @return ::TRI_OK; ::TRI_E_INVALID where there is no object or it belongs to a region, the
+ *         function is NULL or a flag is unknown; ::TRI_E_STATE where the object's type has a
+ *         finalizer; ::TRI_E_NOMEM: nothing has changed then.
  *
  * Threads: the mutator's own, running.
  * Cost:    some 100 ns, 500 where there are a million, and 80 bytes. Each cycle looks at each
@@ -94,8 +94,8 @@ TRI_API bool tri_finalizer_detach(tri_mutator *mutator, tri_ref object);
  *
  * @param cleanup  receives what ::tri_cleanup_stop takes; may be NULL
  *
- * @return ::TRI_OK; ::TRI_E_INVALID where there is no object or the function is NULL;
- *         ::TRI_E_NOMEM.
+ * @return ::TRI_OK; ::TRI_E_INVALID where there is no object, or it belongs to a region, or the
+ *         function is NULL; ::TRI_E_NOMEM.
  *
  * Threads: the mutator's own, running.
  * Cost:    some 80 ns and 80 bytes. Each cycle looks at it, for some 20 ns.

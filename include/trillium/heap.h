@@ -297,9 +297,14 @@ TRI_API bool tri_heap_contains(const tri_heap *heap, tri_word word);
  * The start of the object that @p address points to or into; ::TRI_NULL where it points to no
  * allocated object of this heap.
  *
- * Threads: any mutator's thread, running. Exact for objects the caller keeps alive; for other
- *          addresses it may name an object that is dead but not yet swept, or a free slot that a
- *          mutator has set aside to allocate from.
+ * Any address may be asked for at any time. The answer is exact for objects that the caller keeps
+ * alive, which include those of a region that is not freed meanwhile, and for addresses outside of
+ * the heap. For other words it is a hint, which was true at some moment of the call: it may name an
+ * object that is dead but not yet swept, or a free slot that a mutator has set aside to allocate
+ * from. What is only a hint must not be stored, held or read through.
+ *
+ * Threads: any mutator's thread, running.
+ * Cost:    a few loads; for an object of a rare type, which shares its span, two locks.
  */
 TRI_API tri_ref tri_object_base(tri_heap *heap, const void *address);
 
@@ -327,10 +332,12 @@ typedef void tri_object_function(tri_ref object, tri_type *type, size_t bytes, v
  * call began is not met. What becomes garbage meanwhile may be met or not; then it lives on as
  * long as it is held, like any other object. What is allocated meanwhile may be met, too, if it is
  * of another mutator perhaps before that has initialised it: its fields are zero then. Where other
- * mutators are blocked for the time of the call, the listing is exact.
+ * mutators are blocked for the time of the call, the listing is exact. Of regions those are met in
+ * which the mutator allocates; others may be freed at any moment.
  *
  * @param type      of the same heap; NULL: all types
- * @param function  must neither detach nor park the mutator, and return as a function does
+ * @param function  must neither detach nor park the mutator, nor free a region, and return as a
+ *                  function does
  *
  * @return how many objects @p function was called for.
  * Threads:   the mutator's own, running.

@@ -55,6 +55,9 @@ typedef struct tri_stats {
     uint64_t finalizers_run;          /**< of them, those that were called */
     uint64_t cleanups_queued;         /**< the same of cleanups */
     uint64_t cleanups_run;
+    uint64_t regions;      /**< regions now */
+    uint64_t region_bytes; /**< bytes of spans' slots that regions have, used or not; part of
+                                heap_live */
 } tri_stats;
 
 /**

@@ -10,6 +10,7 @@
 #include <trillium/heap.h>
 #include <trillium/mutator.h>
 #include <trillium/pool.h>
+#include <trillium/region.h>
 #include <trillium/roots.h>
 #include <trillium/safepoint.h>
 #include <trillium/stack.h>

@@ -25,6 +25,9 @@ typedef struct tri_pool tri_pool;
 /** A strong root with a life of its own. */
 typedef struct tri_handle tri_handle;
 
+/** Objects that live together and are freed together. */
+typedef struct tri_region tri_region;
+
 /** What a scanner or a trace callback reports references to. */
 typedef struct tri_visitor tri_visitor;
 

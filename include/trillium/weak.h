@@ -26,8 +26,8 @@ TRI_API TRI_NOINLINE void tri_check_weak_(tri_mutator *mutator, tri_ref weak);
 /**
  * Make an object that refers weakly to the object at @p target.
  *
- * @param target  an address of an object of the mutator's heap, or into one, or ::TRI_NULL. It is
- *                kept alive during the call
+ * @param target  an address of an object of the mutator's heap, or into one, or ::TRI_NULL; not of
+ *                a region. It is kept alive during the call
  *
  * @return the weak reference; ::TRI_NULL where memory is exhausted as in ::tri_alloc, or the heap
  *         has ::TRI_TYPES_MAX types.
@@ -65,7 +65,7 @@ TRI_INLINE tri_ref tri_weak_get(tri_mutator *mutator, tri_ref weak)
  * Make an ephemeron: an object that holds @p value as long as the object at @p key lives, and does
  * not keep that alive, not even where the value refers to the key.
  *
- * @param key    an address of an object of the mutator's heap, or into one
+ * @param key    an address of an object of the mutator's heap, or into one; not of a region
  * @param value  in the heap's value_encoding. Both are kept alive during the call
  *
  * @return, Threads, Safepoint: as ::tri_weak_new.

@@ -433,15 +433,140 @@ static void unblock_while_holding(struct host *host)
     tri_blocking_end(host->mutator);
 }
 
+static tri_region *region_of(const struct host *host)
+{
+    tri_region *region;
+    MUST(tri_region_new(host->mutator, &region) == TRI_OK);
+    return region;
+}
+
+static tri_region *freed_region(const struct host *host)
+{
+    tri_region *region = region_of(host);
+    (void)tri_region_alloc(host->mutator, region, host->link);
+    tri_region_free(host->mutator, region);
+    return region;
+}
+
+static void free_region_twice(struct host *host)
+{
+    tri_region_free(host->mutator, freed_region(host));
+}
+
+static void alloc_in_freed_region(struct host *host)
+{
+    (void)tri_region_alloc(host->mutator, freed_region(host), host->link);
+}
+
+static void alloc_array_in_freed_region(struct host *host)
+{
+    (void)tri_region_alloc_array(host->mutator, freed_region(host), host->link, 5);
+}
+
+static void adopt_freed_region(struct host *host)
+{
+    tri_region_adopt(host->mutator, freed_region(host));
+}
+
+static void alloc_in_no_region(struct host *host)
+{
+    (void)tri_region_alloc_trailing(host->mutator, NULL, tailed_type_new(host->heap), 1);
+}
+
+static void free_foreign_region(struct host *host)
+{
+    struct host other = host_new(NULL);
+    tri_region_free(host->mutator, region_of(&other));
+}
+
+static void alloc_foreign_type_in_region(struct host *host)
+{
+    struct host other = host_new(NULL);
+    (void)tri_region_alloc_array(host->mutator, region_of(host), other.leaf, 1);
+}
+
+static void alloc_traced_array_in_region(struct host *host)
+{
+    (void)tri_region_alloc_array(host->mutator, region_of(host), traced_type_new(host->heap), 1);
+}
+
+static void ignore_finalized(tri_mutator *mutator, tri_ref object, void *argument)
+{
+    (void)mutator;
+    (void)object;
+    (void)argument;
+}
+
+static void alloc_finalized_in_region(struct host *host)
+{
+    tri_type_desc desc = TRI_TYPE_DESC("finalized", uint64_t);
+    tri_type *type;
+    desc.finalizer = ignore_finalized;
+    MUST(tri_type_define(host->heap, &desc, &type) == TRI_OK);
+    (void)tri_region_alloc(host->mutator, region_of(host), type);
+}
+
+static void alloc_too_large_in_region(struct host *host)
+{
+    (void)tri_region_alloc_array(host->mutator, region_of(host), host->leaf, SIZE_MAX);
+}
+
+static void *adopt_elsewhere(void *argument)
+{
+    const struct host *host = argument;
+    tri_mutator *mutator = attach(host->heap);
+    tri_region_adopt(mutator, (tri_region *)host->leaf); /* see below */
+    tri_mutator_park(mutator);
+    return NULL;
+}
+
+static void alloc_in_adopted_region(struct host *host)
+{
+    tri_region *region = region_of(host);
+    struct host start = {.heap = host->heap, .leaf = (tri_type *)(void *)region};
+    thread_join_blocked(host->mutator, thread_new(adopt_elsewhere, &start));
+    (void)tri_region_alloc(host->mutator, region, host->link);
+}
+
+static void region_of_no_mutator(struct host *host)
+{
+    tri_region *region;
+    (void)host;
+    (void)tri_region_new(NULL, &region);
+}
+
+static void ephemeron_of_region(struct host *host)
+{
+    tri_region *region = region_of(host);
+    (void)tri_ephemeron_new(host->mutator, tri_region_alloc(host->mutator, region, host->link), 0);
+}
+
+static void weak_to_region(struct host *host)
+{
+    (void)tri_weak_new(host->mutator, tri_region_alloc(host->mutator, region_of(host), host->link));
+}
+
+static void each_of_foreign_type(struct host *host)
+{
+    struct host other = host_new(NULL);
+    (void)tri_heap_each(host->mutator, other.leaf, NULL, NULL);
+}
+
+static void each_without_function(struct host *host)
+{
+    (void)tri_heap_each(host->mutator, NULL, NULL, NULL);
+}
+
 struct misuse {
     void (*body)(struct host *host);
     const char *message; /* behind "trillium: fatal: " */
 };
 
-#define DETACHED "the mutator {p} was detached; attach another with tri_mutator_attach"
-#define BLOCKED  "the mutator {p} is inside a blocking region; call tri_blocking_end first"
-#define IS_NULL  "the mutator is NULL; attach one with tri_mutator_attach"
-#define STRANGER "the mutator {p} is bound to another thread; each thread attaches its own"
+#define DETACHED     "the mutator {p} was detached; attach another with tri_mutator_attach"
+#define BLOCKED      "the mutator {p} is inside a blocking region; call tri_blocking_end first"
+#define IS_NULL      "the mutator is NULL; attach one with tri_mutator_attach"
+#define FREED_REGION "the region {p} was freed; make another with tri_region_new"
+#define STRANGER     "the mutator {p} is bound to another thread; each thread attaches its own"
 
 static const struct misuse misuses[] = {
     {array_too_large, "tri_alloc_array: 18446744073709551615 elements of 16 bytes of type leaf are "
@@ -511,6 +636,32 @@ static const struct misuse misuses[] = {
     {get_from_pool_after_detach, "tri_pool_get: " DETACHED},
     {put_into_pool_while_parked,
      "tri_pool_put: the mutator {p} is parked; call tri_mutator_resume first"},
+    {free_region_twice, "tri_region_free: " FREED_REGION},
+    {alloc_in_freed_region, "tri_region_alloc: " FREED_REGION},
+    {alloc_array_in_freed_region, "tri_region_alloc_array: " FREED_REGION},
+    {adopt_freed_region, "tri_region_adopt: " FREED_REGION},
+    {alloc_in_no_region, "tri_region_alloc_trailing: {p} is not a region"},
+    {free_foreign_region, "tri_region_free: the region {p} belongs to another heap"},
+    {alloc_foreign_type_in_region, "tri_region_alloc_array: the type leaf belongs to another heap"},
+    {alloc_traced_array_in_region, "tri_region_alloc_array: type traced has trailing elements or a "
+                                   "trace function, so that it cannot be an element"},
+    {alloc_finalized_in_region,
+     "tri_region_alloc: objects of type finalized have a finalizer, which the end of a region does "
+     "not call; allocate them by tri_alloc"},
+    {alloc_too_large_in_region,
+     "tri_region_alloc_array: 18446744073709551615 elements of 16 bytes of type leaf are "
+     "over TRI_OBJECT_SIZE_MAX (1099511627776 bytes)"},
+    {alloc_in_adopted_region, "tri_region_alloc: another mutator allocates in the region {p}; call "
+                              "tri_region_adopt first"},
+    {region_of_no_mutator, "tri_region_new: " IS_NULL},
+    {ephemeron_of_region,
+     "tri_ephemeron_new: the target {p} belongs to a region, whose end no weak reference hears of; "
+     "allocate it by tri_alloc"},
+    {weak_to_region,
+     "tri_weak_new: the target {p} belongs to a region, whose end no weak reference "
+     "hears of; allocate it by tri_alloc"},
+    {each_of_foreign_type, "tri_heap_each: the type leaf belongs to another heap"},
+    {each_without_function, "tri_heap_each: there is no function to call"},
     {walk_without_hold, "tri_debug_each_object: call tri_debug_hold first"},
     {release_without_hold, "tri_debug_release: the mutator {p} does not hold the heap; the one "
                            "that called tri_debug_hold releases it"},
@@ -677,7 +828,7 @@ static const struct misuse checked_misuses[] = {
     {store_into_header, NOWHERE},
     {store_unaligned, "tri_store: the slot {p} is not aligned to 8"},
     {store_dead_reference, "tri_store: the reference {p} leads to no object; it was collected "
-                           "because no root held it"},
+                           "because no root held it, or its region was freed"},
     {store_after_detach, "tri_store: " DETACHED},
     {store_while_blocked, "tri_store: " BLOCKED},
     {alloc_without_mutator, "tri_alloc: " IS_NULL},
