@@ -72,7 +72,8 @@ const char *tri_result_text(tri_result result)
 /* [api.1] for all calls on a heap; mutator_require for those on a mutator. */
 static void heap_require(const tri_heap *heap, const char *call)
 {
-    TRI_REQUIRE(heap != NULL && heap->signature == HEAP_SIGNATURE,
+    bool may_be = heap != NULL && is_aligned((uintptr_t)heap, _Alignof(struct tri_heap));
+    TRI_REQUIRE(may_be && heap->signature == HEAP_SIGNATURE,
                 "%s: %p is not a heap, or was destroyed", call, (const void *)heap);
 }
 

@@ -192,6 +192,8 @@ void mutator_require(const tri_mutator *mutator, const char *call)
 {
     TRI_REQUIRE(mutator != NULL, "%s: the mutator is NULL; attach one with tri_mutator_attach",
                 call);
+    TRI_REQUIRE(is_aligned((uintptr_t)mutator, _Alignof(struct tri_mutator)),
+                "%s: %p is not a mutator", call, (const void *)mutator);
     TRI_REQUIRE(mutator->signature != MUTATOR_DETACHED,
                 "%s: the mutator %p was detached; attach another with tri_mutator_attach", call,
                 (const void *)mutator);
