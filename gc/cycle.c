@@ -45,6 +45,7 @@
 #include "gc/answer.h"
 #include "gc/assert.h"
 #include "gc/assist.h"
+#include "gc/barrier.h"
 #include "gc/barrier_verify.h"
 #include "gc/checkmark.h"
 #include "gc/finalizer_check.h"
@@ -1143,6 +1144,16 @@ static void help_a_little(struct tri_mutator *mutator)
         fetch_add_relaxed(&heap->cycle.waited_ns, port_now_ns() - start_ns);
     }
     port_safepoint(mutator);
+}
+
+void cycle_await_disarm(struct tri_mutator *mutator)
+{
+    while (barrier_is_on(mutator) && weak_has_ended(mutator->heap)) {
+        if (!advance(mutator, STEP_SCAN_BYTES)) {
+            sleep_a_moment(mutator, 1);
+        }
+        port_safepoint(mutator);
+    }
 }
 
 /* The heap is at its memory limit: wait for the end of a cycle, which may make room, and help it;

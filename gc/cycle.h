@@ -35,6 +35,10 @@ void cycle_poll(struct tri_mutator *mutator, size_t bytes);
  * gets on; with a memory limit, help it to the cycle's end. A safepoint. */
 void cycle_brake(struct tri_mutator *mutator, size_t bytes);
 
+/* Wait until mutator's barrier is off, where marking has ended: the weak phase is over then. A
+ * safepoint. */
+void cycle_await_disarm(struct tri_mutator *mutator);
+
 /* Take the cycle on by about budget bytes of scanning, and begin one where one is due. A safepoint.
  * True while a cycle is under way. */
 bool cycle_advance(struct tri_mutator *mutator, size_t budget);

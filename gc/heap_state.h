@@ -245,6 +245,7 @@ struct weak_state {
     struct mark_segment *cursor;      /* in waiting. CYCLE held */
     tri_type *types[WEAK_KIND_COUNT]; /* atomic: the types of weak containers; NULL: none was made
                                          yet */
+    tri_type *table_type;             /* atomic: that of weak tables; as above */
 };
 
 /* For barrierverify=1. A slot and its shadow are guarded by the slot's stripe, other fields by

@@ -365,6 +365,10 @@
  * microseconds. */
 #define SCAVENGE_LOOK_CHUNKS ((size_t)4096)
 
+/* Entries of a weak table that has any; a power of two. Lower: small tables grow more often.
+ * Higher: many small tables take more memory. */
+#define WEAK_TABLE_ENTRIES_MIN ((size_t)8)
+
 /* Percent of the memory limit that is kept (Go's figure). */
 #define SCAVENGE_LIMIT_PERCENT 95
 

@@ -108,9 +108,8 @@ static void put(struct tri_mutator *mutator, void *slot, uintptr_t word)
 
 /* ---- Weak references and ephemerons ---------------------------------------------------------- */
 
-/* The heap's own type of that kind; NULL where there is no memory for it. */
-static tri_type *type_of_kind(struct tri_heap *heap, enum weak_kind kind, const char *name,
-                              const tri_encoding *encoding)
+tri_type *weak_type_of_kind(struct tri_heap *heap, enum weak_kind kind, const char *name,
+                            const tri_encoding *encoding)
 {
     tri_type **place = &heap->weak.types[kind];
     tri_type *type = load_acquire(place); /* acquire: pairs with the exchange below */
@@ -126,7 +125,7 @@ static tri_type *type_of_kind(struct tri_heap *heap, enum weak_kind kind, const 
 
 tri_type *weak_reference_type(struct tri_heap *heap)
 {
-    return type_of_kind(heap, WEAK_REFERENCE, "weak reference", &raw_encoding);
+    return weak_type_of_kind(heap, WEAK_REFERENCE, "weak reference", &raw_encoding);
 }
 
 void weak_reference_init(struct tri_mutator *mutator, tri_ref reference, tri_ref target)
@@ -142,7 +141,7 @@ tri_ref weak_reference_get(struct tri_mutator *mutator, tri_ref reference)
 
 tri_type *ephemeron_type(struct tri_heap *heap)
 {
-    return type_of_kind(heap, WEAK_EPHEMERON, "ephemeron", &heap->options.value_encoding);
+    return weak_type_of_kind(heap, WEAK_EPHEMERON, "ephemeron", &heap->options.value_encoding);
 }
 
 void ephemeron_init(struct tri_mutator *mutator, tri_ref ephemeron, tri_ref key, uintptr_t value)

@@ -23,6 +23,11 @@ void weak_state_init(struct tri_heap *heap);
 bool weak_read(struct tri_mutator *mutator, const void *slot, const tri_encoding *encoding,
                uintptr_t *word);
 
+/* The heap's own type of containers of kind, made where there is none yet; NULL where there is no
+ * memory for it, or no room for another type. */
+tri_type *weak_type_of_kind(struct tri_heap *heap, enum weak_kind kind, const char *name,
+                            const tri_encoding *encoding);
+
 /* The type of weak references; NULL where there is no memory for it, or no room for another
  * type. */
 tri_type *weak_reference_type(struct tri_heap *heap);

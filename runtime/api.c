@@ -31,6 +31,7 @@
 #include "gc/sweep.h"
 #include "gc/verify.h"
 #include "gc/weak.h"
+#include "gc/weak_table.h"
 #include "runtime/container.h"
 #include "runtime/env.h"
 #include "runtime/finalizers.h"
@@ -905,6 +906,96 @@ void tri_check_weak_(tri_mutator *mutator, tri_ref weak)
     TRI_REQUIRE(object_find(mutator->heap, (uintptr_t)weak, &place) && place.object == weak &&
                     place.type->weak == WEAK_REFERENCE,
                 "tri_weak_get: %p is not a weak reference of the mutator's heap", weak);
+}
+
+/* ---- Weak tables ----------------------------------------------------------------------------- */
+
+static void table_require(tri_mutator *mutator, tri_ref table, const char *call)
+{
+    struct object_place place;
+    mutator_require(mutator, call);
+    TRI_REQUIRE(object_find(mutator->heap, (uintptr_t)table, &place) && place.object == table &&
+                    place.type == weak_table_type(mutator->heap),
+                "%s: %p is not a weak table of the mutator's heap", call, table);
+}
+
+tri_ref tri_weak_table_new(tri_mutator *mutator, tri_weak_kind kind)
+{
+    mutator_require(mutator, "tri_weak_table_new");
+    TRI_REQUIRE((unsigned)kind <= TRI_WEAK_EPHEMERONS,
+                "tri_weak_table_new: %u is not a kind of weak tables", (unsigned)kind);
+    tri_type *type = weak_table_type(mutator->heap);
+    tri_ref table = type == NULL ? TRI_NULL : tri_alloc(mutator, type);
+    if (table != TRI_NULL) {
+        weak_table_init(table, (enum weak_kind)(WEAK_KEYS + (unsigned)kind));
+    }
+    return table;
+}
+
+bool tri_weak_table_get(tri_mutator *mutator, tri_ref table, tri_word key, tri_word *value)
+{
+    table_require(mutator, table, "tri_weak_table_get");
+    return weak_table_get(mutator, table, key, value);
+}
+
+/* Enter what is not there yet. A safepoint. */
+static bool enter(tri_mutator *mutator, tri_ref table, uint64_t hash, tri_word key, tri_word value)
+{
+    const tri_encoding *encoding = &mutator->heap->options.value_encoding;
+    const tri_word words[2] = {key, value};
+    TRI_FRAME(mutator, 3);
+    TRI_LOCAL(2) = table;
+    for (unsigned i = 0; i < 2; i++) {
+        if (encoding_is_reference(encoding, words[i])) {
+            TRI_LOCAL(i) = (tri_ref)encoding_address(encoding, words[i]);
+        }
+    }
+    bool has_room = weak_table_make_room(mutator, table);
+    if (has_room) {
+        weak_table_enter(mutator, table, hash, key, value);
+    }
+    return has_room;
+}
+
+bool tri_weak_table_set(tri_mutator *mutator, tri_ref table, tri_word key, tri_word value)
+{
+    table_require(mutator, table, "tri_weak_table_set");
+    return weak_table_replace(mutator, table, key, value) ||
+           enter(mutator, table, weak_table_identity(key), key, value);
+}
+
+bool tri_weak_table_remove(tri_mutator *mutator, tri_ref table, tri_word key)
+{
+    table_require(mutator, table, "tri_weak_table_remove");
+    return weak_table_remove(mutator, table, key);
+}
+
+size_t tri_weak_table_count(tri_mutator *mutator, tri_ref table)
+{
+    table_require(mutator, table, "tri_weak_table_count");
+    return weak_table_count(mutator, table);
+}
+
+bool tri_weak_table_next(tri_mutator *mutator, tri_ref table, size_t *position, tri_word *key,
+                         tri_word *value)
+{
+    table_require(mutator, table, "tri_weak_table_next");
+    return weak_table_next(mutator, table, position, key, value);
+}
+
+bool tri_weak_table_find(tri_mutator *mutator, tri_ref table, uint64_t hash,
+                         tri_weak_match_function *match, void *argument, tri_word *key,
+                         tri_word *value)
+{
+    table_require(mutator, table, "tri_weak_table_find");
+    return weak_table_find(mutator, table, hash, match, argument, key, value);
+}
+
+bool tri_weak_table_insert(tri_mutator *mutator, tri_ref table, uint64_t hash, tri_word key,
+                           tri_word value)
+{
+    table_require(mutator, table, "tri_weak_table_insert");
+    return enter(mutator, table, hash, key, value);
 }
 
 /* ---- Roots ----------------------------------------------------------------------------------- */

@@ -20,5 +20,6 @@
 #include <trillium/types.h>
 #include <trillium/version.h>
 #include <trillium/weak.h>
+#include <trillium/weak_table.h>
 
 #endif
