@@ -938,6 +938,17 @@ bool tri_weak_table_get(tri_mutator *mutator, tri_ref table, tri_word key, tri_w
     return weak_table_get(mutator, table, key, value);
 }
 
+/* What table is to hold weakly of key and value must be able to die by itself. */
+static void entry_require(const tri_mutator *mutator, tri_ref table, tri_word key, tri_word value,
+                          const char *call)
+{
+    const tri_encoding *encoding = &mutator->heap->options.value_encoding;
+    tri_word word = weak_table_kind(table) == WEAK_VALUES ? value : key;
+    if (encoding_is_reference(encoding, word)) {
+        weakly_held_require(mutator->heap, (tri_ref)encoding_address(encoding, word), call);
+    }
+}
+
 /* Enter what is not there yet. A safepoint. */
 static bool enter(tri_mutator *mutator, tri_ref table, uint64_t hash, tri_word key, tri_word value)
 {
@@ -960,6 +971,7 @@ static bool enter(tri_mutator *mutator, tri_ref table, uint64_t hash, tri_word k
 bool tri_weak_table_set(tri_mutator *mutator, tri_ref table, tri_word key, tri_word value)
 {
     table_require(mutator, table, "tri_weak_table_set");
+    entry_require(mutator, table, key, value, "tri_weak_table_set");
     return weak_table_replace(mutator, table, key, value) ||
            enter(mutator, table, weak_table_identity(key), key, value);
 }
@@ -995,6 +1007,7 @@ bool tri_weak_table_insert(tri_mutator *mutator, tri_ref table, uint64_t hash, t
                            tri_word value)
 {
     table_require(mutator, table, "tri_weak_table_insert");
+    entry_require(mutator, table, key, value, "tri_weak_table_insert");
     return enter(mutator, table, hash, key, value);
 }
 

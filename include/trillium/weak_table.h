@@ -64,7 +64,7 @@ TRI_API bool tri_weak_table_get(tri_mutator *mutator, tri_ref table, tri_word ke
 
 /**
  * Let the entry of @p key hold @p value, and make it where there is none. All three are kept alive
- * during the call.
+ * during the call. What the table holds weakly must not belong to a region.
  *
  * @return false, where memory is exhausted as in ::tri_alloc: then nothing has changed.
  * Safepoint: yes.

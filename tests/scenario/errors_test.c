@@ -546,6 +546,23 @@ static void weak_to_region(struct host *host)
     (void)tri_weak_new(host->mutator, tri_region_alloc(host->mutator, region_of(host), host->link));
 }
 
+static void table_of_region(struct host *host)
+{
+    tri_ref table = tri_weak_table_new(host->mutator, TRI_WEAK_VALUES);
+    tri_ref value = tri_region_alloc(host->mutator, region_of(host), host->link);
+    (void)tri_weak_table_set(host->mutator, table, 1, (tri_word)value);
+}
+
+static void get_from_no_table(struct host *host)
+{
+    (void)tri_weak_table_get(host->mutator, tri_alloc(host->mutator, host->link), 1, NULL);
+}
+
+static void table_of_no_kind(struct host *host)
+{
+    (void)tri_weak_table_new(host->mutator, (tri_weak_kind)3);
+}
+
 static void each_of_foreign_type(struct host *host)
 {
     struct host other = host_new(NULL);
@@ -660,6 +677,10 @@ static const struct misuse misuses[] = {
     {weak_to_region,
      "tri_weak_new: the target {p} belongs to a region, whose end no weak reference "
      "hears of; allocate it by tri_alloc"},
+    {table_of_region, "tri_weak_table_set: the target {p} belongs to a region, whose end no weak "
+                      "reference hears of; allocate it by tri_alloc"},
+    {get_from_no_table, "tri_weak_table_get: {p} is not a weak table of the mutator's heap"},
+    {table_of_no_kind, "tri_weak_table_new: 3 is not a kind of weak tables"},
     {each_of_foreign_type, "tri_heap_each: the type leaf belongs to another heap"},
     {each_without_function, "tri_heap_each: there is no function to call"},
     {walk_without_hold, "tri_debug_each_object: call tri_debug_hold first"},
