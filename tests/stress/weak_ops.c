@@ -251,10 +251,19 @@ static void op_read_many(struct player *player)
 }
 
 /* The weak reference that another one shows. What it yields is looked at, and let go. */
+/* A random number for who has not locked itself; finalizers on other threads draw some as well. */
+static uint64_t draw(struct player *player, uint64_t limit)
+{
+    player_lock(player, player->mutator);
+    uint64_t number = below(player, limit);
+    player_unlock(player);
+    return number;
+}
+
 static void op_read_shown(struct player *player)
 {
     struct stress *stress = player->stress;
-    struct player *other = &stress->players[below(player, (uint64_t)stress->options.players)];
+    struct player *other = &stress->players[draw(player, (uint64_t)stress->options.players)];
     player_lock(other, player->mutator);
     struct thing *holder = other->fixed_things[FIXED_SHOWN];
     if (holder != NULL) {
@@ -382,11 +391,14 @@ static void op_detach(struct player *player)
         return;
     }
     take_note(player, "detach", thing, NULL);
-    if (tri_finalizer_detach(player->mutator, thing->address) !=
-        (thing->finalizer == PENDING_ATTACHED)) {
+    bool is_attached = thing->finalizer == PENDING_ATTACHED;
+    bool was_detached = tri_finalizer_detach(player->mutator, thing->address);
+    /* Brought back while it waits: its finalizer runs all the same. */
+    bool waits = is_attached && !was_detached && options_mix_orders(&player->stress->options);
+    if (was_detached != is_attached && !waits) {
         fail(thing, player, "tri_finalizer_detach says otherwise");
     }
-    thing->finalizer = PENDING_NONE;
+    thing->finalizer = waits ? PENDING_ATTACHED : PENDING_NONE;
 }
 
 static void op_clean(struct player *player)
@@ -405,7 +417,7 @@ static void op_clean(struct player *player)
 /* Without a lock of one's own: what is run takes those of others. */
 static void op_run(struct player *player)
 {
-    (void)tri_finalizers_run(player->mutator, 1 + below(player, 20));
+    (void)tri_finalizers_run(player->mutator, 1 + draw(player, 20));
 }
 
 /* ---- Other ------------------------------------------------------------------------------------*/
@@ -450,6 +462,7 @@ static const struct operation operations[] = {
 
 void step(struct player *player)
 {
+    player_lock(player, player->mutator); /* finalizers on other threads draw numbers, too */
     uint64_t place = below(player, 1000);
     size_t i = 0;
     while (place >= operations[i].weight) {
@@ -457,9 +470,9 @@ void step(struct player *player)
     }
     player->operations++;
     if (operations[i].unlocked) {
+        player_unlock(player);
         operations[i].function(player);
     } else {
-        player_lock(player, player->mutator);
         operations[i].function(player);
         player_unlock(player);
     }
