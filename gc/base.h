@@ -27,14 +27,16 @@
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member)                                                        \
     ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
-/* A function for processors that have AVX2, and whether this one does (its system, too). */
-#define FOR_AVX2      __attribute__((target("avx2")))
-#define HAS_AVX2()    (__builtin_cpu_supports("avx2") != 0)
 #define CACHE_ALIGNED __attribute__((aligned(CACHE_LINE)))
 /* So that what one thread writes shares no pair of lines, which a processor fetches together, with
  * what others read. */
 #define CACHE_APART  __attribute__((aligned(2 * CACHE_LINE)))
 #define THREAD_LOCAL _Thread_local
+
+/* A function for processors that have AVX2, and whether this one does (its system, too). x86-64
+ * only. */
+#define FOR_AVX2   __attribute__((target("avx2")))
+#define HAS_AVX2() (__builtin_cpu_supports("avx2") != 0)
 
 /* Where the frame of the calling function is, and every callee-saved register saved in or above it:
  * for scanning stacks. */

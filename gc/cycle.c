@@ -35,8 +35,8 @@
  *             drives it; or mutators, at their slow paths, and one that watches whether they come
  *             there; otherwise it never ends, and all barriers stay on.
  *   [cycle.10] A mutator MUST NOT drive a cycle of which one step is expected to take long: of
- *             many mutators, or with much of roots; otherwise it stalls for the scan of others'
- *             stacks.
+ *             many mutators, with much of roots, or with many finalizers; otherwise it stalls for
+ *             the scan of others' stacks, or for the fate of others' objects.
  * Locks:      CYCLE for a step; GOAL while the goal is computed.
  * Callers:    the collector's thread; alloc, tri_collect, tri_gc_step on a mutator's thread.
  */
@@ -575,22 +575,36 @@ static void inspect_held(struct tri_heap *heap, enum verify_moment moment)
 }
 
 /* Whether marking is expected to be so little that a thread which is woken for it, and fetches what
- * mutators have in their caches, costs more than it does for them. */
+ * mutators have in their caches, costs more than it does for them: as much as the last time, unless
+ * the heap has grown a lot since. */
 static bool is_small(const struct tri_heap *heap)
 {
     const struct cycle_state *cycle = &heap->cycle;
     uint64_t expected = load_relaxed(&cycle->count) == 0 ? counters_live(&heap->counters)
                                                          : load_relaxed(&cycle->last.marked_bytes);
-    return expected <= SELF_DRIVEN_BYTES;
+    return expected <= SELF_DRIVEN_BYTES &&
+           counters_live(&heap->counters) <= SELF_DRIVEN_LIVE_PART * SELF_DRIVEN_BYTES;
 }
 
-/* Whether the longest steps are expected to be short, those that answer a handshake for all
- * mutators that are blocked and scan their roots, or those of nobody [cycle.10]. */
+/* What one step of the weak phase looks at: records of finalizers and cleanups, and those of spans
+ * of types with a finalizer, for 64 objects each. */
+static uint64_t finalizable(const struct tri_heap *heap)
+{
+    const struct finalizer_state *state = &heap->finalizers;
+    return (uint64_t)growing_array_count(&state->attachments) +
+           (uint64_t)growing_array_count(&state->spans.records) * 64;
+}
+
+/* Whether the longest steps are expected to be short: those that answer a handshake for all
+ * mutators that are blocked and scan their roots, or those of nobody; and that which finds out who
+ * is to be finalized [cycle.10]. */
 static bool has_short_steps(const struct tri_heap *heap)
 {
     const struct cycle_figures *last = &heap->cycle.last;
     uint64_t roots = load_relaxed(&last->stack_bytes) + load_relaxed(&last->global_bytes);
-    return roots <= SELF_DRIVEN_ROOT_BYTES && load_relaxed(&heap->attached) <= SELF_DRIVEN_MUTATORS;
+    return roots <= SELF_DRIVEN_ROOT_BYTES &&
+           load_relaxed(&heap->attached) <= SELF_DRIVEN_MUTATORS &&
+           finalizable(heap) <= SELF_DRIVEN_FINALIZABLE;
 }
 
 /* Whether a cycle that a mutator's step begins is for mutators to end. */
@@ -744,6 +758,7 @@ static enum progress step_flush(struct tri_heap *heap)
         return try_end_marking(heap);
     }
     if (mark_has_work(heap)) {
+        heap->cycle.quiet_rounds = 0; /* it may have come since the verdict [cycle.6] */
         enter_phase(heap, CYCLE_MARK);
         return STEP_MORE;
     }

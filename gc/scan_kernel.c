@@ -112,30 +112,16 @@ FOR_AVX2 static uint64_t find_avx2(const void *slot, size_t slot_bytes, uint64_t
     return (found & wanted) | find_portable(slot, wanted & ~looked_at, encoding, bounds);
 }
 
-static bool has_avx2(void)
-{
-    return HAS_AVX2();
-}
-
-#else
-
-static uint64_t find_avx2(const void *slot, size_t slot_bytes, uint64_t wanted,
-                          const tri_encoding *encoding, const struct scan_bounds *bounds)
-{
-    (void)slot_bytes;
-    return find_portable(slot, wanted, encoding, bounds); /* never asked for */
-}
-
-static bool has_avx2(void)
-{
-    return false;
-}
-
 #endif
 
 bool scan_kernel_exists(enum scan_kernel kernel)
 {
-    return kernel == SCAN_KERNEL_PORTABLE || (kernel == SCAN_KERNEL_AVX2 && has_avx2());
+#if SCAN_KERNEL_VECTORS
+    if (kernel == SCAN_KERNEL_AVX2) {
+        return HAS_AVX2();
+    }
+#endif
+    return kernel == SCAN_KERNEL_PORTABLE;
 }
 
 enum scan_kernel scan_kernel_best(void)
@@ -148,6 +134,12 @@ uint64_t scan_kernel_find(enum scan_kernel kernel, const void *slot, size_t slot
                           uint64_t wanted, const tri_encoding *encoding,
                           const struct scan_bounds *bounds)
 {
-    return kernel == SCAN_KERNEL_AVX2 ? find_avx2(slot, slot_bytes, wanted, encoding, bounds)
-                                      : find_portable(slot, wanted, encoding, bounds);
+#if SCAN_KERNEL_VECTORS
+    if (kernel == SCAN_KERNEL_AVX2) {
+        return find_avx2(slot, slot_bytes, wanted, encoding, bounds);
+    }
+#endif
+    (void)kernel;
+    (void)slot_bytes;
+    return find_portable(slot, wanted, encoding, bounds);
 }

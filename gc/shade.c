@@ -107,7 +107,7 @@ TRI_COLD bool marker_push_slow(struct marker *marker, struct mark_stack *stack, 
 static void enqueue(struct marker *marker, uintptr_t address)
 {
     if (TRI_UNLIKELY(!marker_push(marker, &marker->stack, address))) {
-        /* release: pairs with the exchange in mark_rescan [shade.2] */
+        /* release: pairs with the exchange in mark_drain [shade.2] */
         store_release(&marker->heap->mark.overflow, 1U);
     }
 }
@@ -126,7 +126,7 @@ void shade_queue_span(struct marker *marker, struct span *span)
 {
     if (TRI_UNLIKELY(!mark_queue_push(&marker->queue, span)) && !push_span_slow(marker, span)) {
         store_seq_cst(&span->grey, (uint8_t)SPAN_IDLE); /* pairs with the load in queue_span */
-        /* release: pairs with the exchange in mark_rescan [shade.2] */
+        /* release: pairs with the exchange in mark_drain [shade.2] */
         store_release(&marker->heap->mark.overflow, 1U);
     }
 }
@@ -168,7 +168,8 @@ void shade_offset(struct marker *marker, size_t offset)
     if (first != page) {
         span = span_at(marker->spans, first);
     }
-    /* acquire: pairs with the release in span_publish. No span is retired while a cycle marks. */
+    /* acquire: pairs with the release in span_publish. No span in which objects are marked is
+     * retired while a cycle marks. */
     uint8_t state = load_acquire(&span->state);
     if (TRI_UNLIKELY(state != SPAN_IN_USE || page - first >= span->pages)) {
         if (state != SPAN_REGION) { /* else it is live anyway, and scanned with its region */

@@ -158,6 +158,15 @@
  * processor time; of 10 000 of 512 bytes, 5 MiB, 110 instead of 240 to 290 (docs/decisions.md). */
 #define SELF_DRIVEN_BYTES ((size_t)16 * MIB)
 
+/* What is live or not yet swept may be so many times that where a cycle begins; else the heap has
+ * grown, and who knows what of it lives. Lower: heaps with a high GOGC wake a thread for little.
+ * Higher: one mutator marks by itself what several threads could. */
+#define SELF_DRIVEN_LIVE_PART 4
+
+/* Finalizers, cleanups and objects of types with a finalizer up to which they do. One step finds
+ * out which of them are dead, at up to 0.2 microseconds each. Lower and higher: as above. */
+#define SELF_DRIVEN_FINALIZABLE 4096
+
 /* Mutators up to which they do. Whose step finds the others blocked answers a handshake for all of
  * them, at 0.3 microseconds each. Lower: more heaps wake a thread. Higher: a longer stall of that
  * one. */

@@ -26,7 +26,8 @@
  *      them, and one collection later than others. The finalizers of types, and those attached
  *      with ::TRI_FINALIZER_UNORDERED, keep no order among themselves; but they wait for ordered
  *      ones whose object refers to theirs. One that brings its object back to life brings back what
- *      that refers to, also where this waits already: rule 1 holds among ordered ones only.
+ *      that refers to, also where this waits already: rule 1 holds among ordered ones only, and not
+ *      for what a weak reference leads to that had died itself and was brought back.
  *   3. A cleanup runs when its object is gone for good: after its finalizer, if it has one, has run
  *      and it has died again. Cleanups have no order.
  *   4. What waits, and all that it refers to, is kept. A host that never runs the queue keeps all

@@ -1261,6 +1261,40 @@ START_TEST(many_mutators)
 }
 END_TEST
 
+/* Nor does one find out which of very many objects are to be finalized, or mark what a heap has
+ * grown by since the last cycle. */
+START_TEST(much_to_finalize_or_grown)
+{
+    struct tri_heap *heap = fixture.heap;
+    const uint64_t most = SELF_DRIVEN_LIVE_PART * SELF_DRIVEN_BYTES;
+    uint32_t *attachments = &heap->finalizers.attachments.count;
+    uint64_t *live = &heap->counters.live_bytes;
+    uint32_t old_attachments = *attachments;
+    uint64_t old_live = *live;
+    heap->options.verify = false;
+    heap->options.markers = TRI_MARKERS_AUTO;
+    heap->cycle.last.marked_bytes = 0;
+    store_relaxed(&heap->cycle.count, UINT64_C(1)); /* there was one */
+    fixture.collector = COLLECTOR_LATER;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_C(0));
+    *attachments = SELF_DRIVEN_FINALIZABLE + 1;
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, 1);
+    *attachments = old_attachments;
+    *live = most + 1;
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, 2);
+    ck_assert_int_eq(cycle_phase(heap), CYCLE_IDLE);
+    *live = most - load_relaxed(&heap->counters.external_bytes);
+    cycle_poll(fixture.mutators[0], 0);
+    ck_assert_uint_eq(fixture.wishes, 2);
+    ck_assert_int_ne(cycle_phase(heap), CYCLE_IDLE);
+    *live = old_live;
+    store_relaxed(&heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_collect(heap, CYCLE_TRIGGERED);
+}
+END_TEST
+
 /* A host's step begins a cycle of a heap whose marking is for threads, and does not come back. */
 START_TEST(begun_and_left)
 {
@@ -1775,6 +1809,7 @@ int main(void)
     tcase_add_test(cases, not_driven_by_mutators);
     tcase_add_test(cases, many_roots);
     tcase_add_test(cases, many_mutators);
+    tcase_add_test(cases, much_to_finalize_or_grown);
     tcase_add_test(cases, begun_and_left);
     tcase_add_loop_test(cases, driven_by_mutators_and_forked, 0, 2);
     tcase_add_test(cases, forced_during_one);
