@@ -44,7 +44,8 @@ struct thing {
     bool cleared;                       /* has yielded nothing: and must, from then on */
 
     uint32_t life;           /* how often finalizers have brought back what leads here */
-    uint32_t finalized_life; /* its life when its ordered finalizer ran last */
+    uint32_t attached_life;  /* its life when its finalizer was attached */
+    uint32_t finalized_life; /* and when its ordered finalizer ran last */
     bool was_reached;        /* scratch */
     bool is_revived;  /* a holder that was dead, too: what only a finalizer leads to may lead weakly
                          to what else was brought back, or waits */

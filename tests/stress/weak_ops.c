@@ -332,6 +332,7 @@ static void attach(struct thing *thing, tri_mutator *mutator)
         fail(thing, player, "tri_finalizer_attach failed");
     }
     thing->finalizer = PENDING_ATTACHED;
+    thing->attached_life = thing->life;
     thing->shares_fate = false;
     take_note(player, "attach", thing, NULL);
 }
@@ -394,7 +395,8 @@ static void op_detach(struct player *player)
     bool is_attached = thing->finalizer == PENDING_ATTACHED;
     bool was_detached = tri_finalizer_detach(player->mutator, thing->address);
     /* Brought back while it waits: its finalizer runs all the same. */
-    bool waits = is_attached && !was_detached && options_mix_orders(&player->stress->options);
+    bool waits = is_attached && !was_detached && thing->life != thing->attached_life &&
+                 options_mix_orders(&player->stress->options);
     if (was_detached != is_attached && !waits) {
         fail(thing, player, "tri_finalizer_detach says otherwise");
     }

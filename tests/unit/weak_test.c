@@ -3,51 +3,10 @@
  */
 #include "gc/weak.h"
 
-#include <string.h>
-
 #include "gc/barrier.h"
-#include "gc/cycle.h"
 #include "gc/mark.h"
-#include "gc/sweep.h"
 #include "gc/weak_word.h"
-#include "tests/heap_fixture.h"
-#include "tests/unit/unit.h"
-
-static struct tri_mutator *first;
-static struct tri_mutator *second;
-static tri_type *type;
-static uintptr_t stacks[2][2]; /* of the mutators */
-
-static void begin(tri_barrier barrier, bool held)
-{
-    tri_heap_options options;
-    fake_port_reset();
-    fixture_options(&options);
-    options.barrier = barrier;
-    options.gc_percent = TRI_GC_PERCENT_OFF;
-    options.clobber_free = true;
-    options.stop_the_world = held;
-    fixture_begin(&options, 2);
-    fixture.collector = COLLECTOR_LATER;
-    first = fixture.mutators[0];
-    second = fixture.mutators[1];
-    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
-    fixture_promote(type);
-    memset(stacks, 0, sizeof stacks);
-    fixture.stacks[0] = (struct fixture_stack){stacks[0], 2};
-    fixture.stacks[1] = (struct fixture_stack){stacks[1], 2};
-}
-
-static void create(void)
-{
-    begin(TRI_BARRIER_HYBRID, false);
-}
-
-static void destroy(void)
-{
-    fixture_end();
-    fake_port_finish();
-}
+#include "tests/unit/weak_unit.h"
 
 static tri_ref weak_new(struct tri_mutator *mutator, tri_ref target)
 {
@@ -66,42 +25,7 @@ static tri_ref kept_weak(tri_ref *target)
     return weak;
 }
 
-/* As fixture_step_to, but those that are late answer what comes before phase. */
-static void step_to(enum cycle_phase phase)
-{
-    if (cycle_phase(fixture.heap) == CYCLE_IDLE) {
-        store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
-    }
-    do {
-        fixture_answer_all();
-        if (cycle_phase(fixture.heap) == CYCLE_MARK) {
-            fixture_drain();
-        }
-        (void)cycle_advance(first, 0);
-    } while (cycle_phase(fixture.heap) != phase);
-}
-
-static void end_cycle(void)
-{
-    memset(fixture.late, 0, sizeof fixture.late);
-    if (cycle_phase(fixture.heap) != CYCLE_IDLE) {
-        fixture_step_to(CYCLE_IDLE);
-    }
-    sweep_finish(fixture.heap);
-}
-
-static bool is_whole(tri_ref target)
-{
-    return fixture_is_allocated(target) && fixture_is_allocated((void *)*fixture_slot(target, 0));
-}
-
 /* ---- Without reads --------------------------------------------------------------------------- */
-
-static const struct {
-    tri_barrier barrier;
-    bool held;
-} ways[] = {
-    {TRI_BARRIER_HYBRID, false}, {TRI_BARRIER_INSERTION, false}, {TRI_BARRIER_HYBRID, true}};
 
 /* All weak references to what dies are cleared, by the cycle that finds it dead; the others are
  * not, and an object that is dead keeps nothing by them. */
