@@ -28,7 +28,8 @@ TRI_BEGIN_DECLS
  *         has one and a type of ::TRI_TYPE_SAFEPOINT_ONLY; ::TRI_E_NOMEM.
  *
  * Threads: any. Waits while the heap is held for a collection.
- * Cost:    one mapping; 12 KiB of memory, more with the number of types used.
+ * Cost:    one mapping; 12 KiB of memory (16 where pools are used), more with the number of types
+ *          used.
  */
 TRI_API tri_result tri_mutator_attach(tri_heap *heap, tri_mutator **mutator);
 
