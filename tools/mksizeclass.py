@@ -11,6 +11,10 @@ The rules (those of the runtime of Go, whose figures tests/unit/size_class_test.
 3. A size whose span has as many pages and slots as that of the size before replaces it: the smaller
    one saves nothing.
 4. Each size grows to the largest multiple of 128 that leaves the number of slots as it is.
+5. Then, and this is not Go's, a span of slots of 257 to 8192 bytes takes as many times its pages as
+   fit into 32 KiB and make 64 slots at most. Lower: more spans, and each is found, swept and listed
+   for the sake of a few objects. Higher: more memory lies idle where a type has few objects of a
+   size (docs/decisions.md, "Spans of up to 64 slots").
 
 Before anything is written, the result is held to what the collector relies on; a violation is an
 error.
@@ -22,7 +26,10 @@ PAGE_BYTES = 8192
 SMALL_SIZE_MAX = 32768
 FINE_MAX = 1024  # sizes up to here are looked up by steps of 8, above by steps of 128
 CLASS_COUNT = 68
-ONE_PAGE_MAX = 512  # spans of objects up to here are single pages, so that a mask finds their start
+ONE_PAGE_MAX = 256  # spans of objects up to here are single pages: look-ups find them by one load
+WIDE_SIZE_MAX = 8192  # what rule 5 is for, and what it makes of a span at the most
+WIDE_PAGES = 4
+WIDE_SLOTS = 64
 
 
 class SizeClass:
@@ -79,6 +86,9 @@ def compute():
         size += alignment_of(size)
     for each in classes:
         each.size = max(each.size, each.span_bytes // each.slots // 128 * 128)
+    for each in classes:
+        if ONE_PAGE_MAX < each.size <= WIDE_SIZE_MAX:
+            each.pages *= max(1, min(WIDE_PAGES // each.pages, WIDE_SLOTS // each.slots))
     return [None] + classes
 
 

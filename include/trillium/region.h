@@ -14,8 +14,8 @@
  * tri_store and its kin write them, look-ups find them. With the region they are gone, and nothing
  * that lives on may refer to them: no object, no root, no local.
  *
- * A region takes memory by whole spans, at least 8 KiB for each type and size of objects in it; it
- * is for some hundred KiB or more.
+ * A region takes memory by whole spans, 8 to 32 KiB for each type and size of objects in it; it is
+ * for some hundred KiB or more.
  */
 #ifndef TRILLIUM_REGION_H
 #define TRILLIUM_REGION_H
@@ -98,7 +98,7 @@ TRI_API void tri_region_adopt(tri_mutator *mutator, tri_region *region);
  * Threads:   any mutator's of the heap, running, whoever allocated; the host sees to it that nobody
  *            uses the region meanwhile.
  * Safepoint: yes, where the region is large.
- * Cost:      some 20 nanoseconds a span, that is, for 8 KiB of small objects.
+ * Cost:      some 20 nanoseconds a span, that is, for 8 to 32 KiB of small objects.
  */
 TRI_API void tri_region_free(tri_mutator *mutator, tri_region *region);
 

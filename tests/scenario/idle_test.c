@@ -8,8 +8,8 @@
 
 #include "tests/scenario/scenario.h"
 
-#define CELL_BYTES     512
-#define CELLS_OF_SPAN  (8192 / CELL_BYTES)
+#define CELL_BYTES     256
+#define CELLS_OF_SPAN  (8192 / CELL_BYTES) /* spans of such cells are single pages */
 #define THREADS_MAX    1000
 #define TRIES_MAX      6000
 #define TYPES          8

@@ -240,9 +240,9 @@ START_TEST(limit_at_allocation)
     struct host host = host_new(&options);
     {
         TRI_FRAME(host.mutator, 2);
-        /* 32 MiB of arrays of one page, of which every eighth stays. */
-        for (unsigned i = 0; i < 4096; i++) {
-            struct link *array = tri_alloc_array(host.mutator, host.link, 500);
+        /* 32 MiB of arrays with a span each, of which every eighth stays. */
+        for (unsigned i = 0; i < 2048; i++) {
+            struct link *array = tri_alloc_array(host.mutator, host.link, 1000);
             tri_init_ref(host.mutator, &array->next, TRI_LOCAL(i % 8 == 0));
             TRI_LOCAL(i % 8 == 0) = array;
         }

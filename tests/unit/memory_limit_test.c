@@ -444,10 +444,10 @@ START_TEST(sweeping_keeps_up)
     enum {
         SPANS = 2000
     };
-    tri_type *page = fixture_type(8192, TRI_LAYOUT_LEAF);
-    fixture_promote(page);
+    tri_type *whole = fixture_type(16384, TRI_LAYOUT_LEAF); /* a slot is a span */
+    fixture_promote(whole);
     for (unsigned i = 0; i < SPANS; i++) {
-        fixture_keep(tri_alloc(mutator, page));
+        fixture_keep(tri_alloc(mutator, whole));
     }
     cycle_run(mutator, CYCLE_FORCED);
     ck_assert_uint_eq(fixture_unswept(), SPANS);

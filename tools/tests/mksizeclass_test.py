@@ -32,7 +32,7 @@ class MksizeclassTest(unittest.TestCase):
         self.refused(lambda classes: classes.pop(), "there are 68 of them, found 67")
         self.refused(resize(67, 32640), "the last is 32768")
         self.refused(resize(5, 64), "sizes rise")
-        self.refused(resize(26, 496), "512 is a size")
+        self.refused(resize(18, 248), "256 is a size")
         self.refused(resize(5, 40), "40 is aligned")
         self.refused(lambda classes: setattr(classes[10], "pages", 2), "128 has one page")
         self.refused(resize(60, 18448), "18448 wastes an eighth at most")
@@ -56,6 +56,8 @@ class MksizeclassTest(unittest.TestCase):
         self.assertEqual(text, printed)
         self.assertEqual(len(re.findall(r"^    X\(", text, re.MULTILINE)), 67)
         self.assertIn("X(48, 1, 170, 89478486)", text)
+        self.assertIn("X(256, 1, 32, 16777216)", text)
+        self.assertIn("X(1024, 4, 32, 4194304)", text)
         self.assertLessEqual(max(map(len, text.split("\n"))), 100)
 
 
