@@ -156,40 +156,75 @@ static struct span *grow_list(struct tri_mutator *mutator, const struct central_
     return span;
 }
 
-/* Sweep span, which came out of a set, where that is still to be done. False where it has no free
- * slot; it is in a set again then. */
-static bool make_ready(struct tri_heap *heap, struct central_list *list, struct span *span)
+/* The spans that a refill has found. */
+struct refill {
+    struct tri_mutator *mutator;
+    struct central_list *list;
+    struct sweep_tally tally;
+    struct span *first; /* NULL: none yet. The others are spares of the mutator's cache */
+};
+
+/* Sweep the spans of chain, which came out of a set, where that is still to be done, and keep those
+ * with free slots. */
+static void make_ready(struct refill *refill, struct span_chain chain)
 {
-    if (sweep_is_wanted(heap, span) && sweep_span(heap, span, true) == SWEEP_FULL) {
-        central_list_push_full(list, &heap->page_heap.spans, span, span->sweep_gen);
-        return false;
+    struct tri_heap *heap = refill->mutator->heap;
+    struct thread_cache *cache = &refill->mutator->cache;
+    const struct span_table *table = &heap->page_heap.spans;
+    struct span *span;
+    while ((span = span_chain_take(&chain, table)) != NULL) {
+        if (sweep_is_wanted(heap, span) &&
+            sweep_span(heap, span, SWEEP_KEEP, &refill->tally) == SWEEP_FULL) {
+            thread_cache_add_used_up(cache, table, refill->list, span);
+        } else if (refill->first == NULL) {
+            refill->first = span;
+        } else {
+            thread_cache_add_spare(cache, table, refill->list->index, span);
+        }
     }
-    return true;
 }
 
-static struct span *pop_unswept(struct tri_heap *heap, struct central_list *list)
+static struct span_chain take_unswept(const struct refill *refill, uint32_t shard, uint32_t most)
 {
+    const struct tri_heap *heap = refill->mutator->heap;
+    struct central_list *list = refill->list;
     const struct span_table *table = &heap->page_heap.spans;
     uint32_t generation = sweep_generation(heap);
-    struct span *span = central_list_pop_partial_unswept(list, table, generation);
-    return span != NULL ? span : central_list_pop_full_unswept(list, table, generation);
+    struct span_chain chain =
+        central_list_take_partial_unswept(list, shard, table, generation, most);
+    return chain.count > 0 ? chain
+                           : central_list_take_full_unswept(list, shard, table, generation, most);
 }
 
-/* Sweep unswept spans of the list until one has a free slot: partial ones first, then full ones
- * within a budget. */
-static struct span *sweep_for_span(struct tri_heap *heap, struct central_list *list)
+/* Take swept spans with free slots out of shard, so many at a time. */
+static void take_swept(struct refill *refill, uint32_t shard, uint32_t asked)
 {
-    struct span *span = pop_unswept(heap, list);
-    if (span == NULL || make_ready(heap, list, span)) {
-        return span; /* one takes less time than two clocks */
+    const struct tri_heap *heap = refill->mutator->heap;
+    const struct span_table *table = &heap->page_heap.spans;
+    struct span_chain chain;
+    do {
+        chain = central_list_take_partial_swept(refill->list, shard, table, sweep_generation(heap),
+                                                asked);
+        make_ready(refill, chain);
+    } while (refill->first == NULL && chain.count > 0);
+}
+
+/* Sweep unswept spans of shard, so many at a time, until one has a free slot: partial ones first,
+ * then full ones within a budget. */
+static void sweep_for_spans(struct refill *refill, uint32_t shard, uint32_t asked)
+{
+    struct tri_heap *heap = refill->mutator->heap;
+    struct span_chain chain = take_unswept(refill, shard, asked);
+    make_ready(refill, chain);
+    if (refill->first != NULL || chain.count == 0) {
+        return; /* a few take less time than two clocks */
     }
     struct stall_times start = stall_begin_short();
-    unsigned budget = SWEEP_BUDGET_SPANS;
-    do {
-        span = --budget > 0 ? pop_unswept(heap, list) : NULL;
-    } while (span != NULL && !make_ready(heap, list, span));
+    while (refill->first == NULL && chain.count > 0 && refill->tally.swept < SWEEP_BUDGET_SPANS) {
+        chain = take_unswept(refill, shard, asked);
+        make_ready(refill, chain);
+    }
     (void)stall_end(&heap->stalls, STALL_SWEEP, start);
-    return span;
 }
 
 /* [alloc.4] The free slots of a mixed span that a cache is about to have. */
@@ -202,32 +237,51 @@ static void clear_headers(const struct span_table *table, const struct span *spa
     }
 }
 
-/* A span with free slots for list: swept before, or now, or new. NULL where there is no memory. */
-static struct span *find_span(struct tri_mutator *mutator, struct central_list *list)
+/* How many spans to ask list for: each time twice as many, since where a few are used up soon, a
+ * few more will be. */
+static uint32_t ask_for(struct cache_bin *bin, const struct central_list *list)
+{
+    size_t bytes = (size_t)size_class_pages[list->size_class] * PAGE_BYTES;
+    size_t most = size_max(size_min(REFILL_BYTES_MAX / bytes, REFILL_SPANS_MAX), 1);
+    bin->asked = (uint16_t)size_max(size_min(2 * (size_t)bin->asked, most), 1);
+    return bin->asked;
+}
+
+/* A span with free slots for list, and maybe some spares: swept before, or now, or new; of the
+ * mutator's own shard rather than of others. NULL where there is no memory. */
+static struct span *find_spans(struct tri_mutator *mutator, struct central_list *list)
 {
     struct tri_heap *heap = mutator->heap;
-    const struct span_table *table = &heap->page_heap.spans;
-    struct span *span;
-    while ((span = central_list_pop_partial_swept(list, table, sweep_generation(heap))) != NULL) {
-        if (make_ready(heap, list, span)) {
-            return span;
+    struct thread_cache *cache = &mutator->cache;
+    struct refill refill = {.mutator = mutator, .list = list};
+    uint32_t asked = ask_for(&cache->bins[list->index], list);
+    thread_cache_give_used_up(cache, &heap->page_heap.spans, list);
+    sweep_keep_up(heap, cache, asked);
+    for (uint32_t i = 0; i < CENTRAL_SHARDS && refill.first == NULL; i++) {
+        uint32_t shard = (cache->shard + i) % CENTRAL_SHARDS;
+        take_swept(&refill, shard, asked);
+        if (refill.first == NULL) {
+            sweep_for_spans(&refill, shard, asked);
         }
     }
-    span = sweep_for_span(heap, list);
-    return span != NULL ? span : grow_list(mutator, list);
+    sweep_report(heap, &refill.tally);
+    return refill.first != NULL ? refill.first : grow_list(mutator, list);
 }
 
 /* Give the cursor of list another span. False where there is no memory. */
 static bool refill(struct tri_mutator *mutator, struct central_list *list)
 {
     struct tri_heap *heap = mutator->heap;
+    struct thread_cache *cache = &mutator->cache;
     const struct span_table *table = &heap->page_heap.spans;
-    struct span *used_up = thread_cache_drop_span(&mutator->cache, list->index);
+    struct span *used_up = thread_cache_drop_span(cache, list->index);
     if (used_up != NULL) {
-        central_list_push_full(list, table, used_up, used_up->sweep_gen);
+        thread_cache_add_used_up(cache, table, list, used_up);
     }
-    sweep_keep_up(heap);
-    struct span *span = find_span(mutator, list);
+    struct span *span = thread_cache_take_spare(cache, table, list->index);
+    if (span == NULL) {
+        span = find_spans(mutator, list);
+    }
     if (span == NULL) {
         return false;
     }
@@ -237,7 +291,7 @@ static bool refill(struct tri_mutator *mutator, struct central_list *list)
     if (barrier_verify_is_on(heap)) {
         barrier_verify_span(heap, span);
     }
-    thread_cache_set_span(&mutator->cache, list->index, span);
+    thread_cache_set_span(cache, list->index, span);
     return true;
 }
 
@@ -260,7 +314,7 @@ static bool refill_region(struct tri_mutator *mutator, struct tri_region *region
                           bool zero)
 {
     struct tri_heap *heap = mutator->heap;
-    sweep_keep_up(heap);
+    sweep_keep_up(heap, &mutator->cache, 1);
     struct span *span = make_span(mutator, type_table_list(&heap->types, list), true);
     if (span == NULL) {
         return false;
@@ -348,8 +402,7 @@ static tri_ref collect_and_retry(struct tri_mutator *mutator, const struct alloc
     tri_ref object = NULL;
     for (unsigned i = 0; object == NULL && i < 2; i++) {
         cycle_run(mutator, CYCLE_FORCED);
-        while (sweep_one(mutator->heap)) {
-        }
+        (void)sweep_up_to(mutator->heap, SIZE_MAX);
         object = try_once(mutator, request);
     }
     return object;

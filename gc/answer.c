@@ -40,6 +40,7 @@
 #include "gc/assist.h"
 #include "gc/barrier.h"
 #include "gc/mark.h"
+#include "gc/mark_home.h"
 #include "gc/pool.h"
 #include "gc/region.h"
 
@@ -153,7 +154,7 @@ static void disarm(struct tri_mutator *mutator)
     mutator->assist_debt = 0;
 }
 
-void answer_handshake(struct tri_mutator *mutator, enum handshake_kind kind)
+void answer_handshake(struct tri_mutator *mutator, enum handshake_kind kind, bool returns)
 {
     switch (kind) {
     case HANDSHAKE_ARM:
@@ -166,6 +167,9 @@ void answer_handshake(struct tri_mutator *mutator, enum handshake_kind kind)
     case HANDSHAKE_NONE:
         break;
     case HANDSHAKE_ROOTS:
+        if (returns) {
+            mark_home_arrive(mutator);
+        }
         answer_roots(mutator);
         break;
     case HANDSHAKE_FLUSH:

@@ -6,8 +6,8 @@
 #include "gc/port.h"
 
 /* Answer a handshake. By the mutator's thread at a safepoint, or by the collector for one that is
- * blocked. */
-void answer_handshake(struct tri_mutator *mutator, enum handshake_kind kind);
+ * blocked. returns: its thread goes on with the host's program afterwards, and can mark. */
+void answer_handshake(struct tri_mutator *mutator, enum handshake_kind kind, bool returns);
 
 /* The mutator attaches; kind is the last handshake that was begun. With whatever keeps the next one
  * from beginning. */

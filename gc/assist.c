@@ -14,9 +14,9 @@
  *              as they are off the processor. Past the goal it sleeps for a bounded moment instead.
  *   [assist.2] What a mutator has scanned MUST make it report grey at its next answer; otherwise
  *              the round of handshakes after which marking ends does not know of it.
- *   [assist.3] What is handed out MUST be charged before more than a 256th of the goal, or 8 KiB,
- *              has been handed out since; otherwise the pacer of a small heap learns of growth in
- *              jumps, and that of a large one when it is too late.
+ *   [assist.3] What is handed out MUST be charged before more than a 128th of the goal, or 32
+ *              KiB, has been handed out since; otherwise the pacer of a small heap learns of growth
+ *              in jumps, and that of a large one when it is too late.
  *   [assist.4] While the CPU limiter is on nobody MUST assist; otherwise a memory limit that is too
  *              small makes the program crawl.
  * Locks:      tries GOAL.
@@ -84,12 +84,18 @@ static void enter(struct tri_mutator *mutator, size_t bytes, size_t scannable)
     struct tri_heap *heap = mutator->heap;
     struct heap_counters *counters = &heap->counters;
     bool black = mutator->cache.black;
+    uint32_t cycle = (uint32_t)load_relaxed(&heap->cycle.count);
+    if (bytes > 0 && mutator->allocated_in != cycle) {
+        mutator->allocated_in = cycle;
+        fetch_add_relaxed(&counters->allocating, 1U);
+    }
     fetch_add_relaxed(black ? &counters->black_bytes : &counters->live_bytes, (uint64_t)bytes);
     if (!black) {
         fetch_add_relaxed(&counters->scannable_bytes, (uint64_t)scannable);
     } else if (barrier_is_on(mutator)) {
         assist_revise(heap);
     }
+    mutator->seen_live = counters_live(counters); /* now, while this processor has the line */
 }
 
 void assist_charge(struct tri_mutator *mutator, size_t bytes, size_t scannable)

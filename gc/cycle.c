@@ -52,6 +52,7 @@
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/mark.h"
+#include "gc/mark_home.h"
 #include "gc/pool.h"
 #include "gc/port.h"
 #include "gc/region.h"
@@ -155,6 +156,16 @@ static struct pacer_memory memory_state(struct tri_heap *heap)
     };
 }
 
+/* What a mutator charges at a time. */
+static uint64_t charge_bytes(const struct tri_heap *heap, uint64_t goal)
+{
+    uint64_t mutators = size_max(load_relaxed(&heap->attached), 1);
+    uint64_t least = size_min(goal / CHARGE_GOAL_PART, CHARGE_BYTES_ALWAYS);
+    uint64_t together = goal / CHARGE_ALL_GOAL_PART / mutators;
+    uint64_t most = size_min(together, CHARGE_BYTES_MAX);
+    return size_max(size_max(least, most), CHARGE_BYTES_MIN);
+}
+
 /* Store trigger and goal, and what follows from them, for everybody to read. GOAL held. */
 static struct pacer_target publish_target(struct tri_heap *heap)
 {
@@ -163,10 +174,9 @@ static struct pacer_target publish_target(struct tri_heap *heap)
     struct pacer_target target = pacer_target(&heap->cycle.pacer, &memory);
     /* Where mutators are held while marking, nothing is allocated meanwhile. */
     uint64_t trigger = heap->options.stop_the_world ? target.goal : target.trigger;
-    uint64_t charge = size_max(target.goal / CHARGE_GOAL_PART, CHARGE_BYTES_MIN);
     store_relaxed(&counters->goal_bytes, target.goal);
     store_relaxed(&counters->goal_by_limit, (uint32_t)target.by_limit);
-    store_relaxed(&counters->charge_bytes, size_min(charge, CHARGE_BYTES_MAX));
+    store_relaxed(&counters->charge_bytes, charge_bytes(heap, target.goal));
     store_relaxed(&counters->trigger_bytes, trigger);
     store_relaxed(&counters->memory_bytes, memory.mapped);
     uint64_t limit = heap->cycle.pacer.memory_limit;
@@ -174,6 +184,22 @@ static struct pacer_target publish_target(struct tri_heap *heap)
         &counters->far_over_limit,
         (uint32_t)(memory.mapped > limit && memory.mapped - limit > limit / LIMIT_OVERSHOOT_PART));
     return target;
+}
+
+/* The least goal before it is scaled by GOGC: heap_minimum for each mutator that has allocated
+ * since the last cycle, as far as they can run side by side. With less, the same allocation by two
+ * takes twice as many cycles as by one, each of which marks what both hold and interrupts both. */
+static uint64_t least_goal(struct tri_heap *heap)
+{
+    uint64_t minimum = size_max(heap->options.heap_minimum, HEAP_MINIMUM_LEAST_BYTES);
+    uint32_t allocating = load_relaxed(&heap->counters.allocating);
+    uint64_t most = UINT64_MAX / MUTATORS_SIDE_BY_SIDE_MOST;
+    double processors = port_processors(heap);
+    uint32_t at_once = processors < (double)MUTATORS_SIDE_BY_SIDE_MOST ? (uint32_t)processors
+                                                                       : MUTATORS_SIDE_BY_SIDE_MOST;
+    store_relaxed(&heap->counters.allocating, 0U);
+    uint64_t factor = size_max(size_min(allocating, at_once), 1);
+    return size_min(minimum, most) * factor;
 }
 
 /* Compute trigger and goal. ended: by a cycle that has just ended; what it has freed is to be swept
@@ -189,6 +215,9 @@ static void commit(struct tri_heap *heap, bool ended)
     }
     pacer->percent = load_relaxed(&heap->options.gc_percent);
     pacer->memory_limit = limit;
+    if (ended) {
+        pacer->heap_minimum = least_goal(heap);
+    }
     uint64_t live = counters_live(&heap->counters);
     pacer_commit(pacer, live, !ended);
     struct pacer_target target = publish_target(heap);
@@ -630,13 +659,8 @@ static enum progress step_idle(struct tri_heap *heap, enum cycle_reason reason,
 
 static enum progress step_sweep(struct tri_heap *heap, const struct step_limits *limits)
 {
-    for (size_t i = 0; i < limits->sweep_spans; i++) {
-        if (!sweep_one(heap)) {
-            break;
-        }
-        if (i + 1 == limits->sweep_spans) {
-            return STEP_MORE;
-        }
+    if (sweep_up_to(heap, limits->sweep_spans)) {
+        return STEP_MORE;
     }
     if (!sweep_is_done(heap)) { /* [cycle.1] */
         sweep_rewind(heap);
@@ -690,7 +714,10 @@ static enum progress step_mark(struct tri_heap *heap, const struct step_limits *
     if (mark_shade_handed_over(heap)) {
         return STEP_MORE;
     }
-    return next_round(heap);
+    /* A thread that drives takes what mutators have; mutators leave it to each other for a
+     * while. */
+    bool waits = limits->scan_bytes != SIZE_MAX && mark_home_waits(&heap->mark);
+    return waits ? STEP_WAIT : next_round(heap);
 }
 
 /* [cycle.6]: true where the round that all have answered was the second quiet one. */
@@ -1026,6 +1053,12 @@ static enum progress take_steps(struct tri_heap *heap, size_t budget)
     return progress;
 }
 
+/* Whether mutators may have to wait for a processor. */
+static bool runs_too_many(const struct tri_heap *heap)
+{
+    return load_relaxed(&heap->attached) > port_processors(heap);
+}
+
 /* False where there was nothing to do but wait for others. A safepoint. */
 static bool advance(struct tri_mutator *mutator, size_t budget)
 {
@@ -1040,14 +1073,27 @@ static bool advance(struct tri_mutator *mutator, size_t budget)
         }
         lock_release(&heap->cycle.lock);
     }
+    if (progress == STEP_WAIT && runs_too_many(heap)) {
+        port_yield(); /* to one that is to answer and waits for a processor */
+    }
     port_blocking_end(mutator);
     (void)stall_end(&heap->stalls, STALL_STEP, start);
     return progress != STEP_WAIT;
 }
 
+/* Scan up to budget bytes of what the mutator has, or others share, or take the cycle on otherwise.
+ * False as above. A safepoint. */
+static bool help_by(struct tri_mutator *mutator, size_t budget)
+{
+    if (assist_is_marking(mutator->heap) && assist_scan(mutator, budget)) {
+        return true;
+    }
+    return advance(mutator, budget);
+}
+
 bool cycle_advance(struct tri_mutator *mutator, size_t budget)
 {
-    (void)advance(mutator, budget);
+    (void)help_by(mutator, budget);
     return cycle_phase(mutator->heap) != CYCLE_IDLE;
 }
 
@@ -1055,12 +1101,7 @@ bool cycle_advance(struct tri_mutator *mutator, size_t budget)
  * safepoint. */
 static bool help_along(struct tri_mutator *mutator, size_t bytes)
 {
-    const struct tri_heap *heap = mutator->heap;
-    size_t budget = STEP_SCAN_BYTES + size_min(bytes, STEP_SCAN_MOST_BYTES);
-    if (assist_is_marking(heap) && assist_scan(mutator, budget)) {
-        return true;
-    }
-    return advance(mutator, budget);
+    return help_by(mutator, STEP_SCAN_BYTES + size_min(bytes, STEP_SCAN_MOST_BYTES));
 }
 
 /* Whether a cycle is due, or under way, and nobody drives it: in the child of a fork. */
@@ -1113,7 +1154,9 @@ static void poll_cycle(struct tri_mutator *mutator, size_t bytes, bool is_due)
 void cycle_poll(struct tri_mutator *mutator, size_t bytes)
 {
     const struct tri_heap *heap = mutator->heap;
-    bool is_due = cycle_is_due(heap);
+    /* What others have allocated since they know themselves. */
+    bool is_due =
+        mutator->seen_live >= load_relaxed(&heap->counters.trigger_bytes) && cycle_is_due(heap);
     if (TRI_UNLIKELY(is_due || cycle_phase(heap) != CYCLE_IDLE)) {
         poll_cycle(mutator, bytes, is_due);
     }
@@ -1190,7 +1233,10 @@ static void wait_for_memory(struct tri_mutator *mutator)
 void cycle_brake(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
-    uint64_t by = excess(heap);
+    uint64_t by = 0;
+    if (mutator->seen_live > load_relaxed(&heap->counters.goal_bytes)) {
+        by = excess(heap);
+    }
     if (TRI_LIKELY(by == 0) || heap->options.stop_the_world || heap->options.markers == 0 ||
         load_relaxed(&heap->cycle.limited) != 0) {
         return;

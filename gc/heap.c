@@ -19,6 +19,7 @@
 #include "gc/free_later.h"
 #include "gc/give_back.h"
 #include "gc/mark.h"
+#include "gc/mark_home.h"
 #include "gc/pool.h"
 #include "gc/region.h"
 #include "gc/sweep.h"
@@ -93,8 +94,10 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
         .barrier = barrier_verify_is_on(heap) ? BARRIER_VERIFY : 0,
     };
     mutator->heap = heap;
-    thread_cache_init(&mutator->cache, cursors, bins);
+    uint32_t number = fetch_add_relaxed(&heap->mutators_ever, 1U);
+    thread_cache_init(&mutator->cache, cursors, bins, number % CENTRAL_SHARDS);
     mutator->marker = (struct marker){.of_mutator = true};
+    mark_home_enter(heap, &mutator->marker, mutator->away, number % CENTRAL_SHARDS + 1);
     marker_init(heap, &mutator->marker);
     mark_stack_init(&mutator->recorded, &heap->mark.segments);
     mark_stack_init(&mutator->remembered, &heap->mark.segments);
@@ -102,6 +105,8 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
     mutator->assist_debt = 0;
     mutator->uncharged = 0;
     mutator->uncharged_scannable = 0;
+    mutator->seen_live = 0;
+    mutator->allocated_in = UINT32_MAX;
     mutator->regions = NULL;
     mutator->made_grey = false;
     mutator->pools = NULL;

@@ -31,6 +31,12 @@ struct pending_references {
                             hand */
 };
 
+/* Grey objects: those that are queued singly, and spans. */
+struct grey_work {
+    struct mark_stack stack;
+    struct mark_queue queue;
+};
+
 /* What one thread marks with, a marker thread or a mutator. Also what the host knows as a
  * tri_visitor. */
 struct CACHE_APART marker {
@@ -69,6 +75,20 @@ struct CACHE_APART marker {
     struct mark_stack later;             /* grey objects of safepoint-only types that it has met */
     struct mark_stack weak;              /* weak containers that it has scanned */
     struct mark_queue queue;             /* spans with grey objects */
+
+    /* See mark_home.c. Its thread's. */
+    struct grey_work *away; /* CENTRAL_SHARDS of them: what goes to others' homes with the next
+                               publish; NULL: it never sends any */
+    bool sends;             /* what is at home elsewhere goes there */
+    uint32_t home;          /* its mutator's, as span.home; 0: it is no mutator's */
+};
+
+/* Grey work for the mutators of one shard of central lists, who have allocated it; of stack and
+ * queue the shared halves only. Anyone may put and take. */
+struct CACHE_APART mark_home {
+    struct grey_work grey;
+    uint32_t present; /* atomic: of the cycle in which one of them has answered roots itself, the
+                         lower half of the number */
 };
 
 struct mark_state {
@@ -77,6 +97,8 @@ struct mark_state {
     struct mark_stack pool;  /* grey objects that mutators, and markers that were told to stop, have
                                given up; its shared half only */
     struct mark_queue queue; /* as pool: spans with grey objects */
+    struct mark_home homes[CENTRAL_SHARDS];
+    struct grey_work away[CENTRAL_SHARDS]; /* marker 0's */
     struct mark_stack recorded; /* addresses that mutators' barriers have recorded and handed over;
                                    its shared half only */
     int32_t recorded_count;     /* atomic: segments on it */
@@ -94,6 +116,8 @@ struct mark_state {
     uint32_t is_void;  /* atomic: something that should have been shaded is not known any more:
                                this cycle frees nothing */
     uint32_t hungry;   /* atomic: an assist has found nothing to take */
+    uint32_t waits;    /* atomic: how often, in this cycle, a step has left homes to their
+                          mutators */
     uint32_t stop;     /* atomic: markers shall give up their work and return */
 
     /* Of this cycle. Atomic. */
@@ -113,11 +137,10 @@ struct mark_state {
     struct marker markers[MARKERS_MAX];
 };
 
+/* What all read lies apart from what sweepers write. */
 struct sweep_state {
-    uint32_t generation; /* atomic; written with CYCLE held, while no marker is at work. A span
-                            whose sweep_gen differs is unswept */
-    uint32_t visitors;   /* atomic: threads without a mutator that are sweeping; SWEEP_CLOSED: none
-                            may begin */
+    CACHE_APART uint32_t generation; /* atomic; written with CYCLE held, while no marker is at work.
+                                        A span whose sweep_gen differs is unswept */
     bool keep_all;       /* what is white was not proven to be garbage: it stays. Written with the
                             generation */
     uint64_t due_kib;    /* atomic: spans to be swept for each KiB that is allocated, in units of
@@ -126,10 +149,13 @@ struct sweep_state {
                             computed. Written under GOAL */
     uint64_t pace_spans; /* atomic */
     uint64_t pace_pages; /* atomic: pages in spans then. For the log */
-    uint64_t cursor;     /* atomic: a generation, and below it the number of the list below which no
-                            list has an unswept span of that generation any more */
-    uint64_t spans[2];   /* atomic: spans by the lowest bit of their sweep_gen; those being swept
-                            count as unswept */
+
+    CACHE_APART uint64_t cursor; /* atomic: a generation, and below it the number of the list below
+                                    which no list has an unswept span of that generation any more */
+    uint64_t spans[2]; /* atomic: spans by the lowest bit of their sweep_gen; those being swept
+                          count as unswept */
+    uint32_t visitors; /* atomic: threads without a mutator that are sweeping; SWEEP_CLOSED: none
+                          may begin */
 };
 
 /* Figures of one cycle; see docs/reading-the-log.md. Times in nanoseconds. */
@@ -416,10 +442,12 @@ struct give_back_state {
     uint64_t reported[SCAVENGE_REASONS]; /* atomic: bytes given back by the last report */
 };
 
-/* Atomic counters, written by many. */
+/* Atomic counters. What allocation writes, what it only reads, and what sweeping writes lie apart,
+ * so that none takes the others' line from a processor that is about to use it. */
 struct heap_counters {
-    uint64_t live_bytes;      /* marked by the last cycle plus handed to runs since, but for
-                                 black_bytes */
+    /* Written by all who allocate. */
+    CACHE_APART uint64_t live_bytes; /* marked by the last cycle plus handed to runs since, but for
+                                        black_bytes */
     uint64_t black_bytes;     /* handed to runs by mutators that allocate black; added to live_bytes
                                  when all have answered release */
     uint64_t external_bytes;  /* held outside of the heap by what is in it; see
@@ -427,19 +455,23 @@ struct heap_counters {
     uint64_t region_bytes;    /* of slots in spans of regions, which all live. Part of that, too */
     uint64_t scannable_bytes; /* scanned by the last cycle, plus allocated since in spans that are
                                  scanned; stands still while a cycle marks */
-    uint64_t trigger_bytes;   /* a cycle starts when live_bytes reaches it. Written under GOAL */
-    uint64_t goal_bytes;      /* written under GOAL */
-    uint64_t charge_bytes;    /* a mutator charges what it has allocated when it comes to this.
-                                 Written under GOAL */
-    uint32_t goal_by_limit;   /* the memory limit is what sets the goal. Written under GOAL */
-    uint32_t far_over_limit;  /* memory_bytes is past the limit by more than LIMIT_OVERSHOOT_PART.
-                                 Written under GOAL */
-    uint64_t memory_bytes;    /* what counts toward the memory limit, when the goal was last
-                                 computed. Written under GOAL */
-    uint64_t spans;           /* published and not retired */
     uint64_t allocated_bytes; /* by runs that were closed, and large objects, ever */
     uint64_t allocated_objects;
-    uint64_t freed_bytes; /* by sweeps */
+    uint32_t allocating; /* mutators that were charged something since a cycle last ended. A hint:
+                            it may miss some, and count some twice */
+
+    /* Written under GOAL, read by all. */
+    CACHE_APART uint64_t trigger_bytes; /* a cycle starts when live_bytes reaches it */
+    uint64_t goal_bytes;
+    uint64_t charge_bytes;   /* a mutator charges what it has allocated when it comes to this */
+    uint32_t goal_by_limit;  /* the memory limit is what sets the goal */
+    uint32_t far_over_limit; /* memory_bytes is past the limit by more than LIMIT_OVERSHOOT_PART */
+    uint64_t memory_bytes;   /* what counts toward the memory limit, when the goal was last
+                                computed */
+
+    /* Written by all who sweep. */
+    CACHE_APART uint64_t spans; /* published and not retired */
+    uint64_t freed_bytes;       /* by sweeps */
     uint64_t freed_objects;
     uint64_t slow_paths; /* for gcstress */
 };
@@ -471,7 +503,8 @@ struct tri_heap {
     struct weak_state weak;
     struct finalizer_state finalizers;
     struct region_state regions;
-    uint32_t attached; /* atomic: mutators that have attached, and not begun to detach */
+    uint32_t attached;      /* atomic: mutators that have attached, and not begun to detach */
+    uint32_t mutators_ever; /* atomic: mutators that were made */
 };
 
 /* Whether mutators take the cycle that is under way on by themselves, at their slow paths. */
@@ -516,7 +549,8 @@ struct tri_mutator {
 
     /* The owner's; the collector's while it acts for a blocked one. */
     struct thread_cache cache;
-    struct marker marker;         /* what it shades and assists with */
+    struct marker marker;                  /* what it shades and assists with */
+    struct grey_work away[CENTRAL_SHARDS]; /* its marker's */
     struct mark_stack recorded;   /* addresses: what its barrier has seen since it handed over or
                                      answered */
     struct mark_stack remembered; /* objects to be scanned, or scanned again, at its next answer */
@@ -525,6 +559,9 @@ struct tri_mutator {
     size_t uncharged;              /* bytes that its cache has handed out and that the heap has not
                                    been charged for */
     size_t uncharged_scannable;    /* of them, those of spans that are scanned */
+    uint64_t seen_live;            /* counters_live when the heap was charged last */
+    uint32_t allocated_in;         /* the cycles that had ended when it was last charged something,
+                                      the lower half of their number; UINT32_MAX: never */
     bool made_grey;                /* it has, since its last answer */
     struct tri_pool_slots_ *pools; /* those in which it has room */
     struct tri_region *regions;    /* atomic: those that it allocates in. Written under REGIONS */

@@ -64,6 +64,7 @@ static void enter(struct tri_mutator *mutator, struct span *span)
     struct tri_heap *heap = mutator->heap;
     const struct thread_cache *cache = &mutator->cache;
     span->sweep_gen = sweep_generation(heap); /* [large.2] */
+    store_relaxed(&span->home, (uint8_t)(cache->shard + 1));
     span_enter_run(span, 0, 1, cache->black && span->sweep_gen == cache->black_generation);
     span_close_run(span);
     span_publish(span);
@@ -71,8 +72,8 @@ static void enter(struct tri_mutator *mutator, struct span *span)
     fetch_add_relaxed(&heap->counters.allocated_objects, UINT64_C(1));
     fetch_add_relaxed(&heap->counters.allocated_bytes, (uint64_t)span_bytes(span));
     assist_charge(mutator, span_bytes(span), span->scannable ? span_bytes(span) : 0);
-    central_list_push_full(type_table_list(&heap->types, LIST_LARGE), &heap->page_heap.spans, span,
-                           span->sweep_gen);
+    struct central_list *list = type_table_list(&heap->types, LIST_LARGE);
+    central_list_push_full(list, cache->shard, &heap->page_heap.spans, span, span->sweep_gen);
 }
 
 /* The same for one of a region's. */
@@ -92,7 +93,7 @@ char *large_alloc_in(struct tri_mutator *mutator, struct tri_region *region, tri
     }
     bool zero;
     struct stall_times start = stall_begin_short();
-    sweep_keep_up(heap);
+    sweep_keep_up(heap, &mutator->cache, 1);
     sweep_reclaim(heap, pages); /* [large.3] */
     (void)stall_end(&heap->stalls, STALL_SWEEP, start);
     start = stall_begin_short();

@@ -50,6 +50,7 @@
 
 #include "gc/assert.h"
 #include "gc/finalizer_roots.h"
+#include "gc/mark_home.h"
 #include "gc/object.h"
 #include "gc/port.h"
 #include "gc/region.h"
@@ -61,9 +62,11 @@ void mark_state_init(struct tri_heap *heap)
     segment_pool_init(&mark->segments, &heap->meta);
     mark_stack_init(&mark->pool, &mark->segments);
     mark_queue_init(&mark->queue, &mark->segments);
+    mark_home_init(heap);
     mark_stack_init(&mark->recorded, &mark->segments);
     mark_stack_init(&mark->later, &mark->segments);
     mark_stack_init(&mark->traced, &mark->segments);
+    mark_home_enter(heap, &mark->markers[0], mark->away, 0);
     for (unsigned i = 0; i < MARKERS_MAX; i++) {
         marker_init(heap, &mark->markers[i]);
     }
@@ -86,6 +89,7 @@ void marker_destroy(struct marker *marker)
     mark_stack_destroy(&marker->later);
     mark_stack_destroy(&marker->weak);
     mark_queue_destroy(&marker->queue);
+    mark_home_leave(marker);
 }
 
 void mark_refresh(struct tri_heap *heap, struct marker *marker)
@@ -100,6 +104,7 @@ void mark_refresh(struct tri_heap *heap, struct marker *marker)
     marker->kernel = heap->mark.kernel;
     marker->check_dead = heap->options.verify;
     marker->conservative = false;
+    mark_home_refresh(marker);
 }
 
 /* Objects on their way from the stack to their scan, while the processor fetches them. */
@@ -250,7 +255,7 @@ void marker_exhaust(struct marker *marker)
 
 static bool steal(struct mark_state *mark, struct marker *thief)
 {
-    if (mark_stack_steal(&thief->stack, &mark->pool) ||
+    if (mark_home_take(mark, thief) || mark_stack_steal(&thief->stack, &mark->pool) ||
         mark_queue_steal(&thief->queue, &mark->queue)) {
         return true;
     }
@@ -262,13 +267,14 @@ static bool steal(struct mark_state *mark, struct marker *thief)
             return true;
         }
     }
-    return false;
+    return mark_home_take_any(mark, thief);
 }
 
 static bool somebody_shares(const struct mark_state *mark)
 {
     uint32_t count = load_relaxed(&mark->count);
-    bool shares = mark_stack_has_shared(&mark->pool) || mark_queue_has_shared(&mark->queue);
+    bool shares = mark_stack_has_shared(&mark->pool) || mark_queue_has_shared(&mark->queue) ||
+                  mark_home_has_work(mark); /* [mark_home.3] */
     for (uint32_t i = 0; i < count && !shares; i++) {
         const struct marker *marker = &mark->markers[i];
         shares = mark_stack_has_shared(&marker->stack) || mark_queue_has_shared(&marker->queue);
@@ -434,6 +440,7 @@ void mark_begin(struct tri_heap *heap, bool alone)
     store_relaxed(&mark->stack_bytes, UINT64_C(0));
     store_relaxed(&mark->global_bytes, UINT64_C(0));
     store_relaxed(&mark->hungry, 0U);
+    store_relaxed(&mark->waits, 0U);
     store_relaxed(&mark->credit, INT64_C(0));
     for (uint32_t i = 0; i < mark->count; i++) {
         mark->markers[i].alone = alone && mark->count == 1;
@@ -463,8 +470,8 @@ bool mark_publish(struct tri_heap *heap, struct marker *marker)
 {
     /* Pieces of a large object are grey work without a mark of their own. */
     bool marked = marker->marked_objects > 0 || marker_has_grey(marker);
-    mark_stack_publish(&marker->stack, &heap->mark.pool);
-    mark_queue_publish(&marker->queue, &heap->mark.queue);
+    marked |= mark_home_deliver(&heap->mark, marker); /* [mark_home.1] */
+    mark_home_publish(&heap->mark, marker);
     mark_stack_publish(&marker->later, &heap->mark.later);
     mark_stack_publish(&marker->weak, &heap->weak.found);
     add_counts(&heap->mark, marker);
@@ -547,6 +554,23 @@ size_t mark_step(struct tri_heap *heap, size_t budget)
     return done;
 }
 
+/* Of what an assist has left, let others have what they can do more with. */
+static void give_some(struct mark_state *mark, struct marker *marker)
+{
+    if (marker->sends) {
+        (void)mark_home_deliver(mark, marker);
+        mark_home_publish(mark, marker);
+        return;
+    }
+    mark_stack_publish_full(&marker->stack, &mark->pool);
+    mark_queue_publish_full(&marker->queue, &mark->queue);
+    if (!mark_stack_has_shared(&mark->pool) && !mark_queue_has_shared(&mark->queue)) {
+        /* Long chains make little work at a time; who keeps it keeps the markers waiting. */
+        mark_stack_publish(&marker->stack, &mark->pool);
+        mark_queue_publish(&marker->queue, &mark->queue);
+    }
+}
+
 size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget)
 {
     struct mark_state *mark = &heap->mark;
@@ -556,13 +580,7 @@ size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget)
         drain(marker, budget - done, false);
         done = marker->scanned_bytes - before;
     }
-    mark_stack_publish_full(&marker->stack, &mark->pool);
-    mark_queue_publish_full(&marker->queue, &mark->queue);
-    if (!mark_stack_has_shared(&mark->pool) && !mark_queue_has_shared(&mark->queue)) {
-        /* Long chains make little work at a time; who keeps it keeps the markers waiting. */
-        mark_stack_publish(&marker->stack, &mark->pool);
-        mark_queue_publish(&marker->queue, &mark->queue);
-    }
+    give_some(mark, marker);
     mark_stack_publish(&marker->later, &mark->later);
     mark_stack_publish(&marker->weak, &heap->weak.found);
     if (marker->scanned_bytes >= MARK_LOOK_BYTES) {

@@ -18,6 +18,7 @@
 #include "gc/shade.h"
 
 #include "gc/assert.h"
+#include "gc/mark_home.h"
 #include "gc/port.h"
 #include "gc/weak_word.h"
 
@@ -104,11 +105,18 @@ TRI_COLD bool marker_push_slow(struct marker *marker, struct mark_stack *stack, 
     return pushed;
 }
 
-static void enqueue(struct marker *marker, uintptr_t address)
+static void enqueue_here(struct marker *marker, uintptr_t entry)
 {
-    if (TRI_UNLIKELY(!marker_push(marker, &marker->stack, address))) {
+    if (TRI_UNLIKELY(!marker_push(marker, &marker->stack, entry))) {
         /* release: pairs with the exchange in mark_drain [shade.2] */
         store_release(&marker->heap->mark.overflow, 1U);
+    }
+}
+
+static void enqueue(struct marker *marker, const struct span *span, uintptr_t address)
+{
+    if (TRI_LIKELY(!marker->sends) || !mark_home_send_object(marker, span, address)) {
+        enqueue_here(marker, address);
     }
 }
 
@@ -124,6 +132,9 @@ static bool push_span_slow(struct marker *marker, struct span *span)
 
 void shade_queue_span(struct marker *marker, struct span *span)
 {
+    if (TRI_UNLIKELY(marker->sends) && mark_home_send_span(marker, span)) {
+        return;
+    }
     if (TRI_UNLIKELY(!mark_queue_push(&marker->queue, span)) && !push_span_slow(marker, span)) {
         store_seq_cst(&span->grey, (uint8_t)SPAN_IDLE); /* pairs with the load in queue_span */
         /* release: pairs with the exchange in mark_drain [shade.2] */
@@ -152,7 +163,7 @@ static void queue_span(struct marker *marker, struct span *span)
 void shade_key_slow(struct marker *marker, uintptr_t slot)
 {
     if (marker->discovers) {
-        enqueue(marker, slot | ENTRY_IS_KEY);
+        enqueue_here(marker, slot | ENTRY_IS_KEY);
     }
 }
 
@@ -196,7 +207,7 @@ void shade_offset(struct marker *marker, size_t offset)
     if (span_is_queued_whole(span)) {
         queue_span(marker, span);
     } else if (span->scannable) {
-        enqueue(marker, address);
+        enqueue(marker, span, address);
     }
     shade_key(marker, span, address);
 }

@@ -84,7 +84,8 @@ struct span *span_init(const struct span_table *table, const struct span_shape *
     span->reciprocal = shape->size_class == 0 ? 0 : size_class_reciprocal[shape->size_class];
     span->slots = shape->size_class == 0 ? 1 : (uint16_t)size_class_slots[shape->size_class];
     span->pages = shape->pages;
-    span->list = shape->list;
+    span->list = (uint16_t)shape->list;
+    store_relaxed(&span->home, (uint8_t)0);
     /* Atomic: a thread that is late in span_set_pop may still read it as a word of the span that
      * was here before. Its exchange then fails ([span_set.1]). */
     store_relaxed(&span->next, (uint32_t)PAGE_NONE);

@@ -87,7 +87,9 @@ struct span {
     uint16_t search;     /* owner: slots below it belong to runs already taken */
     uint32_t reciprocal; /* init: of slot_bytes; 0 for a large object, whose only slot is 0 */
     uint32_t pages;      /* init */
-    uint32_t list;       /* init: the central list it belongs to */
+    uint16_t list;       /* init: the central list it belongs to */
+    uint8_t home;        /* atomic: of the mutator that allocated from it last, the shard of central
+                            lists, plus 1; 0: nobody's. Written by the owner; a hint */
     uint32_t next;       /* atomic: the next span of the span_set it is in */
     struct span_bits bits[SPAN_BIT_WORDS];
 

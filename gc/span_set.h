@@ -13,6 +13,20 @@
 
 #include "gc/span.h"
 
+/* Spans in a row, linked by their next fields, that belong to one thread and are in no set. All
+ * zero: none. */
+struct span_chain {
+    page_index first; /* first and last: valid where count is not 0 */
+    page_index last;
+    uint32_t count;
+};
+
+/* Put span, which the caller owns and which is in no set, in front. */
+void span_chain_put(struct span_chain *chain, const struct span_table *table, struct span *span);
+
+/* Take the one in front; NULL if there is none. */
+struct span *span_chain_take(struct span_chain *chain, const struct span_table *table);
+
 struct span_set {
     uint64_t head; /* atomic: tag in the upper half, page number of the top span (PAGE_NONE: empty)
                       in the lower */
@@ -26,6 +40,15 @@ void span_set_push(struct span_set *set, const struct span_table *table, struct 
 
 /* A span that the caller owns now; NULL if the set is empty. Lock-free. */
 struct span *span_set_pop(struct span_set *set, const struct span_table *table);
+
+/* Put all spans of chain, which is empty afterwards, into set: as span_set_push, in one
+ * exchange. */
+void span_set_push_chain(struct span_set *set, const struct span_table *table,
+                         struct span_chain *chain);
+
+/* Take up to most spans, at least 1, in one exchange: as span_set_pop. */
+struct span_chain span_set_pop_chain(struct span_set *set, const struct span_table *table,
+                                     uint32_t most);
 
 static inline bool span_set_is_empty(const struct span_set *set)
 {

@@ -190,71 +190,129 @@ static void all_is_swept(struct tri_heap *heap)
     }
 }
 
-enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool keep_empty)
+/* Count the objects of tally as freed. */
+static void report_freed(struct tri_heap *heap, struct sweep_tally *tally)
+{
+    if (tally->freed_objects > 0) {
+        /* release halves: pair with the acquires in fill_objects of stats.c, for which these
+         * objects are allocated */
+        fetch_add_acq_rel(&heap->counters.freed_objects, tally->freed_objects);
+        fetch_add_acq_rel(&heap->counters.freed_bytes, tally->freed_bytes);
+        tally->freed_objects = 0;
+        tally->freed_bytes = 0;
+    }
+}
+
+enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, enum sweep_empty empty,
+                              struct sweep_tally *tally)
 {
     uint32_t generation = sweep_generation(heap);
     TRI_ASSERT(span->sweep_gen + 1 == generation); /* [sweep.1] */
-    uint64_t *counts = heap->sweep.spans;
     uint32_t live;
     uint32_t freed = sweep_bits(heap, span, &live);
     if (freed > 0) {
         if (TRI_UNLIKELY(type_is_finalized(span->type))) {
             finalized_span_swept(heap, span);
         }
-        /* release halves: pair with the acquires in fill_objects of stats.c, for which these
-         * objects are allocated */
-        fetch_add_acq_rel(&heap->counters.freed_objects, (uint64_t)freed);
-        fetch_add_acq_rel(&heap->counters.freed_bytes, (uint64_t)freed * span_object_bytes(span));
+        tally->freed_objects += freed;
+        tally->freed_bytes += (uint64_t)freed * span_object_bytes(span);
         span->needs_zero = true;
     }
     span->search = 0;
     span->sweep_gen = generation;
-    enum sweep_outcome outcome = live == span->slots ? SWEEP_FULL : SWEEP_PARTIAL;
-    if (live == 0 && !keep_empty) {
+    tally->swept++;
+    bool unused = live == 0 && (empty == SWEEP_FREE || (empty == SWEEP_FREE_IDLE && freed == 0));
+    if (unused) {
+        report_freed(heap, tally); /* before the pages: no more is allocated than is in use */
         free_span(heap, span);
-        outcome = SWEEP_FREED;
-    } else {
-        fetch_add_relaxed(&counts[generation & 1], UINT64_C(1));
+        return SWEEP_FREED;
     }
-    /* release half: pairs with the acquire in sweep_is_done [sweep.4] */
-    if (fetch_sub_acq_rel(&counts[(generation & 1) ^ 1], UINT64_C(1)) == 1) {
-        all_is_swept(heap);
-    }
-    return outcome;
+    tally->kept++;
+    return live == span->slots ? SWEEP_FULL : SWEEP_PARTIAL;
 }
 
-/* Any span of list that is to be swept. */
-static struct span *pop_wanted(struct tri_heap *heap, struct central_list *list)
+void sweep_report(struct tri_heap *heap, struct sweep_tally *tally)
+{
+    if (tally->swept == 0) {
+        return;
+    }
+    /* The generation cannot have changed since: these spans still count as unswept [cycle.1]. */
+    uint32_t generation = sweep_generation(heap);
+    uint64_t *counts = heap->sweep.spans;
+    report_freed(heap, tally);
+    if (tally->kept > 0) {
+        fetch_add_relaxed(&counts[generation & 1], tally->kept);
+    }
+    /* release half: pairs with the acquire in sweep_is_done [sweep.4] */
+    uint64_t swept = tally->swept;
+    *tally = (struct sweep_tally){.swept = 0};
+    if (fetch_sub_acq_rel(&counts[(generation & 1) ^ 1], swept) == swept) {
+        all_is_swept(heap);
+    }
+}
+
+/* A span that was unswept when it was taken out, and where it is to be put back. */
+struct taken_span {
+    struct span *span; /* NULL: none */
+    struct central_list *list;
+    uint32_t shard;
+};
+
+/* Any span of that shard of list that is to be swept; NULL if there is none. */
+static struct span *pop_wanted(struct tri_heap *heap, struct central_list *list, uint32_t shard)
 {
     const struct span_table *table = &heap->page_heap.spans;
     struct span *span;
-    while ((span = central_list_pop_unswept(list, table, sweep_generation(heap))) != NULL) {
+    while ((span = central_list_pop_unswept(list, shard, table, sweep_generation(heap))) != NULL) {
         if (sweep_is_wanted(heap, span)) {
             break;
         }
         /* The generation has changed between, and this set has the swept ones now. */
-        central_list_push(list, table, span);
+        central_list_push(list, shard, table, span);
     }
     return span;
 }
 
-/* Any unswept span; NULL where there is none in any list [sweep.3]. */
-static struct span *pop_unswept(struct tri_heap *heap)
+/* Whose spans somebody sweeps. */
+struct sweep_choice {
+    uint32_t shard; /* those of this one first */
+    bool only;      /* and no others */
+};
+
+/* Any span of list that is to be swept. */
+static struct taken_span take_wanted(struct tri_heap *heap, struct central_list *list,
+                                     struct sweep_choice choice)
+{
+    for (uint32_t i = 0; i < (choice.only ? 1 : CENTRAL_SHARDS); i++) {
+        uint32_t shard = (choice.shard + i) % CENTRAL_SHARDS;
+        struct span *span = pop_wanted(heap, list, shard);
+        if (span != NULL) {
+            return (struct taken_span){span, list, shard};
+        }
+    }
+    return (struct taken_span){.span = NULL};
+}
+
+/* Any unswept span [sweep.3]. Where there is a choice of one shard only, of the first list that has
+ * unswept ones. */
+static struct taken_span take_unswept(struct tri_heap *heap, struct sweep_choice choice)
 {
     /* acquire: pairs with the release in append_lists of type.c */
     uint32_t lists = load_acquire(&heap->types.list_count);
     uint64_t cursor = load_relaxed(&heap->sweep.cursor);
     while ((uint32_t)cursor < lists) {
-        struct span *span = pop_wanted(heap, type_table_list(&heap->types, (uint32_t)cursor));
-        if (span != NULL) {
-            return span;
+        struct central_list *list = type_table_list(&heap->types, (uint32_t)cursor);
+        struct taken_span taken = take_wanted(heap, list, choice);
+        if (taken.span != NULL ||
+            (choice.only && central_list_has_unswept(list, sweep_generation(heap)))) {
+            return taken;
         }
         /* A hint that pairs with nothing: what is in the lists says the sets themselves. */
         if (cas_relaxed(&heap->sweep.cursor, &cursor, cursor + 1)) {
             cursor++;
         }
     }
-    return NULL;
+    return (struct taken_span){.span = NULL};
 }
 
 void sweep_rewind(struct tri_heap *heap)
@@ -262,40 +320,83 @@ void sweep_rewind(struct tri_heap *heap)
     store_relaxed(&heap->sweep.cursor, make_cursor(sweep_generation(heap), 0));
 }
 
+/* A sweep of several spans. */
+struct sweep_run {
+    struct tri_heap *heap;
+    struct sweep_choice choice;
+    enum sweep_empty empty;
+    struct sweep_tally tally;
+    struct taken_span kept[SWEEP_RUN_SPANS]; /* swept, and not put back yet */
+    uint32_t count;                          /* of these */
+};
+
+/* Report what was swept, then put it back: what is allocated from it counts after what was
+ * freed. */
+static void put_back(struct sweep_run *run)
+{
+    sweep_report(run->heap, &run->tally);
+    for (uint32_t i = 0; i < run->count; i++) {
+        const struct taken_span *kept = &run->kept[i];
+        central_list_push(kept->list, kept->shard, &run->heap->page_heap.spans, kept->span);
+    }
+    run->count = 0;
+}
+
+static void keep(struct sweep_run *run, struct taken_span taken)
+{
+    run->kept[run->count++] = taken;
+    if (run->count == SWEEP_RUN_SPANS) {
+        put_back(run);
+    }
+}
+
 /* Sweep one more span, or give back some of freed regions; *freed is how many pages came free by
  * that. False where none is left to take. */
-static bool sweep_next(struct tri_heap *heap, size_t *freed)
+static bool sweep_next(struct sweep_run *run, size_t *freed)
 {
+    struct tri_heap *heap = run->heap;
     *freed = 0;
     if (TRI_UNLIKELY(region_has_freed_spans(heap))) {
         *freed = region_return_some(heap);
         return true;
     }
-    struct span *span = pop_unswept(heap);
-    if (span == NULL) {
+    struct taken_span taken = take_unswept(heap, run->choice);
+    if (taken.span == NULL) {
         return false;
     }
-    struct central_list *list = type_table_list(&heap->types, span->list);
-    size_t pages = span->pages;
-    if (sweep_span(heap, span, false) == SWEEP_FREED) {
+    size_t pages = taken.span->pages;
+    if (sweep_span(heap, taken.span, run->empty, &run->tally) == SWEEP_FREED) {
         *freed = pages;
     } else {
-        central_list_push(list, &heap->page_heap.spans, span);
+        keep(run, taken);
     }
     return true;
 }
 
-bool sweep_one(struct tri_heap *heap)
+static bool sweep_count(struct sweep_run *run, size_t count)
 {
+    bool more = true;
     size_t freed;
-    return sweep_next(heap, &freed);
+    for (size_t i = 0; i < count && more; i++) {
+        more = sweep_next(run, &freed);
+    }
+    put_back(run);
+    return more;
+}
+
+bool sweep_up_to(struct tri_heap *heap, size_t count)
+{
+    struct sweep_run run = {.heap = heap, .empty = SWEEP_FREE};
+    return sweep_count(&run, count);
 }
 
 void sweep_reclaim(struct tri_heap *heap, size_t pages)
 {
+    struct sweep_run run = {.heap = heap, .empty = SWEEP_FREE};
     size_t freed;
-    for (size_t sum = 0; sum < pages && sweep_next(heap, &freed); sum += freed) {
+    for (size_t sum = 0; sum < pages && sweep_next(&run, &freed); sum += freed) {
     }
+    put_back(&run);
 }
 
 /* Spans that are to be swept. */
@@ -332,7 +433,7 @@ static uint64_t spans_due(const struct tri_heap *heap)
     return wanted > done ? wanted - done : 0;
 }
 
-void sweep_keep_up(struct tri_heap *heap)
+void sweep_keep_up(struct tri_heap *heap, const struct thread_cache *cache, uint32_t taken)
 {
     if (TRI_UNLIKELY(region_has_freed_spans(heap))) {
         (void)region_return_some(heap);
@@ -340,14 +441,17 @@ void sweep_keep_up(struct tri_heap *heap)
     if (TRI_LIKELY(sweep_is_done(heap))) {
         return;
     }
-    uint64_t due = size_min(spans_due(heap), SWEEP_KEEP_UP_SPANS);
+    uint64_t due = spans_due(heap);
     if (due == 0) {
         return;
     }
+    struct sweep_run run = {
+        .heap = heap,
+        .choice = {.shard = cache->shard, .only = due < SWEEP_OTHERS_SPANS},
+        .empty = heap_is_self_driven(heap) ? SWEEP_FREE_IDLE : SWEEP_FREE,
+    };
     struct stall_times start = stall_begin_short();
-    while (due > 0 && sweep_one(heap)) {
-        due--;
-    }
+    (void)sweep_count(&run, size_min(due, SWEEP_KEEP_UP_SPANS * taken));
     (void)stall_end(&heap->stalls, STALL_SWEEP, start);
 }
 
@@ -356,23 +460,18 @@ bool sweep_some(struct tri_heap *heap, size_t count)
     if (!enter_visitor(heap)) { /* [sweep.5] */
         return false;
     }
-    bool more = true;
-    for (size_t i = 0; i < count && more; i++) {
-        more = sweep_one(heap);
-    }
+    bool more = sweep_up_to(heap, count);
     leave_visitor(heap);
     return more;
 }
 
 void sweep_finish(struct tri_heap *heap)
 {
-    while (sweep_one(heap)) {
-    }
+    (void)sweep_up_to(heap, SIZE_MAX);
     while (!sweep_is_done(heap)) {
         sweep_rewind(heap); /* a late look may have moved the cursor past a list [sweep.3] */
         port_yield();
-        while (sweep_one(heap)) {
-        }
+        (void)sweep_up_to(heap, SIZE_MAX);
     }
 }
 

@@ -50,14 +50,34 @@ void sweep_rewind(struct tri_heap *heap);
 /* A span was made, and given the generation that it has. */
 void sweep_add_span(struct tri_heap *heap, const struct span *span);
 
-/* Sweep span, which the caller has taken out of an unswept set and owns. Where keep_empty, a span
- * without objects is kept, as SWEEP_PARTIAL. The caller still owns it unless it was freed. */
-enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, bool keep_empty);
+/* What becomes of a span that has no object any more. */
+enum sweep_empty {
+    SWEEP_FREE,      /* its pages are free */
+    SWEEP_FREE_IDLE, /* they are where it has had none before either; else it is kept */
+    SWEEP_KEEP       /* it is kept */
+};
 
-/* Sweep one more span and put it where it belongs, or give back some spans of freed regions.
- * False where none is left to take; others may
- * still be sweeping theirs. */
-bool sweep_one(struct tri_heap *heap);
+/* What was swept and the heap does not know of yet. All zero: nothing. */
+struct sweep_tally {
+    uint64_t swept; /* spans */
+    uint64_t kept;  /* of them, those that were not freed */
+    uint64_t freed_objects;
+    uint64_t freed_bytes;
+};
+
+/* Sweep span, which the caller has taken out of an unswept set and owns, and add it to tally. A
+ * span without objects that is kept is SWEEP_PARTIAL. The caller still owns it unless it was
+ * freed. */
+enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, enum sweep_empty empty,
+                              struct sweep_tally *tally);
+
+/* Let the heap know of all that is in tally, which is empty afterwards. No safepoint may lie
+ * between a sweep and this: the cycle waits for it. */
+void sweep_report(struct tri_heap *heap, struct sweep_tally *tally);
+
+/* Sweep count more spans and put them where they belong, or give back some spans of freed regions
+ * instead. False where none is left to take; others may still be sweeping theirs. */
+bool sweep_up_to(struct tri_heap *heap, size_t count);
 
 /* Sweep until pages pages came free by it, or all is swept: before the heap grows by so much while
  * garbage holds as much. */
@@ -66,8 +86,9 @@ void sweep_reclaim(struct tri_heap *heap, size_t pages);
 /* Sweeping shall be over when the heap has grown from live to trigger. GOAL held. */
 void sweep_set_pace(struct tri_heap *heap, uint64_t live, uint64_t trigger);
 
-/* Sweep what is due by that pace, a few spans at the most. Where a mutator takes spans. */
-void sweep_keep_up(struct tri_heap *heap);
+/* Sweep what is due by that pace, a few spans at the most for each of taken. Where the mutator with
+ * that cache takes so many spans. */
+void sweep_keep_up(struct tri_heap *heap, const struct thread_cache *cache, uint32_t taken);
 
 /* Whether span, which the caller owns, must be swept before anything is allocated from it. What
  * came out of a set says nothing: the generation may have changed since. */
@@ -90,7 +111,7 @@ void sweep_settle(struct tri_heap *heap);
 
 static inline bool sweep_is_done(const struct tri_heap *heap)
 {
-    /* acquire: pairs with the release half in sweep_span, so that the caller sees swept spans'
+    /* acquire: pairs with the release half in sweep_report, so that the caller sees swept spans'
      * bits */
     return load_acquire(&heap->sweep.spans[(sweep_generation(heap) & 1) ^ 1]) == 0;
 }

@@ -35,9 +35,9 @@ _Static_assert(offsetof(struct tri_mutator_head_, frames) == 8, "then frames");
 _Static_assert(offsetof(struct tri_type, head) == 0, "a type begins with its head");
 
 void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
-                       struct cache_bin *bins)
+                       struct cache_bin *bins, uint32_t shard)
 {
-    *cache = (struct thread_cache){.cursors = cursors, .bins = bins};
+    *cache = (struct thread_cache){.cursors = cursors, .bins = bins, .shard = shard};
 }
 
 static void count_handed(struct thread_cache *cache, const struct span *span, size_t bytes)
@@ -168,17 +168,64 @@ struct span *thread_cache_drop_span(struct thread_cache *cache, uint32_t list)
     return span;
 }
 
-void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct span *span)
+/* The next flush looks at the bin. */
+static void hold(struct thread_cache *cache, uint32_t list)
 {
     struct cache_bin *bin = &cache->bins[list];
-    TRI_ASSERT(bin->span == NULL && span->list == list);
-    bin->span = span;
-    bin->run_start = bin->run_end = NULL;
     if (!bin->held) {
         bin->held = true;
         bin->next_held = cache->first_held;
         cache->first_held = list + 1;
     }
+}
+
+void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct span *span)
+{
+    struct cache_bin *bin = &cache->bins[list];
+    TRI_ASSERT(bin->span == NULL && span->list == list);
+    uint8_t home = (uint8_t)(cache->shard + 1);
+    if (load_relaxed(&span->home) != home) {
+        store_relaxed(&span->home, home);
+    }
+    bin->span = span;
+    bin->run_start = bin->run_end = NULL;
+    hold(cache, list);
+}
+
+void thread_cache_add_spare(struct thread_cache *cache, const struct span_table *table,
+                            uint32_t list, struct span *span)
+{
+    TRI_ASSERT(span->list == list);
+    span_chain_put(&cache->bins[list].spares, table, span);
+    hold(cache, list);
+}
+
+struct span *thread_cache_take_spare(struct thread_cache *cache, const struct span_table *table,
+                                     uint32_t list)
+{
+    return span_chain_take(&cache->bins[list].spares, table);
+}
+
+void thread_cache_give_used_up(struct thread_cache *cache, const struct span_table *table,
+                               struct central_list *central)
+{
+    struct span_chain *used_up = &cache->bins[central->index].used_up;
+    if (used_up->count > 0) {
+        uint32_t generation = span_at(table, used_up->first)->sweep_gen;
+        central_list_push_full_chain(central, cache->shard, table, used_up, generation);
+    }
+}
+
+void thread_cache_add_used_up(struct thread_cache *cache, const struct span_table *table,
+                              struct central_list *central, struct span *span)
+{
+    struct span_chain *used_up = &cache->bins[central->index].used_up;
+    TRI_ASSERT(span->list == central->index);
+    if (used_up->count > 0 && span_at(table, used_up->first)->sweep_gen != span->sweep_gen) {
+        thread_cache_give_used_up(cache, table, central); /* [central_list.1] */
+    }
+    span_chain_put(used_up, table, span);
+    hold(cache, central->index);
 }
 
 static uint32_t slot_at_address(const struct span_table *table, const struct span *span,
@@ -213,26 +260,37 @@ static size_t close_run(struct thread_cache *cache, uint32_t list, const struct 
     return (size_t)(cursor->limit - free);
 }
 
-/* Give the rest of the run and the span back. Returns what close_run does. */
-static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
+/* Give the span that is allocated from back. Returns what close_run does. */
+static size_t flush_span(struct thread_cache *cache, struct central_list *central,
+                         const struct cache_home *home)
 {
-    struct cache_bin *bin = &cache->bins[list];
-    struct tri_cursor_ *cursor = &cache->cursors[list];
-    struct span *span = bin->span;
-    if (span == NULL) {
-        return 0;
-    }
-    size_t unused = close_run(cache, list, home);
     const struct span_table *table = &home->page_heap->spans;
-    struct central_list *central = type_table_list(home->types, list);
+    uint32_t list = central->index;
+    struct tri_cursor_ *cursor = &cache->cursors[list];
+    struct span *span = cache->bins[list].span;
+    size_t unused = close_run(cache, list, home);
     span_close_run(span);
     if (span->search < span->slots) {
-        central_list_push_partial(central, table, span, span->sweep_gen);
+        central_list_push_partial(central, cache->shard, table, span, span->sweep_gen);
     } else {
-        central_list_push_full(central, table, span, span->sweep_gen);
+        central_list_push_full(central, cache->shard, table, span, span->sweep_gen);
     }
     cursor->free = cursor->limit = NULL;
     return unused;
+}
+
+/* Give all that the bin has back. Returns what close_run does. */
+static size_t flush_bin(struct thread_cache *cache, uint32_t list, const struct cache_home *home)
+{
+    const struct span_table *table = &home->page_heap->spans;
+    struct central_list *central = type_table_list(home->types, list);
+    struct cache_bin *bin = &cache->bins[list];
+    struct span *spare;
+    while ((spare = span_chain_take(&bin->spares, table)) != NULL) {
+        central_list_push_partial(central, cache->shard, table, spare, spare->sweep_gen);
+    }
+    thread_cache_give_used_up(cache, table, central);
+    return bin->span == NULL ? 0 : flush_span(cache, central, home);
 }
 
 size_t thread_cache_flush(struct thread_cache *cache, const struct cache_home *home)

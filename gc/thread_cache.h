@@ -26,6 +26,10 @@ struct cache_bin {
                            that list */
     bool held;          /* this bin is on the list of bins that have a span */
     bool zeroed;        /* all of the run is zero already */
+    uint16_t asked;     /* how many spans the last refill asked for; 0: none since the last flush */
+    struct span_chain spares;  /* spans with free slots that are allocated from next */
+    struct span_chain used_up; /* spans without, all of one generation, that the central list is to
+                                  have when more of them have come together */
 };
 
 struct thread_cache {
@@ -34,6 +38,7 @@ struct thread_cache {
     struct cache_bin *bins;      /* CURSORS_MAX */
     uint32_t first_held;         /* number of a bin that has or had a span since the last flush,
                                     plus 1; 0: none */
+    uint32_t shard;              /* written once: of central lists, the one it gives to */
     struct page_cache pages;
 
     /* While a cycle marks: runs of spans that were swept for this generation are taken black. Those
@@ -66,9 +71,9 @@ struct cache_home {
     bool marking; /* markers may be at work: the rest of black runs must stay taken */
 };
 
-/* A cache over memory that is all zero. */
+/* A cache over memory that is all zero, which gives spans to that shard of central lists. */
 void thread_cache_init(struct thread_cache *cache, struct tri_cursor_ *cursors,
-                       struct cache_bin *bins);
+                       struct cache_bin *bins, uint32_t shard);
 
 /* The next slot of cursor list, of slot_bytes, zeroed if the span's slots need that and zero is
  * true; NULL if the span, or the lack of one, has no free slot: then give it another by
@@ -85,6 +90,22 @@ struct span *thread_cache_drop_span(struct thread_cache *cache, uint32_t list);
 
 /* Let cursor list, which has no span, allocate from span, which the caller owned. */
 void thread_cache_set_span(struct thread_cache *cache, uint32_t list, struct span *span);
+
+/* Keep span, which the caller owned and which has free slots, for later. */
+void thread_cache_add_spare(struct thread_cache *cache, const struct span_table *table,
+                            uint32_t list, struct span *span);
+
+/* One of those, which is the caller's then; NULL if there is none. */
+struct span *thread_cache_take_spare(struct thread_cache *cache, const struct span_table *table,
+                                     uint32_t list);
+
+/* Keep span, which has no free slots and belongs to central, for it. */
+void thread_cache_add_used_up(struct thread_cache *cache, const struct span_table *table,
+                              struct central_list *central, struct span *span);
+
+/* Give the central list those that are kept for it. */
+void thread_cache_give_used_up(struct thread_cache *cache, const struct span_table *table,
+                               struct central_list *central);
 
 /* Give everything back to where it came from: the unused rest of runs, spans, pages. Where home
  * says that markers may be at work, the rest of a black run counts as objects and lives until the

@@ -20,6 +20,23 @@
  * budget). */
 #define SWEEP_BUDGET_SPANS 100
 
+/* Spans that a mutator takes for one list at a time, at the most: one the first time after a flush
+ * of its cache, then twice as many as before; and how much that is at the most. Lower: mutators
+ * take the lists' lines from each other more often. Higher: more free slots that others do not
+ * find. Of 32-byte objects, two mutators took ... */
+#define REFILL_SPANS_MAX 8
+#define REFILL_BYTES_MAX ((size_t)64 * 1024)
+
+/* Shards of a central list, over which mutators are spread. Fewer: they contend for one line, and
+ * get spans whose memory lies in another processor's cache. More: who finds nothing in its own
+ * looks into more of them, a line each. */
+#define CENTRAL_SHARDS 4U
+
+/* Mutators for each of which the goal's minimum has room, at the most. Lower: more cycles where
+ * many threads allocate. Higher: a heap of many threads, in which little lives, takes more
+ * memory. */
+#define MUTATORS_SIDE_BY_SIDE_MOST 16U
+
 /* Spans the background sweeper sweeps between two looks at whether it should stop. */
 #define SWEEP_BATCH_SPANS 64
 
@@ -27,9 +44,11 @@
  * polls. Higher: a longer wait for the handshake; 256 KiB take some 20 microseconds. */
 #define LARGE_ZERO_BYTES (256 * KIB)
 
-/* A large object is scanned in pieces of this many bytes, so that several markers share it. Lower:
- * more queue traffic. Higher: less parallelism at the end of marking (Go's figure). */
-#define OBLET_BYTES (128 * KIB)
+/* A large object is scanned in pieces of this many bytes, so that several markers share it, and
+ * none is at one for long. Lower: more queue traffic. Higher: less parallelism at the end of
+ * marking, and longer steps of mutators that mark: 128 KiB, Go's figure, are 16 384 references, at
+ * 13 ns each where these lead to small objects that are white. */
+#define OBLET_BYTES (16 * KIB)
 
 /* Objects between the mark stack and their scan, prefetched. Fewer: the scan waits for memory.
  * More: they leave the cache again. 16 was best on lists, trees and random graphs in the bare loop
@@ -107,11 +126,15 @@
 #define ASSIST_RATE_MAX (UINT64_C(1024) * 1024)
 
 /* A mutator's allocations are charged to the heap when they come to a 256th of its goal, at least
- * 256 bytes and at most 8 KiB. Lower: more atomic operations on one line. Higher: the pacer of a
- * small heap learns of growth in jumps. */
-#define CHARGE_GOAL_PART UINT64_C(256)
-#define CHARGE_BYTES_MIN UINT64_C(256)
-#define CHARGE_BYTES_MAX UINT64_C(8192)
+ * 256 bytes and at most 8 KiB; or, where there are few mutators, to so much that what all have not
+ * charged yet is a 128th of the goal, at most 32 KiB each. Lower: more atomic operations on one
+ * line, which mutators take from each other: two that allocate 32 bytes at a time lost 0.9 ns each
+ * with 8 KiB, half of that with 16. Higher: the pacer learns of growth in jumps. */
+#define CHARGE_GOAL_PART     UINT64_C(256)
+#define CHARGE_ALL_GOAL_PART UINT64_C(128)
+#define CHARGE_BYTES_MIN     UINT64_C(256)
+#define CHARGE_BYTES_ALWAYS  UINT64_C(8192)
+#define CHARGE_BYTES_MAX     UINT64_C(32768)
 
 /* The longest that a mutator sleeps at a slow path because the heap is past its goal; it does so
  * when that is by half of the goal, less before. Lower: the heap runs further. Higher: a longer
@@ -132,6 +155,15 @@
  * a longer stall; a span of small objects takes some 100 ns. */
 #define SWEEP_KEEP_UP_SPANS UINT64_C(16)
 
+/* Spans by which sweeping is behind from which on a mutator sweeps those of others, too. Lower: it
+ * takes their memory, and what describes it, to its own processor's cache. Higher: more is left to
+ * the begin of the next cycle, where the others do not allocate. */
+#define SWEEP_OTHERS_SPANS 64
+
+/* Spans that are swept before the heap is told and they go back to their lists. Lower: more atomic
+ * operations on lines that all who sweep share. Higher: others find them later. */
+#define SWEEP_RUN_SPANS 16
+
 /* Spans that an incremental step sweeps before it looks at its budget again. */
 #define STEP_SWEEP_SPANS 16
 
@@ -142,6 +174,11 @@
 /* The same for a large allocation, which pays for its size. Lower: the heap runs past its goal.
  * Higher: a longer stall; 4 MiB take a millisecond or two. */
 #define STEP_SCAN_MOST_BYTES ((size_t)4 * MIB)
+
+/* How often, in a cycle that mutators drive, a step leaves grey work to the mutators whose objects
+ * it is, while its own allocates on for a window. Lower: they scan each other's objects, which lie
+ * in another processor's cache. Higher: the cycle waits for one that does something else. */
+#define HOME_WAITS 64
 
 /* How long a mutator stays blocked, once to twice that, before what it keeps to allocate from is
  * given back. Lower: one that sleeps for moments fetches its spans anew each time, and the

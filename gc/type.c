@@ -32,7 +32,7 @@ static uint32_t append_lists(struct type_table *table, uint32_t count, uint32_t 
     for (uint32_t i = 0; i < count; i++) {
         central_list_init(type_table_list(table, first + i), first + i, first_class + i, type);
     }
-    /* release: pairs with the acquire in sweep_one [type.2] */
+    /* release: pairs with the acquire in take_unswept of sweep.c [type.2] */
     store_release(&table->list_count, first + count);
     return first;
 }

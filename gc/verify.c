@@ -121,16 +121,25 @@ static uint64_t count_set(const struct walk *walk, const struct central_list *li
     return count;
 }
 
+static uint64_t count_list(const struct walk *walk, const struct central_list *list)
+{
+    uint64_t count = 0;
+    for (unsigned i = 0; i < CENTRAL_SHARDS; i++) {
+        const struct central_shard *shard = &list->shards[i];
+        for (unsigned half = 0; half < 2; half++) {
+            count += count_set(walk, list, &shard->partial[half]);
+            count += count_set(walk, list, &shard->full[half]);
+        }
+    }
+    return count;
+}
+
 static void check_sets(const struct walk *walk)
 {
     uint64_t in_sets = 0;
     const struct type_table *types = &walk->heap->types;
     for (uint32_t i = 0; i < load_relaxed(&types->list_count); i++) {
-        const struct central_list *list = type_table_list(types, i);
-        for (unsigned half = 0; half < 2; half++) {
-            in_sets += count_set(walk, list, &list->partial[half]);
-            in_sets += count_set(walk, list, &list->full[half]);
-        }
+        in_sets += count_list(walk, type_table_list(types, i));
     }
     uint64_t counted = load_relaxed(&walk->heap->counters.spans);
     TRI_REQUIRE(walk->spans == counted, "gcverify: %ju spans are in use, %ju are counted",

@@ -174,7 +174,7 @@ void handshake_answer(struct process_mutator *mutator)
     uint64_t waited_ns = start.wall_ns - load_relaxed(&handshake->begun_ns);
     stall_count_to_safepoint(&heap->stalls, waited_ns);
     stall_log_safepoint(heap, kind, waited_ns);
-    answer_handshake(&mutator->mutator, kind);
+    answer_handshake(&mutator->mutator, kind, true);
     lock_acquire(&handshake->lock);
     post_answer(handshake, mutator);
     lock_release(&handshake->lock);
@@ -312,8 +312,9 @@ static void answer_for(struct handshake_state *handshake, struct process_mutator
     enum handshake_kind kind = (enum handshake_kind)handshake->kind;
     lock_release(&handshake->lock);
     uint64_t start_ns = port_now_ns();
-    answer_handshake(&mutator->mutator, kind);
-    if (load_relaxed(&mutator->thread) == port_thread_id()) {
+    bool is_own = load_relaxed(&mutator->thread) == port_thread_id();
+    answer_handshake(&mutator->mutator, kind, is_own);
+    if (is_own) {
         answer_note_stall(mutator->mutator.heap, kind, port_now_ns() - start_ns);
     }
     lock_acquire(&handshake->lock);

@@ -91,7 +91,7 @@ void fixture_answer(unsigned index)
 {
     EXPECT(index < fixture.mutator_count);
     if (!fixture.answered[index]) {
-        answer_handshake(fixture.mutators[index], fixture.kind);
+        answer_handshake(fixture.mutators[index], fixture.kind, true);
         fixture.answered[index] = true;
     }
 }
@@ -665,4 +665,17 @@ unsigned fixture_run_parallel(struct tri_heap *heap, unsigned count,
     fake_port_allow_threads();
     run_calls(1, count, function, argument);
     return count;
+}
+
+bool fixture_list_is_empty(const struct central_list *list)
+{
+    bool empty = true;
+    for (unsigned i = 0; i < CENTRAL_SHARDS; i++) {
+        const struct central_shard *shard = &list->shards[i];
+        for (unsigned half = 0; half < 2; half++) {
+            empty &= span_set_is_empty(&shard->partial[half]);
+            empty &= span_set_is_empty(&shard->full[half]);
+        }
+    }
+    return empty;
 }

@@ -233,4 +233,7 @@ void fixture_meet(struct meeting *meeting, uint32_t count);
 unsigned fixture_run_parallel(struct tri_heap *heap, unsigned count,
                               void (*function)(void *argument, unsigned index), void *argument);
 
+/* Whether no shard of list has a span. */
+bool fixture_list_is_empty(const struct central_list *list);
+
 #endif

@@ -125,8 +125,10 @@ typedef struct tri_heap_options {
                                        limit */
     size_t max_heap;       /**< address space for objects; 0: the smaller of 1 TiB and 8 times
                                physical memory */
-    size_t heap_minimum;   /**< no cycle begins below this many live bytes times GOGC/100; 4 MiB;
-                               less than 64 KiB counts as that */
+    size_t heap_minimum;   /**< no cycle begins below this many live bytes times GOGC/100, for each
+                               mutator that has allocated since the last cycle, as far as they can
+                               run side by side (at most 16); 4 MiB; less than 64 KiB counts as
+                               that */
     int32_t markers;       /**< GCMARKERS: threads that mark; ::TRI_MARKERS_AUTO: as many as
                                processors; 0: the library starts no thread at all, and mutators take
                                the cycle on at their allocations and in tri_gc_step */

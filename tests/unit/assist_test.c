@@ -140,7 +140,8 @@ START_TEST(small_heaps_are_charged_often)
         size_t minimum;
         uint64_t charge;
         size_t window;
-    } heaps[] = {{16 * KIB, 256, 256}, {256 * KIB, 1024, 1024}, {4 * MIB, 8192, 0}, {GIB, 8192, 0}};
+    } heaps[] = {
+        {16 * KIB, 256, 256}, {256 * KIB, 1024, 1024}, {4 * MIB, 16384, 0}, {GIB, 32768, 0}};
     fixture.heap->options.heap_minimum = heaps[_i].minimum;
     fixture.heap->cycle.pacer.heap_minimum = heaps[_i].minimum;
     cycle_commit_goal(fixture.heap);
@@ -299,7 +300,7 @@ START_TEST(gives_up_what_it_keeps)
     assist_pay(mutator, 0);
     ck_assert(marker_has_grey(&mutator->marker));
     fixture.heap->cycle.round_grey = 0;
-    answer_handshake(mutator, HANDSHAKE_FLUSH);
+    answer_handshake(mutator, HANDSHAKE_FLUSH, true);
     ck_assert(!marker_has_grey(&mutator->marker));
     ck_assert(mark_has_work(fixture.heap));
     ck_assert_uint_eq(fixture.heap->cycle.round_grey, 1);

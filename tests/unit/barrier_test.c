@@ -708,7 +708,7 @@ START_TEST(remember_large)
     for (size_t i = 0; i < ARRAY_LENGTH(places); i++) {
         fixture_link(large, places[i], objects[i]);
     }
-    barrier_remember(first, large + 200000);
+    barrier_remember(first, large + 2 * OBLET_BYTES + 5000);
     fixture_answer(0);
     ck_assert(mark_has_work(fixture.heap));
     fixture_step_to(CYCLE_DISARM);

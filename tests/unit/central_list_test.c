@@ -15,6 +15,29 @@ static struct span *span_number(unsigned index)
     return span_at(&table, index);
 }
 
+#define SHARD 1 /* any of them */
+
+static struct span *only_span(struct span_chain chain)
+{
+    EXPECT(chain.count < 2);
+    return span_chain_take(&chain, &table);
+}
+
+static struct span *take_partial_swept(struct central_list *owner, uint32_t generation)
+{
+    return only_span(central_list_take_partial_swept(owner, SHARD, &table, generation, 1));
+}
+
+static struct span *take_partial_unswept(struct central_list *owner, uint32_t generation)
+{
+    return only_span(central_list_take_partial_unswept(owner, SHARD, &table, generation, 1));
+}
+
+static struct span *take_full_unswept(struct central_list *owner, uint32_t generation)
+{
+    return only_span(central_list_take_full_unswept(owner, SHARD, &table, generation, 1));
+}
+
 static void create(void)
 {
     fake_port_reset();
@@ -44,10 +67,10 @@ START_TEST(made_empty)
     ck_assert_uint_eq(other.size_class, 12);
     ck_assert_ptr_eq(other.type, type);
     for (uint32_t generation = 0; generation < 3; generation++) {
-        ck_assert_ptr_null(central_list_pop_partial_swept(&other, &table, generation));
-        ck_assert_ptr_null(central_list_pop_partial_unswept(&other, &table, generation));
-        ck_assert_ptr_null(central_list_pop_full_unswept(&other, &table, generation));
-        ck_assert_ptr_null(central_list_pop_unswept(&other, &table, generation));
+        ck_assert_ptr_null(take_partial_swept(&other, generation));
+        ck_assert_ptr_null(take_partial_unswept(&other, generation));
+        ck_assert_ptr_null(take_full_unswept(&other, generation));
+        ck_assert_ptr_null(central_list_pop_unswept(&other, SHARD, &table, generation));
     }
 }
 END_TEST
@@ -63,22 +86,22 @@ START_TEST(swept_and_unswept)
     struct span *partial = span_number(0);
     struct span *full = span_number(1);
     partial->sweep_gen = full->sweep_gen = now;
-    central_list_push_partial(&list, &table, partial, now);
-    central_list_push_full(&list, &table, full, now);
-    ck_assert_ptr_null(central_list_pop_partial_unswept(&list, &table, now));
-    ck_assert_ptr_null(central_list_pop_full_unswept(&list, &table, now));
-    ck_assert_ptr_null(central_list_pop_unswept(&list, &table, now));
-    ck_assert_ptr_null(central_list_pop_partial_swept(&list, &table, next));
-    ck_assert_ptr_eq(central_list_pop_partial_unswept(&list, &table, next), partial);
-    ck_assert_ptr_eq(central_list_pop_full_unswept(&list, &table, next), full);
-    ck_assert_ptr_null(central_list_pop_unswept(&list, &table, next));
-    central_list_push_partial(&list, &table, partial, now);
-    ck_assert_ptr_eq(central_list_pop_partial_swept(&list, &table, now), partial);
-    ck_assert_ptr_null(central_list_pop_partial_swept(&list, &table, now));
+    central_list_push_partial(&list, SHARD, &table, partial, now);
+    central_list_push_full(&list, SHARD, &table, full, now);
+    ck_assert_ptr_null(take_partial_unswept(&list, now));
+    ck_assert_ptr_null(take_full_unswept(&list, now));
+    ck_assert_ptr_null(central_list_pop_unswept(&list, SHARD, &table, now));
+    ck_assert_ptr_null(take_partial_swept(&list, next));
+    ck_assert_ptr_eq(take_partial_unswept(&list, next), partial);
+    ck_assert_ptr_eq(take_full_unswept(&list, next), full);
+    ck_assert_ptr_null(central_list_pop_unswept(&list, SHARD, &table, next));
+    central_list_push_partial(&list, SHARD, &table, partial, now);
+    ck_assert_ptr_eq(take_partial_swept(&list, now), partial);
+    ck_assert_ptr_null(take_partial_swept(&list, now));
     /* Full spans are of no use to who looks for free slots. */
-    central_list_push_full(&list, &table, full, now);
-    ck_assert_ptr_null(central_list_pop_partial_swept(&list, &table, now));
-    ck_assert_ptr_eq(central_list_pop_unswept(&list, &table, next), full);
+    central_list_push_full(&list, SHARD, &table, full, now);
+    ck_assert_ptr_null(take_partial_swept(&list, now));
+    ck_assert_ptr_eq(central_list_pop_unswept(&list, SHARD, &table, next), full);
 }
 END_TEST
 
@@ -88,23 +111,57 @@ START_TEST(any_unswept)
     for (unsigned i = 0; i < SPANS; i++) {
         span_number(i)->sweep_gen = 4;
         if (i % 3 == 0) {
-            central_list_push_full(&list, &table, span_number(i), 4);
+            central_list_push_full(&list, SHARD, &table, span_number(i), 4);
         } else {
-            central_list_push_partial(&list, &table, span_number(i), 4);
+            central_list_push_partial(&list, SHARD, &table, span_number(i), 4);
         }
     }
     unsigned seen = 0;
     struct span *span;
-    while ((span = central_list_pop_unswept(&list, &table, 5)) != NULL) {
+    while ((span = central_list_pop_unswept(&list, SHARD, &table, 5)) != NULL) {
         unsigned bit = 1U << span_page(&table, span);
         ck_assert_uint_eq(seen & bit, 0);
         seen |= bit;
         span->sweep_gen = 5;
-        central_list_push_partial(&list, &table, span, 5);
+        central_list_push_partial(&list, SHARD, &table, span, 5);
     }
     ck_assert_uint_eq(seen, (1U << SPANS) - 1);
     for (unsigned i = 0; i < SPANS; i++) {
-        ck_assert_ptr_nonnull(central_list_pop_partial_swept(&list, &table, 5));
+        ck_assert_ptr_nonnull(take_partial_swept(&list, 5));
+    }
+}
+END_TEST
+
+/* Several at a time; a chain goes where single spans would. */
+START_TEST(chains)
+{
+    struct span_chain chain = {.count = 0};
+    central_list_push_full_chain(&list, SHARD, &table, &chain, 4); /* none */
+    for (unsigned i = 0; i < SPANS; i++) {
+        span_number(i)->sweep_gen = 4;
+        span_chain_put(&chain, &table, span_number(i));
+    }
+    central_list_push_full_chain(&list, SHARD, &table, &chain, 4);
+    ck_assert_uint_eq(chain.count, 0);
+    ck_assert_ptr_null(take_partial_swept(&list, 4));
+    chain = central_list_take_full_unswept(&list, SHARD, &table, 5, 3);
+    ck_assert_uint_eq(chain.count, 3);
+    chain = central_list_take_full_unswept(&list, SHARD, &table, 5, SPANS);
+    ck_assert_uint_eq(chain.count, SPANS - 3);
+    ck_assert_ptr_null(take_full_unswept(&list, 5));
+}
+END_TEST
+
+/* What is in one shard is in no other. */
+START_TEST(shards)
+{
+    for (unsigned i = 0; i < CENTRAL_SHARDS; i++) {
+        central_list_push_partial(&list, i, &table, span_number(i), 0);
+    }
+    for (unsigned i = 0; i < CENTRAL_SHARDS; i++) {
+        struct span_chain chain = central_list_take_partial_swept(&list, i, &table, 0, SPANS);
+        ck_assert_uint_eq(chain.count, 1);
+        ck_assert_ptr_eq(span_chain_take(&chain, &table), span_number(i));
     }
 }
 END_TEST
@@ -112,12 +169,12 @@ END_TEST
 #if TRI_CHECKS >= 1
 static void push_partial(void *span)
 {
-    central_list_push_partial(&list, &table, span, 6);
+    central_list_push_partial(&list, SHARD, &table, span, 6);
 }
 
 static void push_full(void *span)
 {
-    central_list_push_full(&list, &table, span, 6);
+    central_list_push_full(&list, SHARD, &table, span, 6);
 }
 
 /* [central_list.1]: what was not swept in this generation goes to no swept set; nor does the span
@@ -148,6 +205,8 @@ int main(void)
     tcase_add_test(cases, made_empty);
     tcase_add_loop_test(cases, swept_and_unswept, 0, (int)ARRAY_LENGTH(generations));
     tcase_add_test(cases, any_unswept);
+    tcase_add_test(cases, chains);
+    tcase_add_test(cases, shards);
 #if TRI_CHECKS >= 1
     tcase_add_test(cases, misuse);
 #endif

@@ -925,7 +925,7 @@ static void cycles_with_garbage(void)
     tri_type *types[3] = {fixture_type(64, TRI_LAYOUT_LEAF), fixture_type(500, TRI_LAYOUT_LEAF),
                           fixture_type(50000, TRI_LAYOUT_LEAF)};
     for (unsigned i = 0; i < 10; i++) {
-        for (unsigned k = 0; k < 300; k++) {
+        for (unsigned k = 0; k < 600; k++) {
             struct tri_mutator *mutator = fixture.mutators[k % 2];
             const void *object = tri_alloc(mutator, types[k % 3]);
             if (k % 10 == 0) {
@@ -1114,10 +1114,15 @@ START_TEST(collectors)
     struct tri_mutator *mutator = fixture.mutators[0];
     fixture.heap->options.markers = 1; /* so it is not for mutators, however small it is */
     fixture.collector = (enum fixture_collector)_i;
+    mutator->seen_live = counters->trigger_bytes; /* others' cycle has ended since */
     counters->live_bytes = counters->trigger_bytes - 1;
     cycle_poll(mutator, 0);
     ck_assert_uint_eq(fixture.ended + fixture.wishes, 0);
+    mutator->seen_live = counters->trigger_bytes - 1; /* others have allocated since, and know */
     counters->live_bytes = counters->trigger_bytes;
+    cycle_poll(mutator, 0);
+    ck_assert_uint_eq(fixture.ended + fixture.wishes, 0);
+    mutator->seen_live = counters->trigger_bytes;
     cycle_poll(mutator, 0);
     ck_assert_uint_eq(fixture.wishes, _i == COLLECTOR_LATER);
     ck_assert_uint_eq(fixture.ended, _i != COLLECTOR_LATER);
@@ -1588,10 +1593,40 @@ START_TEST(goals)
 }
 END_TEST
 
+/* ---- The least goal -------------------------------------------------------------------------- */
+
+/* One heap_minimum for each mutator that has allocated since the last cycle, as far as there are
+ * processors. */
+START_TEST(least_goal_by_mutators)
+{
+    static const struct {
+        double processors;
+        unsigned allocating;
+        unsigned want;
+    } cases[] = {{4, 0, 1}, {4, 1, 1}, {4, 2, 2}, {4, 3, 3}, {2, 3, 2}, {0.5, 3, 1}, {1.9, 2, 1}};
+    struct tri_heap *heap = fixture.heap;
+    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    while (fixture.mutator_count < 3) {
+        fixture_attach();
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        fake_port_set_processors(cases[i].processors);
+        for (unsigned k = 0; k < cases[i].allocating; k++) {
+            (void)tri_alloc(fixture.mutators[k], type);
+        }
+        fixture_collect();
+        ck_assert_uint_eq(heap->counters.goal_bytes, cases[i].want * HEAP_MINIMUM_BYTES);
+        cycle_commit_goal(heap); /* a setting has changed: nobody has allocated, but that holds */
+        ck_assert_uint_eq(heap->counters.goal_bytes, cases[i].want * HEAP_MINIMUM_BYTES);
+    }
+}
+END_TEST
+
 /* ---- Flushing a mutator ---------------------------------------------------------------------- */
 
 START_TEST(flush_of_a_mutator)
 {
+    fixture.heap->counters.charge_bytes = PAGE_BYTES; /* a span's slots are charged at once */
     tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
     fixture_promote(type);
     struct heap_counters *counters = &fixture.heap->counters;
@@ -1817,6 +1852,7 @@ int main(void)
     tcase_add_test(cases, due_or_not);
     tcase_add_test(cases, figures);
     tcase_add_test(cases, goals);
+    tcase_add_test(cases, least_goal_by_mutators);
     tcase_add_test(cases, flush_of_a_mutator);
     tcase_add_test(cases, mutator_again);
     tcase_add_test(cases, limit_follows_until_it_is_set);

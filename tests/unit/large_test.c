@@ -126,10 +126,7 @@ static void look_at_it(struct tri_mutator *self)
     for (size_t offset = 0; offset < BYTES; offset += PAGE_BYTES) {
         EXPECT(!object_find(fixture.heap, (uintptr_t)coming + offset, &place));
     }
-    struct central_list *list = type_table_list(&fixture.heap->types, LIST_LARGE);
-    for (unsigned i = 0; i < 2; i++) {
-        EXPECT(span_set_is_empty(&list->full[i]) && span_set_is_empty(&list->partial[i]));
-    }
+    EXPECT(fixture_list_is_empty(type_table_list(&fixture.heap->types, LIST_LARGE)));
     fixture_flush();
     verify_heap(fixture.heap, VERIFY_BEFORE_MARK);
 }

@@ -24,6 +24,13 @@ static unsigned naps;
 static unsigned asked;
 static tri_oom_action answer;
 
+/* So much is live, and the mutator has seen it. */
+static void set_live(uint64_t bytes)
+{
+    store_relaxed(&counters->live_bytes, bytes);
+    mutator->seen_live = bytes;
+}
+
 static void note_pressure(tri_heap *heap, const tri_pressure_info *info, void *argument)
 {
     EXPECT(heap == fixture.heap && argument == &told);
@@ -255,7 +262,7 @@ static void at_limit(void (*nap)(uint64_t ns))
     fake_port_hooks()->nap = nap;
     fixture.heap->options.gc_percent = TRI_GC_PERCENT_OFF;
     cycle_commit_goal(fixture.heap);
-    store_relaxed(&counters->live_bytes, counters->goal_bytes + 1);
+    set_live(counters->goal_bytes + 1);
 }
 
 /* Until the limiter says that it has been enough. */
@@ -312,7 +319,7 @@ START_TEST(helps_meanwhile)
     ck_assert_uint_eq(fixture.heap->mark.scanned_bytes + mutator->marker.scanned_bytes, 3000 * 64);
     ck_assert(mutator->made_grey);
     ck_assert_uint_eq(naps, 7); /* when all is scanned */
-    store_relaxed(&counters->live_bytes, UINT64_C(3000) * 64);
+    set_live(UINT64_C(3000) * 64);
 }
 END_TEST
 
@@ -335,7 +342,7 @@ START_TEST(brake_by_percentage)
     };
     fake_port_hooks()->nap = nap_and_use;
     uint64_t goal = counters->goal_bytes;
-    store_relaxed(&counters->live_bytes, goal + goal / 100 * brakes_by[_i].percent_past);
+    set_live(goal + goal / 100 * brakes_by[_i].percent_past);
     uint64_t start_ns = port_now_ns();
     cycle_brake(mutator, brakes_by[_i].bytes);
     uint64_t took_ns = port_now_ns() - start_ns;

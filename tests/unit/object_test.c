@@ -110,7 +110,7 @@ START_TEST(mixed_slot_in_used_memory)
 END_TEST
 
 static const size_t large_sizes[] = {SMALL_SIZE_MAX + 1, 5 * PAGE_BYTES, 5 * PAGE_BYTES + 1,
-                                     OBLET_BYTES, 3 * MIB};
+                                     4 * OBLET_BYTES, 3 * MIB};
 
 START_TEST(large_objects)
 {

@@ -202,17 +202,25 @@ static void push_and_pop(void *seed, unsigned index)
 {
     uint64_t random = *(const uint64_t *)seed + index;
     for (unsigned i = 0; i < stress.steps; i++) {
-        struct span *held[3];
+        struct span *held[9];
         unsigned count = 0;
-        while (count < 3 && count < 1 + i % 3) {
-            held[count] = span_set_pop(&stress.sets[unit_random(&random) & 1], &table);
-            if (held[count] == NULL) {
-                break;
+        for (unsigned take = 0; take < 1 + i % 3; take++) {
+            struct span_chain chain =
+                span_set_pop_chain(&stress.sets[unit_random(&random) & 1], &table,
+                                   1 + (uint32_t)unit_random_below(&random, 3));
+            while ((held[count] = span_chain_take(&chain, &table)) != NULL) {
+                own_for_a_moment(held[count], index + 1, (unsigned)unit_random_below(&random, 20));
+                count++;
             }
-            own_for_a_moment(held[count], index + 1, (unsigned)unit_random_below(&random, 20));
-            count++;
         }
         stress.popped[index] += count;
+        if (i % 2 == 0) {
+            struct span_chain chain = {.count = 0};
+            while (count > 0) {
+                span_chain_put(&chain, &table, held[--count]);
+            }
+            span_set_push_chain(&stress.sets[unit_random(&random) & 1], &table, &chain);
+        }
         /* Put back in the order of taking: what was on top is now below. */
         for (unsigned j = 0; j < count; j++) {
             span_set_push(&stress.sets[unit_random(&random) & 1], &table, held[j]);
@@ -255,6 +263,39 @@ START_TEST(threads)
 }
 END_TEST
 
+/* What was put last into a chain comes first, also by way of a set; most bounds what is taken. */
+START_TEST(chains)
+{
+    struct span_chain chain = {.count = 0};
+    ck_assert_ptr_null(span_chain_take(&chain, &table));
+    span_set_push_chain(&set, &table, &chain);
+    ck_assert(span_set_is_empty(&set));
+    ck_assert_uint_eq(span_set_pop_chain(&set, &table, 5).count, 0);
+    for (unsigned i = 0; i < 6; i++) {
+        span_chain_put(&chain, &table, span_number(i));
+        ck_assert_uint_eq(chain.count, i + 1);
+    }
+    span_set_push(&set, &table, span_number(6)); /* below the others */
+    span_set_push_chain(&set, &table, &chain);
+    ck_assert_uint_eq(chain.count, 0);
+    static const unsigned takes[] = {1, 4, 9, 9};
+    static const unsigned counts[] = {1, 4, 2, 0};
+    static const unsigned order[] = {5, 4, 3, 2, 1, 0, 6};
+    unsigned next = 0;
+    for (unsigned i = 0; i < ARRAY_LENGTH(takes); i++) {
+        chain = span_set_pop_chain(&set, &table, takes[i]);
+        ck_assert_uint_eq(chain.count, counts[i]);
+        struct span *span;
+        while ((span = span_chain_take(&chain, &table)) != NULL) {
+            ck_assert_ptr_eq(span, span_number(order[next]));
+            ck_assert_uint_eq(span->next, PAGE_NONE);
+            next++;
+        }
+    }
+    ck_assert_uint_eq(next, ARRAY_LENGTH(order));
+}
+END_TEST
+
 #if TRI_CHECKS >= 1
 static void push(void *span)
 {
@@ -281,6 +322,7 @@ int main(void)
     tcase_add_checked_fixture(cases, create, destroy);
     tcase_add_test(cases, empty);
     tcase_add_test(cases, one_after_the_other);
+    tcase_add_test(cases, chains);
     tcase_add_test(cases, tag_changes);
     tcase_add_test(cases, tag_wraps);
     tcase_add_test(cases, random_sets);

@@ -156,15 +156,35 @@ enum {
 static const struct {
     size_t size; /* of objects; over 32 KiB: large */
     int live;
-    bool keep_empty;
+    enum sweep_empty empty;
     enum sweep_outcome want;
 } outcomes[] = {
-    {32, ALL_DEAD, false, SWEEP_FREED},     {32, ALL_DEAD, true, SWEEP_PARTIAL},
-    {32, SOME_LIVE, false, SWEEP_PARTIAL},  {32, SOME_LIVE, true, SWEEP_PARTIAL},
-    {32, ALL_LIVE, false, SWEEP_FULL},      {32, ALL_LIVE, true, SWEEP_FULL},
-    {9000, ALL_DEAD, false, SWEEP_FREED},   {9000, SOME_LIVE, false, SWEEP_PARTIAL},
-    {100000, ALL_DEAD, false, SWEEP_FREED}, {100000, ALL_LIVE, false, SWEEP_FULL},
+    {32, ALL_DEAD, SWEEP_FREE, SWEEP_FREED},     {32, ALL_DEAD, SWEEP_FREE_IDLE, SWEEP_PARTIAL},
+    {32, ALL_DEAD, SWEEP_KEEP, SWEEP_PARTIAL},   {32, SOME_LIVE, SWEEP_FREE, SWEEP_PARTIAL},
+    {32, SOME_LIVE, SWEEP_KEEP, SWEEP_PARTIAL},  {32, ALL_LIVE, SWEEP_FREE, SWEEP_FULL},
+    {32, ALL_LIVE, SWEEP_FREE_IDLE, SWEEP_FULL}, {32, ALL_LIVE, SWEEP_KEEP, SWEEP_FULL},
+    {9000, ALL_DEAD, SWEEP_FREE, SWEEP_FREED},   {9000, SOME_LIVE, SWEEP_FREE, SWEEP_PARTIAL},
+    {100000, ALL_DEAD, SWEEP_FREE, SWEEP_FREED}, {100000, ALL_LIVE, SWEEP_FREE, SWEEP_FULL},
 };
+
+/* The span that is to be swept next, of any shard of list. */
+static struct span *pop_unswept(struct central_list *list)
+{
+    struct span *span = NULL;
+    for (unsigned i = 0; i < CENTRAL_SHARDS && span == NULL; i++) {
+        span = central_list_pop_unswept(list, i, table(), sweep_generation(fixture.heap));
+    }
+    return span;
+}
+
+static enum sweep_outcome sweep(struct span *span, enum sweep_empty empty)
+{
+    struct sweep_tally tally = {.swept = 0};
+    enum sweep_outcome outcome = sweep_span(fixture.heap, span, empty, &tally);
+    sweep_report(fixture.heap, &tally);
+    EXPECT(tally.swept == 0);
+    return outcome;
+}
 
 /* A span all of whose slots are objects, of which as many are marked; it is in no set. */
 static struct span *make_marked_span(size_t size, int live)
@@ -183,8 +203,7 @@ static struct span *make_marked_span(size_t size, int live)
         }
     }
     open_sweep();
-    struct central_list *list = type_table_list(&fixture.heap->types, span->list);
-    EXPECT(central_list_pop_unswept(list, table(), sweep_generation(fixture.heap)) == span);
+    EXPECT(pop_unswept(type_table_list(&fixture.heap->types, span->list)) == span);
     return span;
 }
 
@@ -198,7 +217,7 @@ START_TEST(one_span)
     uint64_t in_use = page_heap_in_use(&fixture.heap->page_heap) / PAGE_BYTES;
     span->needs_zero = false;
     span->search = slots;
-    enum sweep_outcome outcome = sweep_span(fixture.heap, span, outcomes[_i].keep_empty);
+    enum sweep_outcome outcome = sweep(span, outcomes[_i].empty);
     ck_assert_int_eq(outcome, outcomes[_i].want);
     ck_assert(sweep_is_done(fixture.heap));
     bool freed = outcome == SWEEP_FREED;
@@ -218,6 +237,23 @@ START_TEST(one_span)
         ck_assert_uint_eq(span->needs_zero, live < slots); /* freed slots hold old contents */
         span_check(table(), span);
     }
+}
+END_TEST
+
+/* One that was kept empty, and that nobody has taken a slot of, is freed by the next sweep; it is
+ * not where all empty ones are kept. */
+START_TEST(idle_span)
+{
+    enum sweep_empty empty = _i == 0 ? SWEEP_FREE_IDLE : SWEEP_KEEP;
+    struct span *span = make_marked_span(32, ALL_DEAD);
+    struct central_list *list = type_table_list(&fixture.heap->types, span->list);
+    ck_assert_int_eq(sweep(span, SWEEP_FREE_IDLE), SWEEP_PARTIAL);
+    central_list_push(list, 0, table(), span);
+    prepare_marking();
+    open_sweep();
+    ck_assert_ptr_eq(pop_unswept(list), span);
+    ck_assert_int_eq(sweep(span, empty), _i == 0 ? SWEEP_FREED : SWEEP_PARTIAL);
+    ck_assert_uint_eq(fixture.heap->counters.spans, _i);
 }
 END_TEST
 
@@ -244,9 +280,9 @@ START_TEST(generations)
         ck_assert_uint_eq(fixture_unswept(), 5);
         for (unsigned i = 0; i < 5; i++) {
             ck_assert(!sweep_is_done(fixture.heap));
-            ck_assert(sweep_one(fixture.heap));
+            ck_assert(sweep_up_to(fixture.heap, 1));
         }
-        ck_assert(!sweep_one(fixture.heap));
+        ck_assert(!sweep_up_to(fixture.heap, 1));
         ck_assert(sweep_is_done(fixture.heap));
         for (unsigned i = 0; i < 5; i++) {
             ck_assert(fixture_is_allocated(kept[i]));
@@ -286,9 +322,9 @@ START_TEST(every_list)
     (void)fixture_new(late); /* a new span, swept by birth */
     ck_assert_uint_eq(fixture_unswept(), spans - 1);
     for (uint64_t i = 1; i < spans; i++) {
-        ck_assert(sweep_one(fixture.heap));
+        ck_assert(sweep_up_to(fixture.heap, 1));
     }
-    ck_assert(!sweep_one(fixture.heap));
+    ck_assert(!sweep_up_to(fixture.heap, 1));
     ck_assert(sweep_is_done(fixture.heap));
     ck_assert_uint_eq(fixture.heap->counters.spans, 2);
     fixture_verify();
@@ -303,15 +339,56 @@ static void sweep_borrowed(void)
     if (borrowed != NULL) {
         struct span *span = borrowed;
         borrowed = NULL;
-        ck_assert_int_eq(sweep_span(fixture.heap, span, false), SWEEP_FREED);
+        ck_assert_int_eq(sweep(span, SWEEP_FREE), SWEEP_FREED);
     }
 }
+
+/* Where mutators drive cycles, what they sweep to keep up stays in its list, for the next ones to
+ * allocate; elsewhere it is freed. */
+START_TEST(kept_for_the_list)
+{
+    bool kept = _i == 1;
+    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    fixture_promote(type);
+    (void)fixture_new(type);
+    fixture.heap->cycle.by_mutators = kept;
+    prepare_marking();
+    open_sweep();
+    fixture.heap->sweep.due_kib = UINT64_MAX / 2; /* all of it is due */
+    fixture.heap->sweep.pace_spans = 1;
+    fixture.heap->counters.live_bytes = fixture.heap->sweep.pace_live + MIB;
+    sweep_keep_up(fixture.heap, &fixture.mutators[0]->cache, 1);
+    ck_assert(sweep_is_done(fixture.heap));
+    ck_assert_uint_eq(fixture.heap->counters.spans, kept ? 1 : 0);
+}
+END_TEST
+
+/* What is swept and not reported yet counts as unswept [sweep.4]; a report tells it all at once. */
+START_TEST(tally)
+{
+    struct heap_counters *counters = &fixture.heap->counters;
+    struct span *span = make_marked_span(32, SOME_LIVE);
+    uint32_t freed = span->slots - 1;
+    struct sweep_tally tally = {.swept = 0};
+    sweep_report(fixture.heap, &tally); /* nothing */
+    ck_assert_int_eq(sweep_span(fixture.heap, span, SWEEP_FREE, &tally), SWEEP_PARTIAL);
+    ck_assert(!sweep_is_done(fixture.heap));
+    ck_assert_uint_eq(counters->freed_objects, 0);
+    sweep_report(fixture.heap, &tally);
+    ck_assert(sweep_is_done(fixture.heap));
+    ck_assert_uint_eq(counters->freed_objects, freed);
+    ck_assert_uint_eq(counters->freed_bytes, freed * 32);
+    ck_assert_uint_eq(fixture.heap->sweep.spans[sweep_generation(fixture.heap) & 1], 1);
+    sweep_report(fixture.heap, &tally); /* it is empty again */
+    ck_assert_uint_eq(counters->freed_objects, freed);
+}
+END_TEST
 
 /* [sweep.4]: sweeping is not done while somebody still sweeps a span; sweep_finish waits. */
 START_TEST(somebody_still_sweeps)
 {
     borrowed = make_marked_span(64, ALL_DEAD);
-    ck_assert(!sweep_one(fixture.heap)); /* nothing left to take ... */
+    ck_assert(!sweep_up_to(fixture.heap, 1)); /* nothing left to take ... */
     ck_assert(!sweep_is_done(fixture.heap));
     fake_port_hooks()->yield = sweep_borrowed;
     sweep_finish(fixture.heap);
@@ -365,8 +442,8 @@ static struct span *carried;
 /* The visitor puts its span, which it has counted as swept, where it belongs, and leaves. */
 static void visitor_puts_back(void)
 {
-    central_list_push_full(type_table_list(&fixture.heap->types, carried->list), table(), carried,
-                           sweep_generation(fixture.heap));
+    struct central_list *list = type_table_list(&fixture.heap->types, carried->list);
+    central_list_push_full(list, 0, table(), carried, sweep_generation(fixture.heap));
     carried = NULL;
     fetch_sub_acq_rel(&fixture.heap->sweep.visitors, 1U);
 }
@@ -384,11 +461,10 @@ START_TEST(visitor_carries_a_span)
         span->bits[slot / 64].mark |= UINT64_C(1) << slot % 64;
     }
     open_sweep();
-    struct central_list *list = type_table_list(&fixture.heap->types, span->list);
-    carried = central_list_pop_unswept(list, table(), sweep_generation(fixture.heap));
+    carried = pop_unswept(type_table_list(&fixture.heap->types, span->list));
     ck_assert_ptr_eq(carried, span);
     fixture.heap->sweep.visitors = 1;
-    ck_assert_int_eq(sweep_span(fixture.heap, carried, false), SWEEP_FULL);
+    ck_assert_int_eq(sweep(carried, SWEEP_FREE), SWEEP_FULL);
     sweep_finish(fixture.heap); /* does not care */
     ck_assert_ptr_eq(carried, span);
     fake_port_hooks()->yield = visitor_puts_back;
@@ -487,7 +563,7 @@ END_TEST
 
 static void sweep_it(void *span)
 {
-    (void)sweep_span(fixture.heap, span, false);
+    (void)sweep(span, SWEEP_FREE);
 }
 
 /* [sweep.2]: a mark where no object is, in the span of a type and in a mixed one. */
@@ -528,7 +604,7 @@ static void begin_sweep(void *unused)
 START_TEST(misuse)
 {
     struct span *span = make_marked_span(64, SOME_LIVE);
-    ck_assert_int_eq(sweep_span(fixture.heap, span, false), SWEEP_PARTIAL);
+    ck_assert_int_eq(sweep(span, SWEEP_FREE), SWEEP_PARTIAL);
     ck_assert_ptr_nonnull(fake_port_death_of(sweep_it, span));
     span->sweep_gen -= 2;
     ck_assert_ptr_nonnull(fake_port_death_of(sweep_it, span));
@@ -622,6 +698,9 @@ int main(void)
     TCase *cases = tcase_create("sweep");
     tcase_add_checked_fixture(cases, create, destroy);
     tcase_add_test(cases, exactly_the_unmarked);
+    tcase_add_loop_test(cases, idle_span, 0, 2);
+    tcase_add_loop_test(cases, kept_for_the_list, 0, 2);
+    tcase_add_test(cases, tally);
     tcase_add_loop_test(cases, one_span, 0, (int)ARRAY_LENGTH(outcomes));
     tcase_add_test(cases, generations);
     tcase_add_test(cases, every_list);

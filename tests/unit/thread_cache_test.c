@@ -58,6 +58,20 @@ static struct span *make_span(uint32_t list, const uint64_t *pattern, bool needs
     return span;
 }
 
+static struct span *pop_partial_swept(struct central_list *central, uint32_t generation)
+{
+    struct span_chain chain =
+        central_list_take_partial_swept(central, cache->shard, table, generation, 1);
+    return span_chain_take(&chain, table);
+}
+
+static struct span *pop_full_unswept(struct central_list *central, uint32_t generation)
+{
+    struct span_chain chain =
+        central_list_take_full_unswept(central, cache->shard, table, generation, 1);
+    return span_chain_take(&chain, table);
+}
+
 static bool is_filled(const char *memory, size_t bytes, uint8_t with)
 {
     for (size_t i = 0; i < bytes; i++) {
@@ -305,7 +319,7 @@ START_TEST(flush_after_each_take)
         span_check(table, span);
         cache->objects = 0;
         cache->bytes = 0;
-        struct span *again = central_list_pop_partial_swept(central, table, 0);
+        struct span *again = pop_partial_swept(central, 0);
         if (takes < free) { /* else it may be in either set */
             EXPECT(again == span);
             thread_cache_set_span(cache, list, span);
@@ -333,14 +347,14 @@ START_TEST(partial_or_full)
         span->sweep_gen = generation;
         thread_cache_set_span(cache, list, span);
         (void)flush(generation);
-        ck_assert_ptr_eq(central_list_pop_partial_swept(central, table, generation), span);
+        ck_assert_ptr_eq(pop_partial_swept(central, generation), span);
         thread_cache_set_span(cache, list, span);
         for (uint32_t i = 0; i < span->slots; i++) {
             ck_assert_ptr_nonnull(thread_cache_take(cache, table, list, true));
         }
         ck_assert_uint_eq(flush(generation), 0);
-        ck_assert_ptr_null(central_list_pop_partial_swept(central, table, generation));
-        ck_assert_ptr_eq(central_list_pop_full_unswept(central, table, generation + 1), span);
+        ck_assert_ptr_null(pop_partial_swept(central, generation));
+        ck_assert_ptr_eq(pop_full_unswept(central, generation + 1), span);
     }
 }
 END_TEST
@@ -384,6 +398,48 @@ START_TEST(flush_of_many)
 }
 END_TEST
 
+/* Spares are taken one after the other, and go back to the central list with a flush, as do those
+ * that are used up; each to the set of its own generation [central_list.1]. */
+START_TEST(spares_and_used_up)
+{
+    uint32_t list = type_of_class(20)->list;
+    struct central_list *central = type_table_list(&fixture.heap->types, list);
+    uint64_t none[SPAN_BIT_WORDS] = {0};
+    struct span *spans[6];
+    for (uint32_t i = 0; i < 6; i++) {
+        spans[i] = make_span(list, none, true);
+        spans[i]->sweep_gen = i % 2;
+    }
+    ck_assert_ptr_null(thread_cache_take_spare(cache, table, list));
+    for (unsigned i = 0; i < 3; i++) {
+        thread_cache_add_spare(cache, table, list, spans[i]);
+    }
+    struct span *spare = thread_cache_take_spare(cache, table, list);
+    ck_assert(spare == spans[0] || spare == spans[1] || spare == spans[2]);
+    thread_cache_add_spare(cache, table, list, spare);
+    thread_cache_give_used_up(cache, table, central); /* none */
+    for (unsigned i = 3; i < 6; i++) {
+        thread_cache_add_used_up(cache, table, central, spans[i]);
+    }
+    ck_assert_ptr_eq(pop_full_unswept(central, 0), spans[3]); /* another generation came then */
+    ck_assert_ptr_eq(pop_full_unswept(central, 1), spans[4]);
+    ck_assert_ptr_null(pop_full_unswept(central, 0));
+    thread_cache_give_used_up(cache, table, central);
+    ck_assert_ptr_eq(pop_full_unswept(central, 0), spans[5]);
+    thread_cache_add_used_up(cache, table, central, spans[5]);
+    ck_assert_uint_eq(flush(0), 0);
+    ck_assert(!cache->bins[list].held);
+    ck_assert_ptr_null(thread_cache_take_spare(cache, table, list));
+    ck_assert_ptr_eq(pop_full_unswept(central, 0), spans[5]);
+    struct span *even[2] = {pop_partial_swept(central, 0), pop_partial_swept(central, 0)};
+    ck_assert((even[0] == spans[0] && even[1] == spans[2]) ||
+              (even[0] == spans[2] && even[1] == spans[0]));
+    ck_assert_ptr_eq(pop_partial_swept(central, 1), spans[1]);
+    ck_assert_ptr_null(pop_partial_swept(central, 0));
+    ck_assert_ptr_null(pop_partial_swept(central, 1));
+}
+END_TEST
+
 /* Several lists, spans, takes and flushes at random: each slot is handed out once, and what was
  * taken and not handed out comes back. */
 START_TEST(random_takes)
@@ -409,7 +465,7 @@ START_TEST(random_takes)
         while (slot == NULL) {
             (void)thread_cache_drop_span(cache, list);
             struct central_list *central = type_table_list(&fixture.heap->types, list);
-            struct span *span = central_list_pop_partial_swept(central, table, 0);
+            struct span *span = pop_partial_swept(central, 0);
             uint64_t pattern[SPAN_BIT_WORDS];
             random_pattern(&random, pattern);
             thread_cache_set_span(cache, list, span ? span : make_span(list, pattern, true));
@@ -472,6 +528,7 @@ int main(void)
     tcase_add_test(cases, flush_after_each_take);
     tcase_add_test(cases, partial_or_full);
     tcase_add_test(cases, flush_of_many);
+    tcase_add_test(cases, spares_and_used_up);
     tcase_add_test(cases, random_takes);
 #if TRI_CHECKS >= 1
     tcase_add_test(cases, misuse);

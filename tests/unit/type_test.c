@@ -53,8 +53,7 @@ START_TEST(lists_of_no_type)
         ck_assert_uint_eq(list->index, i);
         ck_assert_uint_eq(list->size_class, i);
         ck_assert_ptr_null(list->type);
-        ck_assert(span_set_is_empty(&list->partial[0]) && span_set_is_empty(&list->partial[1]));
-        ck_assert(span_set_is_empty(&list->full[0]) && span_set_is_empty(&list->full[1]));
+        EXPECT(fixture_list_is_empty(list));
     }
 }
 END_TEST
@@ -476,7 +475,7 @@ static void define_or_look(void *unused, unsigned index)
         uint32_t count = load_acquire(&table.list_count);
         for (uint32_t i = count > 100 ? count - 100 : 0; i < count; i++) {
             const struct central_list *list = type_table_list(&table, i);
-            EXPECT(list->index == i && span_set_is_empty(&list->full[0]));
+            EXPECT(list->index == i && fixture_list_is_empty(list));
         }
         cpu_relax();
     }

@@ -157,12 +157,13 @@ END_TEST
 /* A set with a span in it, by whatever name. */
 static struct span_set *set_with_spans(struct central_list *list)
 {
-    for (unsigned half = 0; half < 2; half++) {
-        if (!span_set_is_empty(&list->partial[half])) {
-            return &list->partial[half];
+    for (unsigned i = 0; i < 2 * CENTRAL_SHARDS; i++) {
+        struct central_shard *shard = &list->shards[i / 2];
+        if (!span_set_is_empty(&shard->partial[i % 2])) {
+            return &shard->partial[i % 2];
         }
-        if (!span_set_is_empty(&list->full[half])) {
-            return &list->full[half];
+        if (!span_set_is_empty(&shard->full[i % 2])) {
+            return &shard->full[i % 2];
         }
     }
     ck_abort_msg("no span in the list");
@@ -184,12 +185,12 @@ START_TEST(broken_sets)
     expect_breach(words);
 
     struct central_list *other = type_table_list(&fixture.heap->types, mixed_type->list);
-    span_set_push(&other->full[0], table(), span); /* in that of another list */
+    span_set_push(&other->shards[0].full[0], table(), span); /* in that of another list */
     (void)snprintf(words, sizeof words,
                    "list %u has the span at page %u, which is not one of its own", other->index,
                    span->first);
     expect_breach(words);
-    (void)span_set_pop(&other->full[0], table());
+    (void)span_set_pop(&other->shards[0].full[0], table());
 
     span_set_push(set, table(), span);
     expect_order();
@@ -215,17 +216,17 @@ START_TEST(span_in_two_sets)
     struct span_set *set = set_with_spans(list);
     moment = VERIFY_BEFORE_MARK;
     expect_order();
-    list->partial[0] = *set;
-    list->partial[1] = *set;
+    struct span_set *partial = list->shards[0].partial;
+    partial[0] = *set;
+    partial[1] = *set;
     uint64_t spans = fixture.heap->counters.spans;
     char words[100];
     (void)snprintf(words, sizeof words, "of %u spans %u are in the sets", (unsigned)spans,
-                   (unsigned)spans +
-                       (set == &list->partial[0] || set == &list->partial[1] ? 1 : 2));
+                   (unsigned)spans + (set == &partial[0] || set == &partial[1] ? 1 : 2));
     expect_breach(words);
     for (unsigned half = 0; half < 2; half++) {
-        if (set != &list->partial[half]) {
-            span_set_init(&list->partial[half]);
+        if (set != &partial[half]) {
+            span_set_init(&partial[half]);
         }
     }
     expect_order();
