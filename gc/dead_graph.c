@@ -12,6 +12,9 @@
  *                  object refers to a dead one, so nothing is missed.
  *   [dead_graph.2] The search MUST NOT use more C stack for a longer chain of objects; otherwise a
  *                  long list ends the process.
+ *   [dead_graph.3] A key MUST have an edge to the values that living ephemerons hold for it;
+ *                  otherwise a circle that leads through one of these is not found, and nothing on
+ *                  it is ever finalized.
  * Locks:      META.
  * Callers:    finalizer_phase, finalizer_check.
  */
@@ -20,6 +23,7 @@
 #include "gc/assert.h"
 #include "gc/mark.h"
 #include "gc/object.h"
+#include "gc/weak_scan.h"
 
 void dead_graph_init(struct dead_graph *graph, struct meta_alloc *meta)
 {
@@ -118,9 +122,13 @@ static bool add_edges(struct tri_heap *heap, uintptr_t entry)
     struct marker *marker = &finder.marker;
     marker_init(heap, marker);
     marker->discovers = false;
+    uintptr_t object = entry;
     do {
         (void)scan_entry(marker, entry);
     } while (mark_stack_pop(&marker->stack, &entry)); /* the pieces of a large object */
+    if (!heap->finalizers.graph.living) {
+        weak_scan_waiting(marker, object); /* [dead_graph.3] */
+    }
     marker_destroy(marker);
     return !finder.is_full;
 }

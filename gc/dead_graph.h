@@ -31,8 +31,8 @@ void dead_graph_init(struct dead_graph *graph, struct meta_alloc *meta);
 void dead_graph_clear(struct dead_graph *graph, bool living);
 
 /* Look at all dead objects that can be reached from object, and at that. An ephemeron refers to its
- * value here. False where there is no memory: then the graph must be cleared. CYCLE held, in the
- * weak phase. */
+ * value here, and the key of a living one does. False where there is no memory: then the graph must
+ * be cleared. CYCLE held, in the weak phase. */
 bool dead_graph_explore(struct tri_heap *heap, uintptr_t object);
 
 /* The component of object; 0 where it was not found. */

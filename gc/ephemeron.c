@@ -195,6 +195,17 @@ struct waiting_entry *ephemeron_take(struct tri_heap *heap, const struct object_
                                                     (uintptr_t)0);
 }
 
+const struct waiting_entry *ephemeron_first(struct tri_heap *heap, const struct object_place *place)
+{
+    if (!(load_relaxed(&place->span->flags) & SPAN_HAS_KEYS)) {
+        return NULL;
+    }
+    const struct mark_segment *heads = find_heads(heap, load_relaxed(&place->span->first));
+    return heads == NULL
+               ? NULL
+               : (const struct waiting_entry *)load_relaxed(&heads->entries[place->slot % FANOUT]);
+}
+
 bool ephemeron_each(struct tri_heap *heap, struct mark_segment **cursor,
                     void (*function)(struct tri_heap *heap, struct waiting_entry *waiting))
 {

@@ -35,6 +35,11 @@ bool ephemeron_wait(struct marker *marker, const struct object_place *place, con
  * where there are none. */
 struct waiting_entry *ephemeron_take(struct tri_heap *heap, const struct object_place *place);
 
+/* The first entry that waits for the object at place, or for another one whose head is the same;
+ * the next ones are linked. They stay where they are. NULL where there are none. Nobody marks. */
+const struct waiting_entry *ephemeron_first(struct tri_heap *heap,
+                                            const struct object_place *place);
+
 /* As ephemeron_wait, for an entry that was taken and whose key is not that object. */
 bool ephemeron_wait_on(struct marker *marker, const struct object_place *place,
                        struct waiting_entry *waiting);

@@ -110,3 +110,16 @@ size_t weak_scan_key(struct marker *marker, uintptr_t entry)
     }
     return done;
 }
+
+void weak_scan_waiting(struct marker *marker, uintptr_t entry)
+{
+    struct object_place place;
+    object_at_entry(marker->spans, entry, &place);
+    const struct waiting_entry *waiting = ephemeron_first(marker->heap, &place);
+    for (; waiting != NULL; waiting = waiting->next) {
+        struct object_place key;
+        if (object_find(marker->heap, waiting_key(waiting), &key) && key.object == place.object) {
+            shade_waiting(marker, waiting);
+        }
+    }
+}

@@ -44,4 +44,7 @@ void weak_scan(struct marker *marker, const struct object_place *place, size_t f
  * bytes of what was looked at. */
 size_t weak_scan_key(struct marker *marker, uintptr_t entry);
 
+/* The same, but nobody has marked the object, and nobody marks: the values go on waiting. */
+void weak_scan_waiting(struct marker *marker, uintptr_t entry);
+
 #endif

@@ -1,5 +1,4 @@
-/* weak_ops.c -- what a player does: makes things, links and drops them, reads what is weak,
- * attaches finalizers and cleanups and runs those of all players.
+/* weak_ops.c -- what a player does: makes things, links and drops them, and reads what is weak.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -35,8 +34,8 @@ void scan_stack(tri_visitor *visitor, tri_mutator *mutator, void *argument)
     }
 }
 
-static void put(struct player *player, tri_mutator *mutator, const void *container, void *slot,
-                const struct thing *thing)
+void put(struct player *player, tri_mutator *mutator, const void *container, void *slot,
+         const struct thing *thing)
 {
     tri_word word = thing == NULL ? 0 : (tri_word)(uintptr_t)thing->address;
     if (player->stress->options.insertion) {
@@ -48,15 +47,13 @@ static void put(struct player *player, tri_mutator *mutator, const void *contain
     }
 }
 
-static void set_global(struct player *player, tri_mutator *mutator, size_t index,
-                       struct thing *thing)
+void set_global(struct player *player, tri_mutator *mutator, size_t index, struct thing *thing)
 {
     put(player, mutator, &player->globals[index], &player->globals[index], thing);
     player->global_things[index] = thing;
 }
 
-/* Hold thing, or nothing, in some root of the player's own. */
-static void set_root(struct player *player, struct thing *thing)
+void set_root(struct player *player, struct thing *thing)
 {
     size_t index = below(player, ROOTS);
     if (below(player, 2) == 0) {
@@ -67,10 +64,16 @@ static void set_root(struct player *player, struct thing *thing)
     }
 }
 
-static void set_fixed(struct player *player, enum fixed_root root, struct thing *thing)
+void set_fixed(struct player *player, enum fixed_root root, struct thing *thing)
 {
     put(player, player->mutator, &player->fixed[root], &player->fixed[root], thing);
     player->fixed_things[root] = thing;
+}
+
+void set_slot(struct player *player, struct thing *node, size_t index, struct thing *thing)
+{
+    put(player, player->mutator, node->address, node->address + 16 + index * 8, thing);
+    node->strong[index] = thing;
 }
 
 void roots_clear(struct player *player)
@@ -83,6 +86,9 @@ void roots_clear(struct player *player)
     for (unsigned i = 0; i < FIXED_ROOTS; i++) {
         set_fixed(player, (enum fixed_root)i, NULL);
     }
+    for (size_t i = 0; i <= TABLE_FAULT; i++) {
+        set_table(player, player->mutator, i, NULL);
+    }
 }
 
 /* ---- Picking ----------------------------------------------------------------------------------*/
@@ -93,13 +99,8 @@ static struct thing *pick_root(struct player *player)
     return below(player, 2) == 0 ? player->stack_things[index] : player->global_things[index];
 }
 
-/* Something that is reachable; NULL where the roots drawn hold nothing. */
-static struct thing *pick(struct player *player)
+static struct thing *follow(struct player *player, struct thing *thing)
 {
-    struct thing *thing = NULL;
-    for (unsigned tries = 0; thing == NULL && tries < 6; tries++) {
-        thing = pick_root(player);
-    }
     for (uint64_t steps = below(player, 7); thing != NULL && steps > 0; steps--) {
         struct thing *next = thing->strong[below(player, STRONG_SLOTS)];
         thing = next == NULL ? thing : next;
@@ -107,7 +108,21 @@ static struct thing *pick(struct player *player)
     return thing;
 }
 
-static struct thing *pick_kind(struct player *player, enum thing_kind kind)
+struct thing *pick(struct player *player)
+{
+    struct thing *thing = NULL;
+    for (unsigned tries = 0; thing == NULL && tries < 6; tries++) {
+        thing = pick_root(player);
+    }
+    return follow(player, thing);
+}
+
+struct thing *pick_global(struct player *player)
+{
+    return follow(player, player->global_things[below(player, ROOTS)]);
+}
+
+struct thing *pick_kind(struct player *player, enum thing_kind kind)
 {
     for (unsigned tries = 0; tries < 6; tries++) {
         struct thing *thing = pick(player);
@@ -120,7 +135,7 @@ static struct thing *pick_kind(struct player *player, enum thing_kind kind)
 
 /* ---- Making -----------------------------------------------------------------------------------*/
 
-static struct thing *thing_new(struct player *player, enum thing_kind kind, tri_ref address)
+struct thing *thing_new(struct player *player, enum thing_kind kind, tri_ref address)
 {
     struct thing *thing = calloc(1, sizeof *thing);
     if (thing == NULL || address == TRI_NULL) {
@@ -148,23 +163,31 @@ static void cut_down(struct player *player)
     }
 }
 
-static void op_node(struct player *player)
+struct thing *node_new(struct player *player, tri_mutator *mutator)
 {
     struct thing *thing =
-        thing_new(player, THING_NODE, tri_alloc(player->mutator, player->stress->node_type));
+        thing_new(player, THING_NODE, tri_alloc(mutator, player->stress->node_type));
     uint64_t *words = (uint64_t *)(void *)thing->address;
     words[0] = node_word(thing);
     words[1] = mix(node_word(thing));
+    return thing;
+}
+
+struct thing *node_new_named(struct player *player, tri_mutator *mutator, uint64_t name)
+{
+    player->next_id = (player->next_id / NAMES + 1) * NAMES + name - 1; /* the last one's */
+    return node_new(player, mutator);
+}
+
+static void op_node(struct player *player)
+{
+    struct thing *thing = node_new(player, player->mutator);
     for (size_t i = 0; i < STRONG_SLOTS; i++) {
-        struct thing *to = below(player, 3) == 0 ? NULL : pick(player);
-        put(player, player->mutator, thing->address, &words[2 + i], to);
-        thing->strong[i] = to;
+        set_slot(player, thing, i, below(player, 3) == 0 ? NULL : pick(player));
     }
     struct thing *holder = below(player, 2) == 0 ? pick_kind(player, THING_NODE) : NULL;
     if (holder != NULL) {
-        size_t index = below(player, STRONG_SLOTS);
-        put(player, player->mutator, holder->address, holder->address + 16 + index * 8, thing);
-        holder->strong[index] = thing;
+        set_slot(player, holder, below(player, STRONG_SLOTS), thing);
     } else {
         set_root(player, thing);
     }
@@ -176,10 +199,8 @@ static void op_store(struct player *player)
     struct thing *holder = pick_kind(player, THING_NODE);
     struct thing *thing = below(player, 3) == 0 ? NULL : pick(player);
     if (holder != NULL) {
-        size_t index = below(player, STRONG_SLOTS);
         take_note(player, "store", holder, thing);
-        put(player, player->mutator, holder->address, holder->address + 16 + index * 8, thing);
-        holder->strong[index] = thing;
+        set_slot(player, holder, below(player, STRONG_SLOTS), thing);
     }
 }
 
@@ -190,9 +211,15 @@ static void op_root(struct player *player)
     set_root(player, thing);
 }
 
+struct thing *pick_target(struct player *player)
+{
+    struct thing *table = player->table_things[below(player, TABLES)];
+    return table != NULL && below(player, 12) == 0 ? table : pick(player);
+}
+
 static void op_weak(struct player *player)
 {
-    struct thing *target = pick(player);
+    struct thing *target = pick_target(player);
     if (target == NULL) {
         return;
     }
@@ -210,26 +237,36 @@ static void op_weak(struct player *player)
 
 /* ---- Reading ----------------------------------------------------------------------------------*/
 
-/* A target that nothing else referred to may be kept: then it lives on, and all it refers to. */
-static void keep(struct player *player, struct thing *target)
+/* Hold it in a root, by the player's own mutator or another one's. */
+static void hold_in_root(struct player *player, tri_mutator *mutator, struct thing *thing)
 {
-    if (!is_reachable(target)) {
+    if (thing->kind == THING_TABLE) {
+        set_table(player, mutator, below(player, TABLES), thing);
+    } else if (mutator == player->mutator) {
+        set_root(player, thing);
+    } else {
+        set_global(player, mutator, below(player, ROOTS), thing);
+    }
+}
+
+/* What nothing else referred to lives on, and all it refers to. */
+void keep(struct player *player, tri_mutator *mutator, struct thing *thing, bool ephemeral)
+{
+    if (!is_reachable(thing)) {
         fetch_add_relaxed(&player->stress->counts.revived, UINT64_C(1));
+        bool waits = ephemeral && is_kept_by_finalizers(thing);
+        bring_back(player, mutator, thing, waits ? BY_EPHEMERON : BY_WEAK);
     }
-    set_root(player, target);
-    (void)mark_from(target);
-    for (size_t i = 0; i < player->grey.count; i++) {
-        thing_check(player->grey.things[i]);
-    }
+    hold_in_root(player, mutator, thing);
 }
 
 static void read_holder(struct player *player, struct thing *holder)
 {
-    bool was_dead = holder->is_revived; /* it may lead to what waits: let that wait */
+    bool was_dead = holder->life != 0; /* it may lead to what waits: let that wait */
     const void *found = yielded_by(player->mutator, holder);
     take_note(player, found == NULL ? "read nothing" : "read", holder, holder->target);
     if (check_yield(holder, holder->target, found) && !was_dead && below(player, 3) == 0) {
-        keep(player, holder->target);
+        keep(player, player->mutator, holder->target, false);
     }
 }
 
@@ -250,9 +287,8 @@ static void op_read_many(struct player *player)
     }
 }
 
-/* The weak reference that another one shows. What it yields is looked at, and let go. */
-/* A random number for who has not locked itself; finalizers on other threads draw some as well. */
-static uint64_t draw(struct player *player, uint64_t limit)
+/* Finalizers on other threads draw numbers as well. */
+uint64_t draw(struct player *player, uint64_t limit)
 {
     player_lock(player, player->mutator);
     uint64_t number = below(player, limit);
@@ -260,166 +296,19 @@ static uint64_t draw(struct player *player, uint64_t limit)
     return number;
 }
 
+/* What another one shows. What a weak reference yields is looked at, and let go. */
 static void op_read_shown(struct player *player)
 {
     struct stress *stress = player->stress;
     struct player *other = &stress->players[draw(player, (uint64_t)stress->options.players)];
     player_lock(other, player->mutator);
     struct thing *holder = other->fixed_things[FIXED_SHOWN];
-    if (holder != NULL) {
+    if (holder != NULL && holder->kind == THING_EPHEMERON) {
+        read_ephemeron(other, player->mutator, holder);
+    } else if (holder != NULL) {
         (void)check_yield(holder, holder->target, yielded_by(player->mutator, holder));
     }
     player_unlock(other);
-}
-
-/* ---- Finalizers and cleanups ------------------------------------------------------------------*/
-
-/* Whether thing is on a circle. What it reaches was marked last. */
-static bool is_on_circle(const struct thing *thing)
-{
-    const struct thing_list *reached = &thing->player->grey;
-    for (size_t i = 0; i < reached->count; i++) {
-        for (size_t k = 0; k < STRONG_SLOTS; k++) {
-            if (reached->things[i]->strong[k] == thing) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-/* What only the finalizer of something has kept is as it was, and begins a new life. */
-static void revive(struct thing *thing, bool shares_fate)
-{
-    thing_check(thing);
-    thing->shares_fate |= shares_fate;
-    if (!thing->was_reached) {
-        thing->life++;
-        thing->is_gone = false;
-        thing->is_revived = thing->kind != THING_NODE;
-    }
-}
-
-static void check_waiting(struct thing *thing)
-{
-    struct player *player = thing->player;
-    uint64_t roots = mark_from_roots(player);
-    for (size_t i = 0; i < player->things.count; i++) {
-        player->things.things[i]->was_reached = player->things.things[i]->reached == roots;
-    }
-    (void)mark_from(thing);
-    bool circle = is_on_circle(thing);
-    for (size_t i = 0; i < player->grey.count; i++) {
-        revive(player->grey.things[i], circle);
-    }
-    if (thing->is_ordered && !thing->shares_fate && !options_mix_orders(&player->stress->options)) {
-        if (thing->was_reached) {
-            fail(thing, player, "is finalized, and reachable");
-        }
-        thing->finalized_life = thing->life;
-    }
-}
-
-static void finalize(tri_mutator *mutator, tri_ref object, void *argument);
-
-/* Attach to what the caller holds. */
-static void attach(struct thing *thing, tri_mutator *mutator)
-{
-    struct player *player = thing->player;
-    thing->is_ordered = !options_mix_orders(&player->stress->options) || below(player, 3) != 0;
-    uint32_t flags = thing->is_ordered ? TRI_FINALIZER_ORDERED : TRI_FINALIZER_UNORDERED;
-    if (tri_finalizer_attach(mutator, thing->address, finalize, thing, flags) != TRI_OK) {
-        fail(thing, player, "tri_finalizer_attach failed");
-    }
-    thing->finalizer = PENDING_ATTACHED;
-    thing->attached_life = thing->life;
-    thing->shares_fate = false;
-    take_note(player, "attach", thing, NULL);
-}
-
-static void finalize(tri_mutator *mutator, tri_ref object, void *argument)
-{
-    struct thing *thing = argument;
-    struct player *player = thing->player;
-    player_lock(player, mutator);
-    take_note(player, "finalize", thing, NULL);
-    if (thing->finalizer != PENDING_ATTACHED || thing->address != object || thing->is_buried) {
-        fail(thing, player, "is finalized without a finalizer, or once more");
-    }
-    fetch_add_relaxed(&player->stress->counts.finalized, UINT64_C(1));
-    check_waiting(thing);
-    thing->finalizer = PENDING_RAN;
-    if (!player->stress->draining && below(player, 3) == 0) {
-        fetch_add_relaxed(&player->stress->counts.resurrected, UINT64_C(1));
-        set_global(player, mutator, below(player, ROOTS), thing);
-        if (below(player, 3) == 0) {
-            attach(thing, mutator);
-        }
-    }
-    player_unlock(player);
-}
-
-static void clean(tri_mutator *mutator, void *argument)
-{
-    struct thing *thing = argument;
-    struct player *player = thing->player;
-    player_lock(player, mutator);
-    take_note(player, "clean up", thing, NULL);
-    if (thing->cleanup != PENDING_ATTACHED || thing->finalizer == PENDING_ATTACHED) {
-        fail(thing, player, "is cleaned up once more, or before it was finalized");
-    }
-    if (is_reachable(thing)) {
-        fail(thing, player, "is cleaned up, and reachable");
-    }
-    fetch_add_relaxed(&player->stress->counts.cleaned, UINT64_C(1));
-    thing->cleanup = PENDING_RAN;
-    thing->is_buried = true;
-    player_unlock(player);
-}
-
-static void op_attach(struct player *player)
-{
-    struct thing *thing = pick(player);
-    if (thing != NULL && thing->finalizer != PENDING_ATTACHED) {
-        attach(thing, player->mutator);
-    }
-}
-
-static void op_detach(struct player *player)
-{
-    struct thing *thing = pick(player);
-    if (thing == NULL) {
-        return;
-    }
-    take_note(player, "detach", thing, NULL);
-    bool is_attached = thing->finalizer == PENDING_ATTACHED;
-    bool was_detached = tri_finalizer_detach(player->mutator, thing->address);
-    /* Brought back while it waits: its finalizer runs all the same. */
-    bool waits = is_attached && !was_detached && thing->life != thing->attached_life &&
-                 options_mix_orders(&player->stress->options);
-    if (was_detached != is_attached && !waits) {
-        fail(thing, player, "tri_finalizer_detach says otherwise");
-    }
-    thing->finalizer = waits ? PENDING_ATTACHED : PENDING_NONE;
-}
-
-static void op_clean(struct player *player)
-{
-    struct thing *thing = pick(player);
-    if (thing == NULL || thing->cleanup == PENDING_ATTACHED) {
-        return;
-    }
-    if (tri_cleanup_attach(player->mutator, thing->address, clean, thing, NULL) != TRI_OK) {
-        fail(thing, player, "tri_cleanup_attach failed");
-    }
-    thing->cleanup = PENDING_ATTACHED;
-    take_note(player, "attach cleanup", thing, NULL);
-}
-
-/* Without a lock of one's own: what is run takes those of others. */
-static void op_run(struct player *player)
-{
-    (void)tri_finalizers_run(player->mutator, 1 + draw(player, 20));
 }
 
 /* ---- Other ------------------------------------------------------------------------------------*/
@@ -455,11 +344,26 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-    {op_node, 330, false},     {op_store, 160, false}, {op_root, 120, false},
-    {op_weak, 90, false},      {op_read, 120, false},  {op_read_many, 8, false},
-    {op_read_shown, 30, true}, {op_attach, 45, false}, {op_detach, 10, false},
-    {op_clean, 25, false},     {op_run, 20, true},     {op_safepoint, 30, false},
-    {op_blocking, 10, false},  {op_collect, 2, false},
+    {op_node, 270, false},
+    {op_store, 150, false},
+    {op_root, 110, false},
+    {op_weak, 70, false},
+    {op_read, 90, false},
+    {op_read_many, 8, false},
+    {op_read_shown, 30, true},
+    {op_attach, 40, false},
+    {op_detach, 10, false},
+    {op_clean, 20, false},
+    {op_run, 20, true},
+    {op_safepoint, 30, false},
+    {op_blocking, 10, false},
+    {op_collect, 2, false},
+    {op_ephemeron, 40, false},
+    {op_chain, 6, false},
+    {op_read_ephemeron, 40, false},
+    {op_table, 4, false},
+    {op_table_work, 40, false},
+    {op_table_shown, 10, true},
 };
 
 void step(struct player *player)
@@ -477,63 +381,5 @@ void step(struct player *player)
     } else {
         operations[i].function(player);
         player_unlock(player);
-    }
-}
-
-/* ---- Faults -----------------------------------------------------------------------------------*/
-
-/* A thing that nothing holds but what the caller does next. */
-static struct thing *lone_node(struct player *player)
-{
-    struct thing *thing =
-        thing_new(player, THING_NODE, tri_alloc(player->mutator, player->stress->node_type));
-    uint64_t *words = (uint64_t *)(void *)thing->address;
-    words[0] = node_word(thing);
-    words[1] = mix(node_word(thing));
-    return thing;
-}
-
-/* Clear a weak reference to what can be reached. */
-static void clear_weak(struct player *player, struct thing *target)
-{
-    set_fixed(player, FIXED_FAULT, target);
-    struct thing *weak =
-        thing_new(player, THING_WEAK, tri_weak_new(player->mutator, target->address));
-    weak->target = target;
-    set_fixed(player, FIXED_FAULT_WEAK, weak);
-    store_relaxed((tri_aliased_word *)(void *)weak->address, 0);
-}
-
-void make_fault(struct player *player, enum fault fault)
-{
-    tri_handle *handle;
-    struct thing *thing = lone_node(player);
-    bool made = true;
-    switch (fault) {
-    case FAULT_DROP_ROOT:
-        player->fixed_things[FIXED_FAULT] = thing;
-        break;
-    case FAULT_KEEP_ROOT:
-        made = tri_handle_create(player->mutator, thing->address, &handle) == TRI_OK;
-        break;
-    case FAULT_CLEAR_WEAK:
-        clear_weak(player, thing);
-        break;
-    case FAULT_LOSE_FINALIZER:
-        attach(thing, player->mutator);
-        made = tri_finalizer_detach(player->mutator, thing->address);
-        break;
-    case FAULT_REPEAT_FINALIZER:
-        attach(thing, player->mutator);
-        thing->finalizer = PENDING_RAN;
-        break;
-    case FAULT_LOSE_CLEANUP:
-        thing->cleanup = PENDING_ATTACHED;
-        break;
-    case FAULT_NONE:
-        break;
-    }
-    if (!made) {
-        fail(thing, player, "the fault could not be made");
     }
 }

@@ -29,21 +29,52 @@ static void reach(struct player *player, struct thing *thing, uint64_t number)
     }
 }
 
-/* Reach values until no key that was reached has one that was not. */
-static bool reach_values(struct player *player, uint64_t number)
+/* Reach the value of an ephemeron whose key was reached. */
+static void reach_value(struct player *player, const struct thing *thing, uint64_t number)
+{
+    if (thing->target != NULL && thing->target->reached == number) {
+        reach(player, thing->value.thing, number);
+    }
+}
+
+/* Whether table holds strongly what belongs to the entry, as far as was marked. */
+static bool holds(const struct thing *thing, struct entry *entry, uint64_t number, enum bound bound)
+{
+    const struct thing *weak = entry_weak(thing->table, entry)->thing;
+    bool alive = weak == NULL || weak->reached == number;
+    if (thing->table->kind == TRI_WEAK_EPHEMERONS) {
+        return alive && bound != BOUND_STRONG;
+    }
+    return bound != BOUND_LEAST || (alive && !entry_is_uncertain(thing, entry));
+}
+
+static void reach_entries(struct player *player, const struct thing *thing, uint64_t number,
+                          enum bound bound)
+{
+    struct table *table = thing->table;
+    for (size_t i = 0; i < table->count; i++) {
+        if (holds(thing, &table->entries[i], number, bound)) {
+            reach(player, entry_strong(table, &table->entries[i])->thing, number);
+        }
+    }
+}
+
+/* Reach what hangs on what was reached, once. Whether there was any. */
+static bool reach_values(struct player *player, uint64_t number, enum bound bound)
 {
     size_t before = player->grey.count;
     for (size_t i = 0; i < before; i++) {
-        struct thing *thing = player->grey.things[i];
-        if (thing->kind == THING_EPHEMERON && !thing->cleared && thing->target != NULL &&
-            thing->target->reached == number) {
-            reach(player, thing->value, number);
+        const struct thing *thing = player->grey.things[i];
+        if (thing->kind == THING_EPHEMERON && bound != BOUND_STRONG) {
+            reach_value(player, thing, number);
+        } else if (thing->kind == THING_TABLE) {
+            reach_entries(player, thing, number, bound);
         }
     }
     return player->grey.count != before;
 }
 
-static void reach_all(struct player *player, uint64_t number)
+static void reach_all(struct player *player, uint64_t number, enum bound bound)
 {
     size_t done = 0;
     do {
@@ -52,7 +83,21 @@ static void reach_all(struct player *player, uint64_t number)
                 reach(player, player->grey.things[done]->strong[i], number);
             }
         }
-    } while (reach_values(player, number));
+    } while (reach_values(player, number, bound));
+}
+
+static void reach_roots(struct player *player, uint64_t number)
+{
+    for (size_t i = 0; i < ROOTS; i++) {
+        reach(player, player->stack_things[i], number);
+        reach(player, player->global_things[i], number);
+    }
+    for (size_t i = 0; i < FIXED_ROOTS; i++) {
+        reach(player, player->fixed_things[i], number);
+    }
+    for (size_t i = 0; i <= TABLE_FAULT; i++) {
+        reach(player, player->table_things[i], number);
+    }
 }
 
 static uint64_t begin_marking(struct player *player)
@@ -61,26 +106,20 @@ static uint64_t begin_marking(struct player *player)
     return ++player->markings * PLAYERS_MAX + (uint64_t)player->index;
 }
 
-uint64_t mark_from_roots(struct player *player)
+uint64_t mark_both(struct player *player, struct thing *thing, bool roots, enum bound bound)
 {
     uint64_t number = begin_marking(player);
-    for (size_t i = 0; i < ROOTS; i++) {
-        reach(player, player->stack_things[i], number);
-        reach(player, player->global_things[i], number);
+    reach(player, thing, number);
+    if (roots) {
+        reach_roots(player, number);
     }
-    for (size_t i = 0; i < FIXED_ROOTS; i++) {
-        reach(player, player->fixed_things[i], number);
-    }
-    reach_all(player, number);
+    reach_all(player, number, bound);
     return number;
 }
 
-uint64_t mark_from(struct thing *thing)
+uint64_t mark_from_roots(struct player *player)
 {
-    uint64_t number = begin_marking(thing->player);
-    reach(thing->player, thing, number);
-    reach_all(thing->player, number);
-    return number;
+    return mark_both(player, NULL, true, BOUND_LEAST);
 }
 
 bool is_reachable(struct thing *thing)
@@ -88,9 +127,83 @@ bool is_reachable(struct thing *thing)
     return mark_from_roots(thing->player) == thing->reached;
 }
 
+bool is_kept_by_finalizers(struct thing *thing)
+{
+    struct player *player = thing->player;
+    uint64_t number = begin_marking(player);
+    reach_roots(player, number);
+    for (size_t i = 0; i < player->things.count; i++) {
+        if (player->things.things[i]->finalizer == PENDING_ATTACHED) {
+            reach(player, player->things.things[i], number);
+        }
+    }
+    reach_all(player, number, BOUND_MOST);
+    return thing->reached == number;
+}
+
+/* ---- What comes back --------------------------------------------------------------------------*/
+
+#define MARK_MOST       2U /* from the roots, too */
+#define MARK_FOLLOWS    4U /* from what is brought back, without ephemerons */
+#define MARK_LEAST_BOTH 8U /* from both */
+
+static void add_mark(struct player *player, unsigned mark)
+{
+    for (size_t i = 0; i < player->grey.count; i++) {
+        player->grey.things[i]->marks |= mark;
+    }
+}
+
+/* What could not be reached, and now can be, perhaps. */
+static void begin_life(struct thing *thing, const struct thing *by, enum bringing bringing)
+{
+    bool is_new = !(thing->marks & MARK_LEAST) &&
+                  (!(thing->marks & MARK_MOST) || (thing->marks & MARK_LEAST_BOTH));
+    if (!is_new) {
+        return;
+    }
+    /* All that an object leads to without ephemerons waits until its finalizer has run. */
+    if (thing != by || bringing == BY_EPHEMERON) {
+        thing->may_wait |= !(thing->marks & MARK_FOLLOWS) || bringing == BY_EPHEMERON;
+    }
+    if (bringing != BY_WEAK || thing->is_gone) {
+        thing->life++;
+        thing->is_gone = false;
+    }
+}
+
+void bring_back(struct player *player, tri_mutator *mutator, struct thing *thing,
+                enum bringing bringing)
+{
+    for (size_t i = 0; i < player->things.count; i++) {
+        player->things.things[i]->marks = 0;
+    }
+    (void)mark_from_roots(player);
+    add_mark(player, MARK_LEAST);
+    (void)mark_both(player, NULL, true, BOUND_MOST);
+    add_mark(player, MARK_MOST);
+    (void)mark_both(player, thing, false, BOUND_STRONG);
+    add_mark(player, MARK_FOLLOWS);
+    (void)mark_both(player, thing, true, BOUND_LEAST);
+    add_mark(player, MARK_LEAST_BOTH);
+    (void)mark_both(player, thing, true, BOUND_MOST);
+    for (size_t i = 0; i < player->grey.count; i++) {
+        begin_life(player->grey.things[i], thing, bringing);
+    }
+    if (thing->kind == THING_TABLE) {
+        table_check(thing, mutator);
+    }
+    tables_resolve(player, mutator);
+    (void)mark_both(player, thing, true, BOUND_LEAST);
+    for (size_t i = 0; i < player->grey.count; i++) {
+        thing_check(player->grey.things[i]);
+    }
+}
+
 const void *yielded_by(tri_mutator *mutator, const struct thing *holder)
 {
-    return tri_weak_get(mutator, holder->address);
+    return holder->kind == THING_WEAK ? tri_weak_get(mutator, holder->address)
+                                      : tri_ephemeron_key(mutator, holder->address);
 }
 
 /* ---- Comparing --------------------------------------------------------------------------------*/
@@ -122,64 +235,115 @@ void thing_check(struct thing *thing)
     }
 }
 
-/* Nothing was found where target had been. */
-static void check_absence(struct thing *holder, struct thing *target)
+/* Whether the target has had one life since holder began to hold it, and so has holder. */
+static bool has_same_life(const struct hold *hold)
 {
-    bool known = target != NULL && holder->target_life == target->life && !holder->is_revived;
-    holder->cleared = true;
+    return hold->target_life == hold->target->life && hold->holder_life == hold->holder->life;
+}
+
+void check_absence(const struct hold *hold)
+{
+    struct thing *target = hold->target;
+    bool known = target != NULL && (hold->ephemeral || has_same_life(hold));
     if (known && !target->is_gone) {
         if (is_reachable(target)) {
-            fail(target, holder->player, "is reachable, and was cleared from a weak reference");
+            fail(target, hold->holder->player,
+                 "is reachable, and was cleared from what holds it weakly");
         }
         target->is_gone = true;
     }
 }
 
+void check_presence(const struct hold *hold)
+{
+    struct thing *target = hold->target;
+    const struct player *player = hold->holder->player;
+    if (target->is_buried) {
+        fail(target, player, "is gone, and was cleaned up, and is yielded");
+    }
+    if (hold->ephemeral) {
+        if (target->is_gone && !is_kept_by_finalizers(target)) {
+            fail(target, player, "is gone, no finalizer keeps it, and an ephemeron yields it");
+        }
+        return;
+    }
+    if (target->is_gone && has_same_life(hold)) {
+        fail(target, player, "is gone, and yielded by a weak reference");
+    }
+    if (hold->holder_life == hold->holder->life && hold->target_life < target->finalized_life) {
+        fail(target, player, "was finalized, and is yielded by an older weak reference");
+    }
+}
+
 bool check_yield(struct thing *holder, struct thing *target, const void *found)
 {
+    const struct hold hold = {.holder = holder,
+                              .target = target,
+                              .target_life = holder->target_life,
+                              .ephemeral = holder->kind == THING_EPHEMERON};
     fetch_add_relaxed(&holder->player->stress->counts.reads, UINT64_C(1));
     if (found == NULL) {
         fetch_add_relaxed(&holder->player->stress->counts.cleared, UINT64_C(1));
-        check_absence(holder, target);
+        holder->cleared = true;
+        check_absence(&hold);
         return false;
     }
-    if (holder->cleared) {
+    if (holder->cleared && !hold.ephemeral) {
         fail(holder, holder->player, "yields something after it had yielded nothing");
     }
     if (target == NULL || found != target->address) {
         fail(holder, holder->player, "yields another object");
     }
-    bool is_weak = holder->kind == THING_WEAK && !holder->is_revived;
-    if (target->is_buried || (is_weak && target->is_gone && holder->target_life == target->life)) {
-        fail(target, holder->player, "is gone, and yielded by a weak reference");
-    }
-    if (is_weak && holder->target_life < target->finalized_life) {
-        fail(target, holder->player, "was finalized, and is yielded by an older weak reference");
-    }
+    check_presence(&hold);
     thing_check(target);
     return true;
 }
 
 /* ---- The whole heap ---------------------------------------------------------------------------*/
 
-/* Collect and finalize until nothing is pending. What refers to itself takes a collection more. */
+static uint64_t heap_objects(const struct stress *stress)
+{
+    tri_stats stats = {.size = sizeof stats};
+    if (tri_stats_read(stress->heap, &stats) != TRI_OK) {
+        fail(NULL, &stress->players[0], "there are no statistics");
+    }
+    return stats.heap_objects;
+}
+
+/* Collect and finalize until nothing is pending. What refers to itself takes a collection more, and
+ * so does what a table holds strongly for an entry that has died. */
 static void drain(struct player *leader)
 {
     struct stress *stress = leader->stress;
+    uint64_t before = 0;
     stress->draining = true;
     for (unsigned idle = 0; idle < 3;) {
         tri_collect(leader->mutator);
-        idle = tri_finalizers_run(leader->mutator, SIZE_MAX) == 0 ? idle + 1 : 0;
+        size_t ran = tri_finalizers_run(leader->mutator, SIZE_MAX);
+        uint64_t objects = heap_objects(stress);
+        idle = ran == 0 && objects == before ? idle + 1 : 0;
+        before = objects;
     }
     stress->draining = false;
+}
+
+/* The value of an ephemeron is there exactly if the key is. */
+static void check_value(struct player *leader, const struct thing *holder, bool alive)
+{
+    tri_word value = tri_ephemeron_value(leader->mutator, holder->address);
+    if (value != (alive ? word_of(&holder->value) : 0)) {
+        fail(holder, holder->player, "has another value");
+    }
 }
 
 /* A weak reference that can be reached leads to its target exactly if that can be reached. */
 static void check_holder(struct player *leader, struct thing *holder, uint64_t number)
 {
     const struct thing *target = holder->target;
-    bool alive = !holder->cleared && target != NULL && target->reached == number;
-    bool old = target != NULL && (holder->is_revived || holder->target_life != target->life);
+    bool is_weak = holder->kind == THING_WEAK;
+    bool alive = !(is_weak && holder->cleared) && target != NULL && target->reached == number;
+    bool old =
+        is_weak && target != NULL && (holder->life != 0 || holder->target_life != target->life);
     const void *found = yielded_by(leader->mutator, holder);
     if (old && found == NULL) {
         return; /* a finalizer has brought the target back after it was cleared */
@@ -189,13 +353,17 @@ static void check_holder(struct player *leader, struct thing *holder, uint64_t n
              alive ? "was cleared, and its target is reachable"
                    : "was not cleared, and its target is unreachable");
     }
+    if (!is_weak) {
+        check_value(leader, holder, alive);
+    }
 }
 
 static size_t check_player(struct player *leader, struct player *player)
 {
     struct thing_list *things = &player->things;
-    uint64_t number = mark_from_roots(player);
-    size_t reached = player->grey.count;
+    size_t reached = tables_settle(player, leader->mutator);
+    uint64_t number = mark_both(player, NULL, true, BOUND_MOST); /* exact, now */
+    reached += player->grey.count;
     for (size_t i = 0; i < things->count; i++) {
         struct thing *thing = things->things[i];
         if (thing->reached != number) {
@@ -208,7 +376,7 @@ static size_t check_player(struct player *leader, struct player *player)
             continue;
         }
         thing_check(thing);
-        if (thing->kind != THING_NODE) {
+        if (thing->kind == THING_WEAK || thing->kind == THING_EPHEMERON) {
             check_holder(leader, thing, number);
         }
     }
@@ -221,15 +389,24 @@ static void let_go(struct thing *holder, uint64_t number)
 {
     if (holder->target != NULL && holder->target->reached != number) {
         holder->target = NULL;
-        holder->value = NULL;
+        holder->value = (struct word){NULL, 0};
         holder->cleared = true;
     }
+}
+
+void thing_free(struct thing *thing)
+{
+    if (thing->table != NULL) {
+        free(thing->table->entries);
+        free(thing->table);
+    }
+    free(thing);
 }
 
 /* Forget what is dead. */
 static void forget_dead(struct player *player)
 {
-    uint64_t number = mark_from_roots(player);
+    uint64_t number = mark_both(player, NULL, true, BOUND_MOST);
     struct thing_list *things = &player->things;
     size_t kept = 0;
     for (size_t i = 0; i < things->count; i++) {
@@ -241,7 +418,7 @@ static void forget_dead(struct player *player)
         if (things->things[i]->reached == number) {
             things->things[kept++] = things->things[i];
         } else {
-            free(things->things[i]);
+            thing_free(things->things[i]);
         }
     }
     things->count = kept;
@@ -249,8 +426,7 @@ static void forget_dead(struct player *player)
 
 static void check_count(const struct player *leader, size_t reached)
 {
-    tri_stats stats = {.size = sizeof stats};
-    if (tri_stats_read(leader->stress->heap, &stats) != TRI_OK || stats.heap_objects != reached) {
+    if (heap_objects(leader->stress) != reached) {
         fail(NULL, leader, "the heap has more or fewer objects than are reachable");
     }
 }

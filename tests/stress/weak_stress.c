@@ -1,6 +1,7 @@
-/* weak_stress.c -- the random test of weak references, finalizers and cleanups: several mutators
- * build and drop random graphs on one heap, read weak references at any time, and keep what they
- * yield or not. Now and then all wait while one compares the heap with the shadow.
+/* weak_stress.c -- the random test of weak references, ephemerons, weak tables, finalizers and
+ * cleanups: several mutators build and drop random graphs on one heap, read what is weak at any
+ * time, and keep what it yields or not. Now and then all wait while one compares the heap with the
+ * shadow.
  *
  *     weak_stress --mutators 4 ...       see usage below
  */
@@ -31,7 +32,11 @@ static const char *const fault_names[] = {"",
                                           "clear-weak",
                                           "lose-finalizer",
                                           "repeat-finalizer",
-                                          "lose-cleanup"};
+                                          "lose-cleanup",
+                                          "clear-key",
+                                          "lose-value",
+                                          "lose-entry",
+                                          "keep-entry"};
 
 void take_note(struct player *player, const char *what, const struct thing *thing,
                const struct thing *other)
@@ -52,7 +57,7 @@ static void report_notes(const struct player *player)
 
 static void report_thing(const struct thing *thing)
 {
-    static const char *const kinds[] = {"node", "weak reference", "ephemeron"};
+    static const char *const kinds[] = {"node", "weak reference", "ephemeron", "table"};
     (void)fprintf(stderr,
                   "  %s 0x%" PRIx64 " at %p of mutator %d, life %u, gone %d, finalizer %d (%s), "
                   "cleanup %d\n",
@@ -139,12 +144,13 @@ static void rendezvous(struct player *player)
 
 /* ---- Threads ----------------------------------------------------------------------------------*/
 
-static void attach(struct player *player)
+static void enter(struct player *player)
 {
     tri_heap *heap = player->stress->heap;
     if (tri_mutator_attach(heap, &player->mutator) != TRI_OK ||
         tri_global_add(heap, player->globals, ROOTS) != TRI_OK ||
-        tri_global_add(heap, player->fixed, FIXED_ROOTS) != TRI_OK) {
+        tri_global_add(heap, player->fixed, FIXED_ROOTS) != TRI_OK ||
+        tri_global_add(heap, player->tables, TABLE_FAULT + 1) != TRI_OK) {
         fail(NULL, player, "attaching failed");
     }
     tri_roots_set_scanner(player->mutator, scan_stack, player);
@@ -157,7 +163,8 @@ static void leave(struct player *player)
     player_unlock(player);
     rendezvous(player);
     tri_heap *heap = player->stress->heap;
-    if (!tri_global_remove(heap, player->globals) || !tri_global_remove(heap, player->fixed)) {
+    if (!tri_global_remove(heap, player->globals) || !tri_global_remove(heap, player->fixed) ||
+        !tri_global_remove(heap, player->tables)) {
         fail(NULL, player, "the heap does not know the global slots");
     }
     tri_mutator_detach(player->mutator);
@@ -166,7 +173,7 @@ static void leave(struct player *player)
 static void *player_thread(void *argument)
 {
     struct player *player = argument;
-    attach(player);
+    enter(player);
     while (!player->stress->stopping) {
         for (unsigned i = 0; i < ROUND_OPERATIONS; i++) {
             step(player);
@@ -230,7 +237,7 @@ static void stress_free(struct stress *stress)
     for (int i = 0; i < stress->options.players; i++) {
         struct player *player = &stress->players[i];
         for (size_t k = 0; k < player->things.count; k++) {
-            free(player->things.things[k]);
+            thing_free(player->things.things[k]);
         }
         free(player->things.things);
         free(player->grey.things);
@@ -255,11 +262,12 @@ static void print_summary(const struct stress *stress)
     (void)printf("weak_stress: seed %" PRIu64 " mutators %d operations %" PRIu64 " cycles %" PRIu64
                  " checks %" PRIu64 " reads %" PRIu64 " cleared %" PRIu64 " revived %" PRIu64
                  " finalized %" PRIu64 " resurrected %" PRIu64 " cleaned %" PRIu64
-                 " checked %" PRIu64 " seconds %.1f failures 0\n",
+                 " values %" PRIu64 " entries %" PRIu64 " lost %" PRIu64 " checked %" PRIu64
+                 " seconds %.1f failures 0\n",
                  stress->options.seed, stress->options.players, operations, stats.num_gc,
                  stress->checks, counts->reads, counts->cleared, counts->revived, counts->finalized,
-                 counts->resurrected, counts->cleaned, counts->checked,
-                 (double)(now_ns() - stress->started_ns) / 1e9);
+                 counts->resurrected, counts->cleaned, counts->values, counts->entries,
+                 counts->lost, counts->checked, (double)(now_ns() - stress->started_ns) / 1e9);
 }
 
 static void run(const struct options *options)
@@ -287,7 +295,8 @@ static int usage(const char *program)
     (void)fprintf(stderr,
                   "usage: %s [--seed N] [--ops N] [--seconds S] [--mutators N] [--insertion]\n"
                   "       [--fault drop-root | keep-root | clear-weak | lose-finalizer |\n"
-                  "                repeat-finalizer | lose-cleanup]\n"
+                  "                repeat-finalizer | lose-cleanup | clear-key | lose-value |\n"
+                  "                lose-entry | keep-entry]\n"
                   "  --seed       of all random numbers; else TRI_SEED, or from the clock\n"
                   "  --ops        operations of all mutators together\n"
                   "  --seconds    stop after that time, if that is earlier\n"

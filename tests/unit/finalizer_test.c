@@ -9,6 +9,7 @@
 #include "gc/dead_graph.h"
 #include "gc/mark.h"
 #include "gc/sweep.h"
+#include "gc/weak.h"
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -462,6 +463,28 @@ START_TEST(top_above_a_suspect)
     expect_quiet_cycle(); /* a is a suspect now */
     fixture_drop_roots();
     EXPECT_CYCLE(2);
+}
+END_TEST
+
+/* a -> b -> key => value -> a: a living ephemeron is a part of it [dead_graph.3]. */
+START_TEST(circle_through_an_ephemeron)
+{
+    size_t *a = attached(1, TRI_FINALIZER_ORDERED);
+    size_t *b = attached(2, TRI_FINALIZER_ORDERED);
+    size_t *key = node(node_type, 98);
+    size_t *value = node(node_type, 99);
+    tri_ref ephemeron = fixture_new(ephemeron_type(fixture.heap));
+    ephemeron_init(first, ephemeron, key, (uintptr_t)value);
+    fixture_link(a, 1, b);
+    fixture_link(b, 1, key);
+    fixture_link(value, 1, a);
+    fixture_keep(ephemeron);
+    expect_quiet_cycle();
+    EXPECT_CYCLE(1);
+    EXPECT_CYCLE(2);
+    expect_quiet_cycle();
+    ck_assert_ptr_null(ephemeron_key(first, ephemeron));
+    ck_assert_uint_eq(live_objects(), 1);
 }
 END_TEST
 
@@ -1106,6 +1129,7 @@ static void add_common(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_test(tests, diamond);
     tcase_add_test(tests, order_wins);
     tcase_add_test(tests, circle_of_three);
+    tcase_add_test(tests, circle_through_an_ephemeron);
     tcase_add_test(tests, circle_below_a_top);
     tcase_add_test(tests, by_type);
     tcase_add_test(tests, arrays_and_large_ones);
