@@ -181,6 +181,7 @@ bool ephemeron_wait(struct marker *marker, const struct object_place *place, con
     waiting->key = key;
     waiting->entry = (uintptr_t)slot;
     waiting->encoding = encoding;
+    marker->waits++;
     return ephemeron_wait_on(marker, place, waiting);
 }
 

@@ -46,6 +46,11 @@
  *                       brings another one back to life, which is finalized all the same.
  *   [finalizer_phase.5] The record of a cleanup MUST be judged again with FINALIZER held; otherwise
  *                       one that is stopped meanwhile is queued, or what has taken its place.
+ *   [finalizer_phase.6] An object MUST be a suspect, too, where ephemerons that it leads to waited
+ *                       for their keys after its turn, and it is marked in the end; otherwise those
+ *                       that are marked by another's turn hide a circle for ever: d, an ephemeron,
+ *                       has its turn; a's turn marks d's key, hence d's value, which leads to d and
+ *                       to a. d is on a circle and a is not.
  * Locks:      FINALIZER for a moment, not while anything is marked.
  * Callers:    weak.
  */
@@ -96,6 +101,7 @@ static void find_dead(struct tri_heap *heap)
         enum attachment_state is = attachment_state_of(attachment);
         if ((is == ATTACHMENT_ORDERED || is == ATTACHMENT_UNORDERED) && is_dead(heap, attachment)) {
             attachment->is_apart = false;
+            attachment->has_left = false;
             push(heap, is == ATTACHMENT_ORDERED ? &state->first_dead : &state->first_dead_unordered,
                  number);
         }
@@ -195,12 +201,22 @@ static void have_turn(struct tri_heap *heap, struct attachment *attachment)
     }
     struct object_place place = place_of(heap, attachment);
     if (place.span->scannable) {
+        uint64_t waits = heap->weak.rescuer.waits;
         mark_rescue_referents(
             heap, (uintptr_t)span_slot_address(&heap->page_heap.spans, place.span, place.slot));
         mark_drain_rescued(heap); /* [finalizer_phase.1] */
+        attachment->has_left = heap->weak.rescuer.waits != waits;
         if (!is_dead(heap, attachment)) {
             attachment->suspect = this_cycle(heap);
         }
+    }
+}
+
+/* It is marked by what its own turn has left. [finalizer_phase.6] */
+static void suspect_late(struct tri_heap *heap, struct attachment *attachment)
+{
+    if (attachment->has_left && !is_dead(heap, attachment)) {
+        attachment->suspect = this_cycle(heap);
     }
 }
 
@@ -226,6 +242,15 @@ static void choose_head(struct tri_heap *heap, struct attachment *attachment)
     }
 }
 
+/* Not all of a circle need be marked by its head: an ephemeron of the dead has no value while its
+ * key is dead. The rest is kept, and waits for another cycle. [finalizer_phase.4] */
+static void keep_apart(struct tri_heap *heap, struct attachment *attachment)
+{
+    if (attachment->is_apart && is_dead(heap, attachment)) {
+        (void)mark_rescue(heap, load_relaxed(&attachment->object));
+    }
+}
+
 static void choose_ordered(struct tri_heap *heap)
 {
     uint32_t first = heap->finalizers.first_dead;
@@ -233,7 +258,10 @@ static void choose_ordered(struct tri_heap *heap)
         set_apart(heap);
         each_dead(heap, first, have_turn);
         each_dead(heap, first, choose_head);
+        mark_drain_rescued(heap);
+        each_dead(heap, first, keep_apart);
         mark_drain_rescued(heap); /* [finalizer_phase.1] */
+        each_dead(heap, first, suspect_late);
         each_dead(heap, first, choose);
         mark_drain_rescued(heap); /* [finalizer_phase.1] */
     }

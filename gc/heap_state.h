@@ -69,6 +69,7 @@ struct CACHE_APART marker {
     uint64_t marked_objects;
     uint64_t scanned_bytes;
     uint64_t clock_ns; /* its thread's processor time when that was last counted */
+    uint64_t waits;    /* entries of ephemerons that it has let wait for their keys; not added */
 
     /* Others look at these. */
     struct mark_stack stack CACHE_APART; /* grey objects that are queued singly */
@@ -335,6 +336,8 @@ struct attachment {
     bool is_reported;   /* checkfinalizers=1 has told of it */
     bool is_apart;      /* its object is on a circle, which those that suspects lead to do not
                          reach */
+    bool has_left; /* what its object refers to, by ephemerons that wait for their keys, may be marked
+                      after its turn */
 };
 
 /* See dead_graph.c. Of the arrays as much is in use as the counts say. */

@@ -24,7 +24,8 @@
 #define TABLES       4  /* global slots for these; nothing else refers to one */
 #define TABLE_FAULT  TABLES
 #define NAMES        64 /* nodes have one of so many */
-#define HISTORY      24
+#define HISTORY      1000
+#define RECENT       24 /* of them are reported, and all that concern a thing */
 
 enum thing_kind {
     THING_NODE,
@@ -218,6 +219,7 @@ static inline uint64_t below(struct player *player, uint64_t limit)
 /* ---- Reports: weak_stress.c -------------------------------------------------------------------*/
 
 TRI_NORETURN void fail(const struct thing *thing, const struct player *player, const char *what);
+void report_thing(const struct thing *thing);
 void take_note(struct player *player, const char *what, const struct thing *thing,
                const struct thing *other);
 
@@ -270,7 +272,7 @@ enum bringing {
 void bring_back(struct player *player, tri_mutator *mutator, struct thing *thing,
                 enum bringing bringing);
 
-/* Whether a finalizer that has not run may keep thing. */
+/* Whether a finalizer may keep thing: one that waits, or has just run. */
 bool is_kept_by_finalizers(struct thing *thing);
 
 /* A weak reference, holder, has yielded found for target. True where it is there. */

@@ -133,7 +133,7 @@ bool is_kept_by_finalizers(struct thing *thing)
     uint64_t number = begin_marking(player);
     reach_roots(player, number);
     for (size_t i = 0; i < player->things.count; i++) {
-        if (player->things.things[i]->finalizer == PENDING_ATTACHED) {
+        if (player->things.things[i]->finalizer != PENDING_NONE) { /* it may run just now */
             reach(player, player->things.things[i], number);
         }
     }
@@ -241,37 +241,43 @@ static bool has_same_life(const struct hold *hold)
     return hold->target_life == hold->target->life && hold->holder_life == hold->holder->life;
 }
 
+/* What the target is, and what holds it, or shall hold it. */
+static void fail_hold(const struct hold *hold, const char *what)
+{
+    report_thing(hold->holder);
+    fail(hold->target, hold->holder->player, what);
+}
+
 void check_absence(const struct hold *hold)
 {
     struct thing *target = hold->target;
     bool known = target != NULL && (hold->ephemeral || has_same_life(hold));
     if (known && !target->is_gone) {
         if (is_reachable(target)) {
-            fail(target, hold->holder->player,
-                 "is reachable, and was cleared from what holds it weakly");
+            fail_hold(hold, "is reachable, and was cleared from what holds it weakly");
         }
         target->is_gone = true;
+        take_note(target->player, "gone", target, hold->holder);
     }
 }
 
 void check_presence(const struct hold *hold)
 {
-    struct thing *target = hold->target;
-    const struct player *player = hold->holder->player;
+    const struct thing *target = hold->target;
     if (target->is_buried) {
-        fail(target, player, "is gone, and was cleaned up, and is yielded");
+        fail_hold(hold, "is gone, and was cleaned up, and is yielded");
     }
     if (hold->ephemeral) {
-        if (target->is_gone && !is_kept_by_finalizers(target)) {
-            fail(target, player, "is gone, no finalizer keeps it, and an ephemeron yields it");
+        if (target->is_gone && !is_kept_by_finalizers(hold->target)) {
+            fail_hold(hold, "is gone, no finalizer keeps it, and an ephemeron yields it");
         }
         return;
     }
     if (target->is_gone && has_same_life(hold)) {
-        fail(target, player, "is gone, and yielded by a weak reference");
+        fail_hold(hold, "is gone, and yielded by a weak reference");
     }
     if (hold->holder_life == hold->holder->life && hold->target_life < target->finalized_life) {
-        fail(target, player, "was finalized, and is yielded by an older weak reference");
+        fail_hold(hold, "was finalized, and is yielded by an older weak reference");
     }
 }
 

@@ -45,17 +45,19 @@ void take_note(struct player *player, const char *what, const struct thing *thin
         what, player->operations, thing == NULL ? 0 : thing->id, other == NULL ? 0 : other->id};
 }
 
-static void report_notes(const struct player *player)
+static void report_notes(const struct player *player, uint64_t thing)
 {
     uint64_t first = player->note_count > HISTORY ? player->note_count - HISTORY : 0;
     for (uint64_t i = first; i < player->note_count; i++) {
         const struct note *note = &player->notes[i % HISTORY];
-        (void)fprintf(stderr, "    %8" PRIu64 "  %-16s 0x%" PRIx64 " 0x%" PRIx64 "\n",
-                      note->operation, note->what, note->thing, note->other);
+        if (i + RECENT >= player->note_count || note->thing == thing || note->other == thing) {
+            (void)fprintf(stderr, "    %8" PRIu64 "  %-16s 0x%" PRIx64 " 0x%" PRIx64 "\n",
+                          note->operation, note->what, note->thing, note->other);
+        }
     }
 }
 
-static void report_thing(const struct thing *thing)
+void report_thing(const struct thing *thing)
 {
     static const char *const kinds[] = {"node", "weak reference", "ephemeron", "table"};
     (void)fprintf(stderr,
@@ -77,7 +79,7 @@ void fail(const struct thing *thing, const struct player *player, const char *wh
                   player->index, player->stress->round, what);
     if (thing != NULL) {
         report_thing(thing);
-        report_notes(thing->player);
+        report_notes(thing->player, thing->id);
     }
     (void)fprintf(stderr,
                   "weak_stress: replay: --seed %" PRIu64 " --mutators %d --ops %" PRIu64 "%s%s%s\n",

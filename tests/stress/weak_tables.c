@@ -103,6 +103,16 @@ static bool has_words(const struct table *table, struct entry *entry, tri_word k
             load_relaxed((const uint64_t *)(const void *)weak->address) == node_word(weak));
 }
 
+/* A table that had died itself was brought back together with what was seen as gone: what renew
+ * notes is a new life of that. */
+static void begin_life_seen(struct thing *target, bool ephemeral)
+{
+    if (target->is_gone && !ephemeral) {
+        target->life++;
+        target->is_gone = false;
+    }
+}
+
 struct entry *entry_seen(struct thing *table, tri_word key, tri_word value)
 {
     struct table *own = table->table;
@@ -118,6 +128,7 @@ struct entry *entry_seen(struct thing *table, tri_word key, tri_word value)
     if (hold.target != NULL) {
         check_presence(&hold);
         thing_check(hold.target);
+        begin_life_seen(hold.target, hold.ephemeral);
     }
     struct thing *strong = entry_strong(own, entry)->thing;
     if (strong != NULL) {

@@ -466,6 +466,13 @@ START_TEST(top_above_a_suspect)
 }
 END_TEST
 
+static tri_ref ephemeron_of(const void *key, const void *value)
+{
+    tri_ref ephemeron = fixture_new(ephemeron_type(fixture.heap));
+    ephemeron_init(first, ephemeron, (tri_ref)key, (uintptr_t)value);
+    return ephemeron;
+}
+
 /* a -> b -> key => value -> a: a living ephemeron is a part of it [dead_graph.3]. */
 START_TEST(circle_through_an_ephemeron)
 {
@@ -473,8 +480,7 @@ START_TEST(circle_through_an_ephemeron)
     size_t *b = attached(2, TRI_FINALIZER_ORDERED);
     size_t *key = node(node_type, 98);
     size_t *value = node(node_type, 99);
-    tri_ref ephemeron = fixture_new(ephemeron_type(fixture.heap));
-    ephemeron_init(first, ephemeron, key, (uintptr_t)value);
+    tri_ref ephemeron = ephemeron_of(key, value);
     fixture_link(a, 1, b);
     fixture_link(b, 1, key);
     fixture_link(value, 1, a);
@@ -485,6 +491,56 @@ START_TEST(circle_through_an_ephemeron)
     expect_quiet_cycle();
     ck_assert_ptr_null(ephemeron_key(first, ephemeron));
     ck_assert_uint_eq(live_objects(), 1);
+}
+END_TEST
+
+static void finalize_ephemeron(tri_mutator *mutator, tri_ref object, void *argument)
+{
+    EXPECT(mutator == first && ephemeron_key(first, object) != NULL && argument == NULL);
+    called[called_count++] = 1;
+}
+
+/* An ephemeron on a circle with its value is marked not by its own turn, but by that of others that
+ * lead to its key, a -> b -> key, and which its value leads to [finalizer_phase.6]. */
+START_TEST(circle_marked_by_others)
+{
+    size_t *key = node(node_type, 98);
+    size_t *value = node(node_type, 99);
+    tri_ref ephemeron = ephemeron_of(key, value);
+    struct object_place place = place_of(ephemeron);
+    ck_assert_int_eq(finalizer_attach(first, &place, finalize_ephemeron, NULL, 0), TRI_OK);
+    size_t *a = attached(2, TRI_FINALIZER_ORDERED);
+    size_t *b = attached(3, TRI_FINALIZER_ORDERED);
+    fixture_link(a, 1, b);
+    fixture_link(b, 1, key);
+    fixture_link(value, 1, ephemeron);
+    fixture_link(value, 2, a);
+    expect_quiet_cycle();
+    EXPECT_CYCLE(1);
+    EXPECT_CYCLE(2);
+    EXPECT_CYCLE(3);
+    expect_quiet_cycle();
+    ck_assert_uint_eq(live_objects(), 0);
+}
+END_TEST
+
+/* a -> a, a -> ephemeron => b -> a, where the key is dead: not all of the circle is marked by a, and
+ * b waits all the same [finalizer_phase.4]. */
+START_TEST(circle_with_a_dead_key)
+{
+    size_t *a = attached(1, TRI_FINALIZER_ORDERED);
+    size_t *b = attached(2, TRI_FINALIZER_ORDERED);
+    size_t *top = attached(3, TRI_FINALIZER_ORDERED); /* until it is gone b is not chosen */
+    size_t *key = attached(4, TRI_FINALIZER_ORDERED); /* dead in the next cycle only */
+    fixture_link(a, 1, a);
+    fixture_link(a, 2, ephemeron_of(key, b));
+    fixture_link(b, 1, a);
+    fixture_link(top, 1, b);
+    EXPECT_CYCLE(3, 4);
+    EXPECT_CYCLE(1);
+    EXPECT_CYCLE(2);
+    expect_quiet_cycle();
+    ck_assert_uint_eq(live_objects(), 0);
 }
 END_TEST
 
@@ -1130,6 +1186,8 @@ static void add_common(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_test(tests, order_wins);
     tcase_add_test(tests, circle_of_three);
     tcase_add_test(tests, circle_through_an_ephemeron);
+    tcase_add_test(tests, circle_marked_by_others);
+    tcase_add_test(tests, circle_with_a_dead_key);
     tcase_add_test(tests, circle_below_a_top);
     tcase_add_test(tests, by_type);
     tcase_add_test(tests, arrays_and_large_ones);
