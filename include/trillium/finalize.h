@@ -28,6 +28,10 @@
  *      ones whose object refers to theirs. One that brings its object back to life brings back what
  *      that refers to, also where this waits already: rule 1 holds among ordered ones only, and not
  *      for what a weak reference leads to that had died itself and was brought back.
+ *      The value that an ephemeron that lives holds for a key is nothing that the key refers to, as
+ *      far as order goes: the finalizers of both may wait at the same time. And an ephemeron yields
+ *      its key while that waits. What is found by such ephemerons, then, may wait, too, and rule 1
+ *      does not hold for it.
  *   3. A cleanup runs when its object is gone for good: after its finalizer, if it has one, has run
  *      and it has died again. Cleanups have no order.
  *   4. What waits, and all that it refers to, is kept. A host that never runs the queue keeps all

@@ -77,7 +77,8 @@ TRI_API tri_ref tri_ephemeron_new(tri_mutator *mutator, tri_ref key, tri_word va
 
 /**
  * The key, or the value, of the ephemeron at @p ephemeron; ::TRI_NULL, or 0, once the key was
- * collected. Where a finalizer gets the key back, both are there again from then on.
+ * collected. Where the key is kept for a finalizer, its own or that of an object that leads to it,
+ * both are there again when the cycle that found it dead has ended, before the finalizer has run.
  *
  * Threads, Safepoint, Cost: as ::tri_weak_get. @{
  */

@@ -198,6 +198,76 @@ START_TEST(left_by_longjmp)
 }
 END_TEST
 
+/* Calls in the order in which they were made: numbers of objects, and 100 + number of cleanups. */
+static uint64_t calls[16];
+static size_t call_count;
+
+static void note_object(tri_mutator *mutator, tri_ref object, void *argument)
+{
+    (void)mutator;
+    (void)argument;
+    calls[call_count++] = ((const struct link *)object)->number;
+}
+
+static void note_cleanup(tri_mutator *mutator, void *argument)
+{
+    (void)mutator;
+    calls[call_count++] = 100 + (uint64_t)(uintptr_t)argument;
+}
+
+/* Who was queued by an earlier cycle comes first, and finalizers of types last. */
+START_TEST(in_the_order_of_the_queue)
+{
+    struct host host = host_new(NULL);
+    tri_mutator *m = host.mutator;
+    tri_type_desc desc = TRI_TYPE_DESC("noted", struct link);
+    desc.finalizer = note_object;
+    tri_type *noted = type_new(host.heap, &desc);
+    call_count = 0;
+    (void)link_new(m, noted, 50);
+    for (uint64_t i = 0; i < 3; i++) {
+        struct link *link = link_new(m, host.link, i);
+        MUST(tri_finalizer_attach(m, link, note_object, NULL, 0) == TRI_OK);
+        tri_collect(m);
+        MUST(tri_cleanup_attach(m, link_new(m, host.link, i), note_cleanup, (void *)(uintptr_t)i,
+                                NULL) == TRI_OK);
+        tri_collect(m);
+    }
+    ck_assert_uint_eq(tri_finalizers_run(m, SIZE_MAX), 7);
+    static const uint64_t wanted[] = {0, 100, 1, 101, 2, 102, 50};
+    ck_assert_mem_eq(calls, wanted, sizeof wanted);
+    host_end(&host);
+}
+END_TEST
+
+/* What is attached stays with the object that an array was. */
+START_TEST(arrays_that_grow)
+{
+    struct host host = host_new(NULL);
+    tri_mutator *m = host.mutator;
+    {
+        TRI_FRAME(m, 1);
+        struct link *array = tri_alloc_array(m, host.link, 4);
+        TRI_LOCAL(0) = array;
+        array->number = 5;
+        call_count = 0;
+        MUST(tri_finalizer_attach(m, array, note_object, NULL, 0) == TRI_OK);
+        MUST(tri_cleanup_attach(m, array, note_cleanup, (void *)6, NULL) == TRI_OK);
+        struct link *longer = tri_resize_array(m, host.link, array, 4, 4000);
+        ck_assert_ptr_ne(longer, array);
+        TRI_LOCAL(0) = longer;
+        tri_collect(m);
+        ck_assert(!tri_finalizer_detach(m, longer));
+        ck_assert_uint_eq(tri_finalizers_run(m, SIZE_MAX), 1);
+        tri_collect(m);
+        ck_assert_uint_eq(tri_finalizers_run(m, SIZE_MAX), 1);
+        ck_assert(call_count == 2 && calls[0] == 5 && calls[1] == 106);
+    }
+    ck_assert_uint_eq(collect_and_count(m), 0);
+    host_end(&host);
+}
+END_TEST
+
 static void try_errors(struct host *host)
 {
     tri_mutator *m = host->mutator;
@@ -594,6 +664,8 @@ int main(void)
         {may_do_anything, 0},
         {weak_references, 2},
         {left_by_longjmp, 0},
+        {in_the_order_of_the_queue, 0},
+        {arrays_that_grow, 0},
         {errors, 0},
         {end_of_the_heap, 0},
         {on_several_threads, 6},

@@ -159,12 +159,258 @@ START_TEST(references_and_ephemerons)
 }
 END_TEST
 
+/* An address in the target will do, and none. */
+START_TEST(targets_of_all_kinds)
+{
+    struct host host = host_new(NULL);
+    tri_mutator *m = host.mutator;
+    {
+        TRI_FRAME(m, 4);
+        struct link *link = link_new(m, host.link, 1);
+        TRI_LOCAL(0) = link;
+        TRI_LOCAL(1) = tri_weak_new(m, &link->number);
+        TRI_LOCAL(2) = tri_ephemeron_new(m, &link->number, 8);
+        TRI_LOCAL(3) = tri_weak_new(m, TRI_NULL);
+        tri_collect(m);
+        ck_assert_ptr_eq(tri_weak_get(m, TRI_LOCAL(1)), &link->number);
+        ck_assert_ptr_eq(tri_ephemeron_key(m, TRI_LOCAL(2)), &link->number);
+        ck_assert_uint_eq(tri_ephemeron_value(m, TRI_LOCAL(2)), 8);
+        ck_assert_ptr_eq(tri_weak_get(m, TRI_LOCAL(3)), TRI_NULL);
+        TRI_LOCAL(0) = TRI_NULL;
+        tri_collect(m);
+        ck_assert_ptr_eq(tri_weak_get(m, TRI_LOCAL(1)), TRI_NULL);
+        ck_assert_ptr_eq(tri_ephemeron_key(m, TRI_LOCAL(2)), TRI_NULL);
+        ck_assert_uint_eq(tri_ephemeron_value(m, TRI_LOCAL(2)), 0);
+    }
+    ck_assert_uint_eq(collect_and_count(m), 0);
+    host_end(&host);
+}
+END_TEST
+
+/* ---- Words ----------------------------------------------------------------------------------- */
+
+static const tri_encoding encodings[] = {
+    TRI_ENCODING_RAW,
+    TRI_ENCODING_LOW_TAG(3, 1),
+    TRI_ENCODING_LOW_TAG(7, 5),
+    TRI_ENCODING_NAN_BOX(UINT64_C(0xfffc000000000000), UINT64_C(0xfffc000000000000)),
+    TRI_ENCODING_NAN_BOX(UINT64_C(0xffff000000000000), 0),
+};
+
+static tri_word word_to(const tri_encoding *encoding, const void *object)
+{
+    return encoding->pattern | ((tri_word)(uintptr_t)object & encoding->address);
+}
+
+/* A word that is no reference, whatever the encoding: it leads to nothing. */
+static tri_word number_word(uint64_t number)
+{
+    return number << 3 | 2;
+}
+
+/* Entries of each kind: one whose weak half lives, one whose dies, and one of numbers. */
+static void try_encoding(const tri_encoding *encoding, tri_weak_kind kind)
+{
+    tri_heap_options options = options_new();
+    options.value_encoding = *encoding;
+    struct host host = host_new(&options);
+    tri_mutator *m = host.mutator;
+    {
+        TRI_FRAME(m, 3);
+        tri_word keys[2];
+        tri_word values[2];
+        tri_word value = 0;
+        size_t position = 0;
+        unsigned met = 0;
+        TRI_LOCAL(0) = tri_weak_table_new(m, kind);
+        for (unsigned i = 0; i < 2; i++) { /* the first stays in its frame */
+            TRI_LOCAL(1) = link_new(m, host.link, 1);
+            keys[i] = word_to(encoding, TRI_LOCAL(1));
+            struct link *link = link_new(m, host.link, 2);
+            values[i] = word_to(encoding, link);
+            ck_assert(tri_weak_table_set(m, TRI_LOCAL(0), keys[i], values[i]));
+            TRI_LOCAL(2) = i > 0 ? TRI_LOCAL(2) : kind == TRI_WEAK_VALUES ? link : TRI_LOCAL(1);
+        }
+        TRI_LOCAL(1) = TRI_NULL;
+        ck_assert(tri_weak_table_set(m, TRI_LOCAL(0), number_word(7), number_word(9)));
+        for (unsigned i = 0; i < 3; i++) {
+            tri_collect(m);
+            ck_assert_uint_eq(tri_weak_table_count(m, TRI_LOCAL(0)), 2);
+            ck_assert(tri_weak_table_get(m, TRI_LOCAL(0), keys[0], &value) && value == values[0]);
+            ck_assert(tri_weak_table_get(m, TRI_LOCAL(0), number_word(7), &value));
+            ck_assert_uint_eq(value, number_word(9));
+        }
+        while (tri_weak_table_next(m, TRI_LOCAL(0), &position, NULL, &value)) {
+            met += value == values[0] ? 1 : value == number_word(9) ? 10 : 100;
+        }
+        ck_assert_uint_eq(met, 11);
+        ck_assert_uint_eq(collect_and_count(m), 4); /* with the table and its storage */
+    }
+    host_end(&host);
+}
+
+START_TEST(words_of_all_encodings)
+{
+    for (unsigned kind = TRI_WEAK_KEYS; kind <= TRI_WEAK_EPHEMERONS; kind++) {
+        try_encoding(&encodings[_i], (tri_weak_kind)kind);
+    }
+}
+END_TEST
+
+START_TEST(ephemerons_of_all_encodings)
+{
+    const tri_encoding *encoding = &encodings[_i];
+    tri_heap_options options = options_new();
+    options.value_encoding = *encoding;
+    struct host host = host_new(&options);
+    tri_mutator *m = host.mutator;
+    {
+        TRI_FRAME(m, 3);
+        TRI_LOCAL(0) = link_new(m, host.link, 1);
+        struct link *value = link_new(m, host.link, 2);
+        tri_init_ref(m, &value->next, TRI_LOCAL(0));
+        TRI_LOCAL(1) = tri_ephemeron_new(m, TRI_LOCAL(0), word_to(encoding, value));
+        TRI_LOCAL(2) = tri_ephemeron_new(m, TRI_LOCAL(0), number_word(3));
+        ck_assert_uint_eq(collect_and_count(m), 4);
+        ck_assert_ptr_eq(tri_ephemeron_key(m, TRI_LOCAL(1)), TRI_LOCAL(0));
+        ck_assert_uint_eq(tri_ephemeron_value(m, TRI_LOCAL(1)), word_to(encoding, value));
+        ck_assert_uint_eq(tri_ephemeron_value(m, TRI_LOCAL(2)), number_word(3));
+        TRI_LOCAL(0) = TRI_NULL;
+        ck_assert_uint_eq(collect_and_count(m), 2); /* the value keeps its key not alive */
+        ck_assert_ptr_eq(tri_ephemeron_key(m, TRI_LOCAL(1)), TRI_NULL);
+        ck_assert_uint_eq(tri_ephemeron_value(m, TRI_LOCAL(1)), 0);
+        ck_assert_uint_eq(tri_ephemeron_value(m, TRI_LOCAL(2)), 0);
+    }
+    host_end(&host);
+}
+END_TEST
+
+/* Each entry is met once, also where those that were met are removed. */
+START_TEST(next_meets_each_once)
+{
+    enum { COUNT = 1000 };
+    static unsigned met[COUNT];
+    struct host host = host_new(NULL);
+    tri_mutator *m = host.mutator;
+    memset(met, 0, sizeof met);
+    {
+        TRI_FRAME(m, 1);
+        tri_word key;
+        tri_word value;
+        size_t position = 0;
+        TRI_LOCAL(0) = tri_weak_table_new(m, TRI_WEAK_KEYS);
+        ck_assert(!tri_weak_table_next(m, TRI_LOCAL(0), &position, NULL, NULL));
+        for (size_t i = 0; i < COUNT; i++) {
+            ck_assert(tri_weak_table_set(m, TRI_LOCAL(0), number_word(i), number_word(i + 1)));
+        }
+        for (position = 0; tri_weak_table_next(m, TRI_LOCAL(0), &position, &key, &value);) {
+            ck_assert(value == number_word((key >> 3) + 1) && met[key >> 3]++ == 0);
+            ck_assert((key >> 3) % 2 == 0 || tri_weak_table_remove(m, TRI_LOCAL(0), key));
+        }
+        ck_assert(!tri_weak_table_next(m, TRI_LOCAL(0), &position, &key, &value)); /* nor again */
+        for (size_t i = 0; i < COUNT; i++) {
+            ck_assert_uint_eq(met[i], 1);
+        }
+        ck_assert_uint_eq(tri_weak_table_count(m, TRI_LOCAL(0)), COUNT / 2);
+    }
+    host_end(&host);
+}
+END_TEST
+
+/* ---- What cannot be had ---------------------------------------------------------------------- */
+
+static tri_oom_action let_it_fail(tri_heap *heap, const tri_oom_info *info, void *argument)
+{
+    (void)heap;
+    (void)info;
+    (void)argument;
+    return TRI_OOM_FAIL;
+}
+
+/* Where the heap is full they say so, nothing is lost, and all is well when there is room again. */
+START_TEST(exhausted)
+{
+    enum { PIECE = 2048, KEPT = 2000 };
+    tri_heap_options options = options_new();
+    options.max_heap = (size_t)16 << 20;
+    options.gc_percent = TRI_GC_PERCENT_OFF;
+    options.oom_handler = let_it_fail;
+    struct host host = host_new(&options);
+    tri_mutator *m = host.mutator;
+    {
+        TRI_FRAME(m, KEPT + 3);
+        tri_word value;
+        uint64_t entries = 0;
+        size_t kept = 0;
+        TRI_LOCAL(0) = tri_weak_table_new(m, TRI_WEAK_EPHEMERONS);
+        for (struct link *piece; (piece = tri_try_alloc_array(m, host.link, PIECE)) != NULL;) {
+            tri_init_ref(m, &piece->next, TRI_LOCAL(1));
+            TRI_LOCAL(1) = piece;
+        }
+        while (tri_weak_table_set(m, TRI_LOCAL(0), number_word(entries), number_word(1))) {
+            entries++;
+        }
+        ck_assert(!tri_weak_table_insert(m, TRI_LOCAL(0), 5, number_word(1), number_word(1)));
+        ck_assert_uint_eq(tri_weak_table_count(m, TRI_LOCAL(0)), entries);
+        for (uint64_t i = 0; i < entries; i++) {
+            ck_assert(tri_weak_table_get(m, TRI_LOCAL(0), number_word(i), &value));
+        }
+        ck_assert(tri_weak_table_set(m, TRI_LOCAL(0), number_word(0), number_word(2))); /* is there */
+        for (tri_ref made; kept < KEPT && (made = tri_weak_new(m, TRI_LOCAL(0))) != TRI_NULL;) {
+            TRI_LOCAL(3 + kept++) = made;
+        }
+        for (tri_ref made; kept < KEPT && (made = tri_weak_table_new(m, 0)) != TRI_NULL;) {
+            TRI_LOCAL(3 + kept++) = made;
+        }
+        for (tri_ref made;
+             kept < KEPT && (made = tri_ephemeron_new(m, TRI_LOCAL(0), 1)) != TRI_NULL;) {
+            TRI_LOCAL(3 + kept++) = made;
+        }
+        ck_assert_uint_lt(kept, KEPT);
+        ck_assert_ptr_null(tri_weak_new(m, TRI_LOCAL(0)));
+        TRI_LOCAL(1) = TRI_NULL; /* now there is room */
+        ck_assert_ptr_nonnull(tri_weak_new(m, TRI_LOCAL(0)));
+        ck_assert_ptr_nonnull(tri_ephemeron_new(m, TRI_LOCAL(0), 1));
+        for (uint64_t i = entries; i < 2 * entries + 100; i++) {
+            ck_assert(tri_weak_table_set(m, TRI_LOCAL(0), number_word(i), number_word(1)));
+        }
+        ck_assert_uint_eq(tri_weak_table_count(m, TRI_LOCAL(0)), 2 * entries + 100);
+    }
+    host_end(&host);
+}
+END_TEST
+
+/* The heap's own types are types, too. */
+START_TEST(no_room_for_types)
+{
+    tri_heap_options options = options_new();
+    options.log = NULL;
+    struct host host = host_new(&options);
+    tri_type_desc desc = TRI_TYPE_DESC("one of many", struct link);
+    tri_type *type;
+    TRI_FRAME(host.mutator, 1);
+    TRI_LOCAL(0) = link_new(host.mutator, host.link, 1);
+    while (tri_type_define(host.heap, &desc, &type) == TRI_OK) {
+    }
+    ck_assert_ptr_null(tri_weak_new(host.mutator, TRI_LOCAL(0)));
+    ck_assert_ptr_null(tri_ephemeron_new(host.mutator, TRI_LOCAL(0), 1));
+    ck_assert_ptr_null(tri_weak_table_new(host.mutator, TRI_WEAK_KEYS));
+    ck_assert_uint_eq(collect_and_count(host.mutator), 1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("weak");
     TCase *own = tcase_create("weak");
     tcase_add_loop_test(own, threads_intern, 0, 2);
     tcase_add_test(own, references_and_ephemerons);
+    tcase_add_test(own, targets_of_all_kinds);
+    tcase_add_loop_test(own, words_of_all_encodings, 0, LENGTH(encodings));
+    tcase_add_loop_test(own, ephemerons_of_all_encodings, 0, LENGTH(encodings));
+    tcase_add_test(own, next_meets_each_once);
+    tcase_add_test(own, exhausted);
+    tcase_add_test(own, no_room_for_types);
     suite_add_tcase(suite, own);
     return unit_run(suite);
 }

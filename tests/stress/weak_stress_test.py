@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The random test of weak references and finalizers can fail, and says why.
+"""The random test of weak references, ephemerons, weak tables and finalizers can fail, and says why.
 
     weak_stress_test.py PROGRAM
 """
@@ -21,6 +21,12 @@ FAULTS = [
     ("lose-finalizer", "is unreachable, and was not finalized"),
     ("repeat-finalizer", "is finalized without a finalizer, or once more"),
     ("lose-cleanup", "is unreachable, and its cleanup has not run"),
+    ("clear-key", "was cleared, and its target is reachable"),
+    ("lose-value", "the heap has no object at its address|the object at its address is another one|"
+     "has another value"),
+    ("lose-entry", "has more or fewer entries than live|"
+     "is reachable, and was cleared from what holds it weakly"),
+    ("keep-entry", "has more or fewer entries than live|has an entry that it should not have"),
 ]
 
 
@@ -46,7 +52,8 @@ def check_sound(program):
     """It finds nothing where there is nothing, and has met all that it is about."""
     done = run(program, "--seed", "3", "--mutators", "2", "--ops", "60000")
     problems = [] if done.returncode == 0 else [f"ended with {done.returncode}\n{done.stdout}"]
-    for count in ("cleared", "revived", "finalized", "resurrected", "cleaned", "checked"):
+    for count in ("cleared", "revived", "finalized", "resurrected", "cleaned", "values",
+                  "entries", "lost", "checked"):
         if not re.search(count + r" [1-9]\d+ ", done.stdout):
             problems.append(f"hardly anything was {count}\n{done.stdout}")
     return problems

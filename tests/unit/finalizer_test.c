@@ -494,6 +494,28 @@ START_TEST(circle_through_an_ephemeron)
 }
 END_TEST
 
+/* Values have no place in the order, and are there again before the finalizer of their key has
+ * run. */
+START_TEST(key_and_value)
+{
+    size_t *key = attached(1, TRI_FINALIZER_ORDERED);
+    size_t *value = attached(2, TRI_FINALIZER_ORDERED);
+    tri_ref ephemeron = ephemeron_of(key, value);
+    fixture_keep(ephemeron);
+    fixture_collect();
+    ck_assert_uint_eq(finalizer_waiting(fixture.heap), 2);
+    ck_assert_ptr_eq(ephemeron_key(first, ephemeron), key);
+    ck_assert_uint_eq(ephemeron_value(first, ephemeron), (uintptr_t)value);
+    ck_assert_uint_eq(run_all(), 2);
+    fixture_keep(key); /* as its finalizer would */
+    expect_quiet_cycle();
+    ck_assert_uint_eq(ephemeron_value(first, ephemeron), (uintptr_t)value);
+    fixture_drop_roots();
+    expect_quiet_cycle();
+    ck_assert_uint_eq(live_objects(), 0);
+}
+END_TEST
+
 static void finalize_ephemeron(tri_mutator *mutator, tri_ref object, void *argument)
 {
     EXPECT(mutator == first && ephemeron_key(first, object) != NULL && argument == NULL);
@@ -1187,6 +1209,7 @@ static void add_common(Suite *suite, const char *name, void (*setup)(void))
     tcase_add_test(tests, circle_of_three);
     tcase_add_test(tests, circle_through_an_ephemeron);
     tcase_add_test(tests, circle_marked_by_others);
+    tcase_add_test(tests, key_and_value);
     tcase_add_test(tests, circle_with_a_dead_key);
     tcase_add_test(tests, circle_below_a_top);
     tcase_add_test(tests, by_type);
