@@ -288,7 +288,9 @@ END_TEST
 /* Each entry is met once, also where those that were met are removed. */
 START_TEST(next_meets_each_once)
 {
-    enum { COUNT = 1000 };
+    enum {
+        COUNT = 1000
+    };
     static unsigned met[COUNT];
     struct host host = host_new(NULL);
     tri_mutator *m = host.mutator;
@@ -330,7 +332,10 @@ static tri_oom_action let_it_fail(tri_heap *heap, const tri_oom_info *info, void
 /* Where the heap is full they say so, nothing is lost, and all is well when there is room again. */
 START_TEST(exhausted)
 {
-    enum { PIECE = 2048, KEPT = 2000 };
+    enum {
+        PIECE = 2048,
+        KEPT = 2000
+    };
     tri_heap_options options = options_new();
     options.max_heap = (size_t)16 << 20;
     options.gc_percent = TRI_GC_PERCENT_OFF;
@@ -355,7 +360,8 @@ START_TEST(exhausted)
         for (uint64_t i = 0; i < entries; i++) {
             ck_assert(tri_weak_table_get(m, TRI_LOCAL(0), number_word(i), &value));
         }
-        ck_assert(tri_weak_table_set(m, TRI_LOCAL(0), number_word(0), number_word(2))); /* is there */
+        ck_assert(tri_weak_table_set(m, TRI_LOCAL(0), number_word(0), number_word(2))); /* is
+                                                                                           there */
         for (tri_ref made; kept < KEPT && (made = tri_weak_new(m, TRI_LOCAL(0))) != TRI_NULL;) {
             TRI_LOCAL(3 + kept++) = made;
         }

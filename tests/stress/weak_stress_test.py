@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The random test of weak references, ephemerons, weak tables and finalizers can fail, and says why.
+"""The random test of what is weak, and of finalizers, can fail, and says why.
 
     weak_stress_test.py PROGRAM
 """

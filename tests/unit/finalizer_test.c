@@ -546,8 +546,8 @@ START_TEST(circle_marked_by_others)
 }
 END_TEST
 
-/* a -> a, a -> ephemeron => b -> a, where the key is dead: not all of the circle is marked by a, and
- * b waits all the same [finalizer_phase.4]. */
+/* a -> a, a -> ephemeron => b -> a, where the key is dead: not all of the circle is marked by a,
+ * and b waits all the same [finalizer_phase.4]. */
 START_TEST(circle_with_a_dead_key)
 {
     size_t *a = attached(1, TRI_FINALIZER_ORDERED);
