@@ -20,18 +20,20 @@
  *
  * Why it is exact. Let o be chosen, and p another dead object with an ordered finalizer that leads
  * to o. (1) o is no head: it was white when all turns were over and heads were marked through. Had
- * p its turn, o would be marked by it, or by the turn that marked p. Else p was apart; and with its
- * circle's head, which leads to p, o would be marked, or by what had marked that head. (2) o is the
- * head of a circle that was apart. p is not on another such circle, which would have a way to o's,
- * whereas that is reached from no other one that has a finalizer ([finalizer_phase.3]). If p had
- * its turn o is marked by it, and not chosen. So p is on the circle of o: they refer to each other,
- * and there is no order. Marks suffice, because what they say of reachability is of this cycle:
- * suspects of the last one only choose where to search.
+ * p its turn, o would be marked by it, or by the turn that marked p. Else p was apart, and is
+ * marked through before o is chosen: with its circle's head, or by what had marked that, or as what
+ * is kept of the circle. (2) o is the head of a circle that was apart. p is not on another such
+ * circle, which would have a way to o's, whereas that is reached from no other one that has a
+ * finalizer ([finalizer_phase.3]). If p had its turn o is marked by it, and not chosen. So p is on
+ * the circle of o: they refer to each other, and there is no order. Marks suffice, because what
+ * they say of reachability is of this cycle: suspects of the last one only choose where to search.
  *
  * Why it ends. Of what waits for others some is always chosen: consider the circles, and objects on
  * none, to which no other one of them leads. An object on none is chosen at once. Of a circle one
- * object has its turn while it is white, and is a suspect; the next cycle finds it apart. The cost
- * is linear in the records, in what is marked, and for circles in what can be reached from them.
+ * object has its turn while it is white, and is a suspect; the next cycle finds it apart. The
+ * values of ephemerons are referred to by these, for that, and by their keys where they live; what
+ * a turn has left waiting may mark an object in another's turn ([finalizer_phase.6]). The cost is
+ * linear in the records, in what is marked, and for circles in what can be reached from them.
  *
  * Invariants:
  *   [finalizer_phase.1] An object MUST be judged dead only while no object that was brought back to

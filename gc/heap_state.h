@@ -336,8 +336,8 @@ struct attachment {
     bool is_reported;   /* checkfinalizers=1 has told of it */
     bool is_apart;      /* its object is on a circle, which those that suspects lead to do not
                          reach */
-    bool has_left;      /* what its object refers to, by ephemerons that wait for their keys, may be
-                      marked after its turn */
+    bool has_left;      /* its turn has let ephemerons wait for their keys, which may be marked
+                         later */
 };
 
 /* See dead_graph.c. Of the arrays as much is in use as the counts say. */
