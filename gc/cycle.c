@@ -60,6 +60,7 @@
 #include "gc/trace_figures.h"
 #include "gc/verify.h"
 #include "gc/weak.h"
+#include "gc/weak_hook.h"
 #include "gc/weak_word.h"
 
 /* ---- The CPU limiter ------------------------------------------------------------------------- */
@@ -309,6 +310,7 @@ static void end_pacing(struct tri_heap *heap, uint64_t marked)
 {
     struct cycle_figures *now = &heap->cycle.now;
     struct pacer *pacer = &heap->cycle.pacer;
+    bool is_void = load_relaxed(&heap->mark.is_void) != 0;
     struct pacer_effort effort = {
         .elapsed_ns = port_now_ns() - heap->cycle.phase_ns,
         .processors = port_processors(heap),
@@ -324,7 +326,7 @@ static void end_pacing(struct tri_heap *heap, uint64_t marked)
     }
     pacer_end(pacer, &effort);
     cpu_limit_resize(&heap->cycle.cpu_limit, effort.processors, now->mark_cpu_ns);
-    pacer_reset(pacer, marked, &effort.done);
+    pacer_reset(pacer, marked, is_void ? 0 : heap->weak.empty_bytes, &effort.done);
     store_relaxed(&heap->counters.scannable_bytes, effort.done.heap);
     lock_release(&heap->cycle.goal_lock);
 }
@@ -511,6 +513,7 @@ static void inspect(struct tri_heap *heap, enum verify_moment moment)
         mark_check_complete(heap);
         if (load_relaxed(&heap->mark.is_void) == 0) {
             verify_each_object(heap, weak_check_object, heap);
+            weak_hooks_check(heap);
         }
     }
     if (heap->options.check_finalizers && after_mark) {

@@ -24,6 +24,7 @@
 #include "gc/region.h"
 #include "gc/sweep.h"
 #include "gc/weak.h"
+#include "gc/weak_hook.h"
 
 bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
 {
@@ -42,6 +43,7 @@ bool heap_init(struct tri_heap *heap, const tri_heap_options *options)
     }
     mark_state_init(heap);
     weak_state_init(heap);
+    weak_hook_state_init(heap);
     if (!barrier_verify_init(heap)) {
         goto fail_encoding;
     }
@@ -71,6 +73,7 @@ void heap_destroy(struct tri_heap *heap)
     free_later_destroy(heap);
     pool_state_destroy(heap);
     finalizer_state_destroy(heap);
+    weak_hook_state_destroy(heap);
     region_state_destroy(heap);
     cycle_state_destroy(heap);
     barrier_verify_destroy(heap);

@@ -266,13 +266,24 @@ struct weak_state {
                                 to look through; its shared half only */
     struct marker rescuer;   /* marks in the weak phase, when nobody else does. Its stacks are empty
                                 at other times. CYCLE held */
-    uintptr_t keys[KEY_TREE_ROOTS];   /* atomic: see ephemeron.c. All 0 between cycles */
-    struct mark_segment *waiting;     /* atomic: segments of waiting entries, the newest first */
-    uint32_t stage;                   /* enum weak_stage: what the weak phase is at. CYCLE held */
+    uintptr_t keys[KEY_TREE_ROOTS]; /* atomic: see ephemeron.c. All 0 between cycles */
+    struct mark_segment *waiting;   /* atomic: segments of waiting entries, the newest first */
+    uint64_t empty_bytes; /* of entries of weak tables that hold nothing, by the weak phase. CYCLE
+                             held */
+    uint32_t stage;       /* enum weak_stage: what the weak phase is at. CYCLE held */
     struct mark_segment *cursor;      /* in waiting. CYCLE held */
     tri_type *types[WEAK_KIND_COUNT]; /* atomic: the types of weak containers; NULL: none was made
                                          yet */
     tri_type *table_type;             /* atomic: that of weak tables; as above */
+};
+
+/* See weak_hook.c. Guarded by HOOKS. */
+struct weak_hook_state {
+    struct lock lock;
+    struct fixed_pool pool; /* of struct tri_weak_hook */
+    struct tri_weak_hook *first;
+    bool checks; /* hooks are called to see that they have left nothing: written and read in a hold,
+                    by one thread */
 };
 
 /* For barrierverify=1. A slot and its shadow are guarded by the slot's stripe, other fields by
@@ -504,6 +515,7 @@ struct tri_heap {
     struct free_later_state free_later;
     struct pool_state pools;
     struct weak_state weak;
+    struct weak_hook_state weak_hooks;
     struct finalizer_state finalizers;
     struct region_state regions;
     uint32_t attached;      /* atomic: mutators that have attached, and not begun to detach */

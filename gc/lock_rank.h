@@ -11,6 +11,7 @@
 /* X(NAME, "what it protects") */
 #define LOCK_RANKS(X)                                                                              \
     X(CYCLE, "the step a collection is in: one thread at a time drives a cycle")                   \
+    X(HOOKS, "the list of weak hooks, and the call of one")                                        \
     X(HANDSHAKE, "the list of mutators, and the handshake under way")                              \
     X(ROOTS, "global slots, handles")                                                              \
     X(POOLS, "pools, and what mutators share of them")                                             \

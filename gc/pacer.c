@@ -15,6 +15,9 @@
  *             otherwise the process is killed for the sake of a comfortable sweep.
  *   [pacer.3] What is owed MUST be finite and positive while a cycle marks; otherwise the heap
  *             grows past its goal without end.
+ *   [pacer.4] Empty places in weak tables MUST count for less than what they can hold, whatever
+ *             GOGC is; otherwise what dies between two cycles makes a table grow, the table the
+ *             next goal, and that what dies before it, without end.
  * Locks:      none. The caller lets one thread at a time write.
  * Callers:    cycle, assist; tests/pacer.
  */
@@ -69,15 +72,23 @@ void pacer_init(struct pacer *pacer, int32_t percent, uint64_t limit, uint64_t h
 
 /* ---- Between cycles -------------------------------------------------------------------------- */
 
+/* What empty places in weak tables let the heap grow by [pacer.4]. */
+static uint64_t empty_growth(const struct pacer *pacer, uint64_t percent)
+{
+    return scale(pacer->empty / PACER_EMPTY_PART, size_min(percent, 100));
+}
+
 static uint64_t percent_goal(const struct pacer *pacer)
 {
     if (pacer->percent < 0) {
         return PACER_OFF;
     }
     uint64_t percent = (uint64_t)pacer->percent;
+    uint64_t full = pacer->marked - pacer->empty;
     uint64_t roots = saturating_add(pacer->last.stacks, pacer->last.globals);
-    uint64_t growth = scale(saturating_add(pacer->marked, roots), percent);
-    return size_max(scale(pacer->heap_minimum, percent), saturating_add(pacer->marked, growth));
+    uint64_t growth = scale(saturating_add(full, roots), percent);
+    uint64_t goal = size_max(scale(pacer->heap_minimum, percent), saturating_add(full, growth));
+    return saturating_add(goal, saturating_add(pacer->empty, empty_growth(pacer, percent)));
 }
 
 void pacer_commit(struct pacer *pacer, uint64_t live, bool sweep_is_done)
@@ -225,9 +236,11 @@ void pacer_end(struct pacer *pacer, const struct pacer_effort *effort)
     measure(pacer, allocated * (marking + idle) / (work * (1.0 - marking)));
 }
 
-void pacer_reset(struct pacer *pacer, uint64_t marked, const struct pacer_work *done)
+void pacer_reset(struct pacer *pacer, uint64_t marked, uint64_t empty,
+                 const struct pacer_work *done)
 {
     pacer->marked = marked;
+    pacer->empty = size_min(empty, marked);
     pacer->last = *done;
     pacer->triggered = PACER_OFF;
 }

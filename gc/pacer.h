@@ -34,6 +34,7 @@ struct pacer {
 
     /* What the last cycle has found. */
     uint64_t marked;
+    uint64_t empty; /* of which places in weak tables where there is nothing */
     struct pacer_work last;
     double measured[PACER_MEASURES - 1]; /* cons/mark of the cycles before, the newest first */
     double cons_mark; /* bytes allocated by a processor that runs mutators, for each byte scanned by
@@ -91,8 +92,10 @@ void pacer_begin(struct pacer *pacer, uint64_t live);
 /* Marking is over: learn from what it took. (Go: endCycle.) */
 void pacer_end(struct pacer *pacer, const struct pacer_effort *effort);
 
-/* Take over what that cycle has found live, and scanned. (Go: resetLive.) */
-void pacer_reset(struct pacer *pacer, uint64_t marked, const struct pacer_work *done);
+/* Take over what that cycle has found live, what of it are empty places in weak tables, and what it
+ * has scanned. (Go: resetLive.) */
+void pacer_reset(struct pacer *pacer, uint64_t marked, uint64_t empty,
+                 const struct pacer_work *done);
 
 /* Compute what follows from settings and figures: after pacer_reset, and when a setting has
  * changed. (Go: commit.) */

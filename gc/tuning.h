@@ -304,6 +304,14 @@
 /* The least way from trigger to goal of a cycle that has begun late (Go's figure). */
 #define PACER_MIN_RUNWAY_BYTES (64 * KIB)
 
+/* Of the bytes of empty places in weak tables this part counts for the goal as other live bytes do,
+ * by GOGC percent, 100 at the most. Lower: a table of small objects that die at once
+ * grows with the heap, and the heap with the table: an entry of 24 bytes of which three in four are
+ * used lets 32 bytes divided by this be allocated, and that MUST be less than the smallest object,
+ * of 8 ([pacer.4]). Higher: a heap that is all empty table is collected for each such part of it
+ * that is allocated. */
+#define PACER_EMPTY_PART ((uint64_t)8)
+
 /* The bounds of the trigger, in 64ths of the way from what is marked to the goal (Go's figures).
  * Lower: cycles begin earlier, and more often. Higher: mutators assist more. */
 #define TRIGGER_LEAST_64THS 45
@@ -414,6 +422,17 @@
 /* Entries of a weak table that has any; a power of two. Lower: small tables grow more often.
  * Higher: many small tables take more memory. */
 #define WEAK_TABLE_ENTRIES_MIN ((size_t)8)
+
+/* Entries of a weak table that are looked at after a cycle to see whether it has become much too
+ * large; a power of two. Lower: it is looked through in vain more often. Higher: each table's first
+ * entry after a cycle takes longer, a cache miss for each. Tables of less than four times as many
+ * do not shrink. */
+#define WEAK_TABLE_SAMPLES ((size_t)32)
+
+/* Slots that a weak hook of the host's looks at in a call. Lower: more calls. Higher: a mutator
+ * that waits for the table's lock waits longer, as does the one that takes the step; a slot takes
+ * some 10 to 30 ns. */
+#define WEAK_HOOK_SLOTS ((size_t)512)
 
 /* Percent of the memory limit that is kept (Go's figure). */
 #define SCAVENGE_LIMIT_PERCENT 95

@@ -2,6 +2,7 @@
  *
  *   marking ends          nobody marks any more; what is white is garbage
  *     WEAK_CLEAR          weak references to what is white are cleared
+ *     WEAK_HOOKS          hosts clear weak slots of their own (weak_hook.c)
  *     WEAK_HIDE           entries of ephemerons with a white key are hidden
  *     WEAK_RESCUE         finalization marks what it gets back, and all that this refers to
  *     WEAK_CLEAR_RESCUED  as WEAK_CLEAR, in containers that were reached only now
@@ -44,6 +45,7 @@
 #include "gc/finalizer_phase.h"
 #include "gc/mark.h"
 #include "gc/object.h"
+#include "gc/weak_hook.h"
 #include "gc/weak_scan.h"
 #include "gc/weak_word.h"
 
@@ -173,15 +175,6 @@ uintptr_t ephemeron_value(struct tri_mutator *mutator, tri_ref ephemeron)
 
 /* ---- The weak phase -------------------------------------------------------------------------- */
 
-/* Whether word, by encoding, refers to an object that is white. Marking has ended. */
-static bool is_dead(const struct tri_heap *heap, const tri_encoding *encoding, uintptr_t word)
-{
-    struct object_place place;
-    return encoding_is_reference(encoding, word) &&
-           object_find(heap, encoding_address(encoding, word), &place) &&
-           !object_is_reached(heap, place.span, place.slot);
-}
-
 /* [weak.6] */
 static bool replace(tri_aliased_word *slot, uintptr_t word, uintptr_t by)
 {
@@ -190,24 +183,43 @@ static bool replace(tri_aliased_word *slot, uintptr_t word, uintptr_t by)
     return cas_seq_cst(slot, &word, by);
 }
 
+static size_t clear_reference(struct tri_heap *heap, const struct object_place *place)
+{
+    tri_aliased_word *slot = (tri_aliased_word *)(void *)place->object;
+    uintptr_t word = load_relaxed(slot);
+    if (weak_is_dead(heap, &place->type->layout.encoding, word)) {
+        (void)replace(slot, word, 0);
+    }
+    return WORD_BYTES;
+}
+
+/* Those of ephemerons are cleared as they wait, and only counted here. */
+static size_t clear_entries(struct tri_heap *heap, const struct object_place *place)
+{
+    const struct weak_shape *shape = &weak_shapes[place->type->weak];
+    const tri_encoding *encoding = &place->type->layout.encoding;
+    size_t words = place->bytes / WORD_BYTES / shape->words * shape->words;
+    tri_aliased_word *at = (tri_aliased_word *)(void *)place->object;
+    size_t empty = 0;
+    for (size_t i = shape->weak; i < words; i += shape->words) {
+        uintptr_t word = load_relaxed(&at[i]);
+        bool is_dead = weak_is_dead(heap, encoding, word);
+        if (is_dead && !shape->ephemeral) {
+            (void)replace(&at[i], word, weak_gone_word(heap, encoding));
+        }
+        empty += is_dead || word == 0 || weak_is_gone(heap, encoding, word);
+    }
+    heap->weak.empty_bytes += empty * shape->words * WORD_BYTES;
+    return words * WORD_BYTES;
+}
+
 /* Clear what the container in the slot at entry holds of the dead. Returns its bytes. */
 static size_t clear_container(struct tri_heap *heap, uintptr_t entry)
 {
     struct object_place place;
     object_at_entry(&heap->page_heap.spans, entry, &place);
-    const struct weak_shape *shape = &weak_shapes[place.type->weak];
-    const tri_encoding *encoding = &place.type->layout.encoding;
-    bool single = place.type->weak == WEAK_REFERENCE;
-    size_t words = single ? 1 : place.bytes / WORD_BYTES / shape->words * shape->words;
-    uintptr_t gone = single ? 0 : weak_gone_word(heap, encoding);
-    tri_aliased_word *at = (tri_aliased_word *)(void *)place.object;
-    for (size_t i = shape->weak; i < words; i += shape->words) {
-        uintptr_t word = load_relaxed(&at[i]);
-        if (is_dead(heap, encoding, word)) {
-            (void)replace(&at[i], word, gone);
-        }
-    }
-    return words * WORD_BYTES;
+    return place.type->weak == WEAK_REFERENCE ? clear_reference(heap, &place)
+                                              : clear_entries(heap, &place);
 }
 
 /* Clear the containers that were noted, about so many bytes of them. False where none is left. */
@@ -226,7 +238,7 @@ static bool clear_some(struct tri_heap *heap, size_t budget)
 
 static void hide(struct tri_heap *heap, struct waiting_entry *waiting)
 {
-    if (is_dead(heap, waiting->encoding, waiting->key) &&
+    if (weak_is_dead(heap, waiting->encoding, waiting->key) &&
         replace(waiting_slot(waiting), waiting->key, weak_hidden_word(heap, waiting->encoding))) {
         waiting->entry |= WAITING_HIDDEN;
     }
@@ -236,7 +248,7 @@ static void hide(struct tri_heap *heap, struct waiting_entry *waiting)
 static void settle(struct tri_heap *heap, struct waiting_entry *waiting)
 {
     const tri_encoding *encoding = waiting->encoding;
-    bool dead = is_dead(heap, encoding, waiting->key);
+    bool dead = weak_is_dead(heap, encoding, waiting->key);
     uintptr_t by = dead ? weak_gone_word(heap, encoding) : waiting->key;
     if (waiting->entry & WAITING_HIDDEN) {
         (void)replace(waiting_slot(waiting), weak_hidden_word(heap, encoding), by);
@@ -267,7 +279,9 @@ void weak_begin(struct tri_heap *heap)
 {
     TRI_ASSERT(!mark_has_work(heap) && !mark_has_later(heap));
     mark_refresh(heap, &heap->weak.rescuer);
+    weak_hooks_begin(heap);
     heap->weak.stage = WEAK_CLEAR;
+    heap->weak.empty_bytes = 0;
     heap->weak.cursor = NULL;
 }
 
@@ -278,6 +292,8 @@ static bool take_part_of(struct tri_heap *heap, size_t budget)
     case WEAK_CLEAR:
     case WEAK_CLEAR_RESCUED:
         return clear_some(heap, budget);
+    case WEAK_HOOKS:
+        return weak_hooks_run(heap, budget); /* [weak_hook.1] */
     case WEAK_HIDE:
         return some_waiting(heap, budget, hide);
     case WEAK_SETTLE:
@@ -346,9 +362,10 @@ void weak_check_object(tri_ref object, tri_type *type, size_t bytes, void *argum
     size_t words =
         type->weak == WEAK_REFERENCE ? 1 : bytes / WORD_BYTES / shape->words * shape->words;
     for (size_t i = shape->weak; i < words; i += shape->words) {
-        TRI_REQUIRE(!is_dead(heap, &type->layout.encoding, load_relaxed(&at[i])), /* [weak.5] */
-                    "gcverify: the %s at %p refers to an object that is about to be freed, and was "
-                    "not cleared",
-                    type->name, object);
+        TRI_REQUIRE(
+            !weak_is_dead(heap, &type->layout.encoding, load_relaxed(&at[i])), /* [weak.5] */
+            "gcverify: the %s at %p refers to an object that is about to be freed, and was "
+            "not cleared",
+            type->name, object);
     }
 }

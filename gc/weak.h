@@ -7,6 +7,7 @@
 /* What the weak phase does, in this order; see weak.c. */
 enum weak_stage {
     WEAK_CLEAR,
+    WEAK_HOOKS,
     WEAK_HIDE,
     WEAK_RESCUE,
     WEAK_CLEAR_RESCUED,

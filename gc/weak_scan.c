@@ -67,7 +67,7 @@ void weak_scan(struct marker *marker, const struct object_place *place, size_t f
 {
     const tri_type *type = place->type;
     const struct weak_shape *shape = &weak_shapes[type->weak];
-    if (from == 0 && marker->discovers && !shape->ephemeral) {
+    if (from == 0 && marker->discovers && type->weak != WEAK_EPHEMERON) {
         note(marker, place);
     }
     if (shape->strong == WEAK_NO_WORD) {

@@ -36,6 +36,16 @@ static inline bool weak_is_gone(const struct tri_heap *heap, const tri_encoding 
     return word == weak_gone_word(heap, encoding) || word == weak_hidden_word(heap, encoding);
 }
 
+/* Whether word, by encoding, refers to an object that is white. Marking has ended. */
+static inline bool weak_is_dead(const struct tri_heap *heap, const tri_encoding *encoding,
+                                uintptr_t word)
+{
+    struct object_place place;
+    return encoding_is_reference(encoding, word) &&
+           object_find(heap, encoding_address(encoding, word), &place) &&
+           !object_is_reached(heap, place.span, place.slot);
+}
+
 /* Scan the entries of the weak container at place that begin at offsets in [from, to) of it: note
  * the container, shade what it holds strongly, let values of white keys wait. */
 void weak_scan(struct marker *marker, const struct object_place *place, size_t from, size_t to);

@@ -7,7 +7,7 @@
  *             exchange of its weak word for "gone" (weak.c) and touches nothing else, so that a
  *             mutator works on the table beside it without a lock. An entry that is gone is passed
  *             over by a search, used again by the next one that is entered, and left out when the
- *             table grows.
+ *             table gets another storage: because it is full, or much too large after a cycle.
  * Invariants:
  *   [weak_table.1] The strong word and the hash MUST be written before the weak word; otherwise a
  *                  marker follows what an earlier entry has left ([weak_scan.2]).
@@ -49,7 +49,10 @@ struct weak_table {
     void *storage;   /* its entries; NULL: none yet */
     size_t capacity; /* of them: a power of two, or 0 */
     size_t used;     /* entries with a hash: what is there, hidden or gone */
-    uint64_t kind;   /* enum weak_kind */
+    size_t entered;  /* how often one was entered since cycle */
+    uint32_t cycle;  /* the number of the last cycle when it was last found out whether the storage
+                        is too large, in 32 bits */
+    uint32_t kind;   /* enum weak_kind */
 };
 
 /* A table, and what its operations need to know of it. */
@@ -101,7 +104,7 @@ tri_type *weak_table_entry_type(struct tri_heap *heap, enum weak_kind kind)
 
 void weak_table_init(tri_ref table, enum weak_kind kind)
 {
-    ((struct weak_table *)table)->kind = (uint64_t)kind;
+    ((struct weak_table *)table)->kind = (uint32_t)kind;
 }
 
 enum weak_kind weak_table_kind(tri_ref table)
@@ -228,18 +231,50 @@ static bool has_room(const struct weak_table *own)
     return own->used + 1 <= own->capacity / 4 * 3; /* [weak_table.5] */
 }
 
-/* How many entries another storage shall have. */
-static size_t wanted_capacity(const struct view *view)
+static size_t capacity_for(size_t entries)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < view->capacity; i++) {
-        count += !is_free(view, &view->entries[i]); /* hidden ones may come back */
-    }
     size_t capacity = WEAK_TABLE_ENTRIES_MIN;
-    while (capacity < 2 * (count + 1)) {
+    while (capacity < entries) {
         capacity *= 2;
     }
     return capacity;
+}
+
+/* How many of each step entries are in use. */
+static size_t count_each(const struct view *view, size_t step)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < view->capacity; i += step) {
+        count += !is_free(view, &view->entries[i]); /* hidden ones may come back */
+    }
+    return count;
+}
+
+/* How many entries another storage shall have. */
+static size_t wanted_capacity(const struct view *view)
+{
+    return capacity_for(2 * (count_each(view, 1) + 1));
+}
+
+/* The capacity of a storage at most a quarter as large that has room for what is in use, and for
+ * what was entered between the last two cycles; 0 where that is not enough. Looked at once after
+ * each cycle, at some entries, and at all where few of these are in use. */
+static size_t smaller_capacity(const struct view *view)
+{
+    struct weak_table *own = view->table;
+    uint32_t cycle = (uint32_t)load_relaxed(&view->mutator->heap->cycle.count);
+    if (cycle == own->cycle || view->capacity < 4 * WEAK_TABLE_SAMPLES) {
+        return 0;
+    }
+    size_t needed = capacity_for(own->entered / 2 * 3);
+    own->cycle = cycle;
+    own->entered = 0;
+    if (needed > view->capacity / 4 ||
+        count_each(view, view->capacity / WEAK_TABLE_SAMPLES) > WEAK_TABLE_SAMPLES / 8) {
+        return 0;
+    }
+    needed = size_max(needed, wanted_capacity(view));
+    return needed > view->capacity / 4 ? 0 : needed;
 }
 
 /* Copy entry, if it is still there. Marking has ended, if ended says so. */
@@ -284,17 +319,37 @@ static bool move(struct tri_mutator *mutator, tri_ref table, tri_ref storage, si
     return true;
 }
 
+/* A storage for so many entries; NULL where there is no memory. */
+static tri_ref storage_new(struct tri_mutator *mutator, tri_ref table, size_t capacity,
+                           enum alloc_policy policy)
+{
+    tri_type *entry = weak_table_entry_type(mutator->heap, weak_table_kind(table));
+    size_t bytes = capacity * sizeof(struct weak_entry);
+    return entry == NULL || bytes > TRI_OBJECT_SIZE_MAX
+               ? NULL
+               : alloc_object(mutator, entry, bytes, false, policy);
+}
+
+/* Where it cannot be done now, it is for a later cycle. */
+static void shrink(struct tri_mutator *mutator, tri_ref table)
+{
+    struct view view = view_of(mutator, table);
+    size_t capacity = smaller_capacity(&view);
+    if (capacity != 0) {
+        tri_ref storage = storage_new(mutator, table, capacity, ALLOC_OR_NULL);
+        if (storage != NULL) {
+            (void)move(mutator, table, storage, capacity);
+        }
+    }
+}
+
 bool weak_table_make_room(struct tri_mutator *mutator, tri_ref table)
 {
-    struct tri_heap *heap = mutator->heap;
-    tri_type *entry = weak_table_entry_type(heap, weak_table_kind(table));
+    shrink(mutator, table);
     while (!has_room(table)) {
         struct view view = view_of(mutator, table);
         size_t capacity = wanted_capacity(&view);
-        size_t bytes = capacity * sizeof(struct weak_entry);
-        tri_ref storage = entry == NULL || bytes > TRI_OBJECT_SIZE_MAX
-                              ? NULL
-                              : alloc_object(mutator, entry, bytes, false, ALLOC_OR_HANDLER);
+        tri_ref storage = storage_new(mutator, table, capacity, ALLOC_OR_HANDLER);
         if (storage == NULL) {
             return false;
         }
@@ -313,6 +368,7 @@ void weak_table_enter(struct tri_mutator *mutator, tri_ref table, uint64_t hash,
     struct view view = view_of(mutator, table);
     const tri_word words[2] = {key, value};
     TRI_ASSERT(has_room(table));
+    view.table->entered++;
     view.table->used += fill(&view, stored_hash(hash), words);
 }
 

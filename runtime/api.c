@@ -31,6 +31,7 @@
 #include "gc/sweep.h"
 #include "gc/verify.h"
 #include "gc/weak.h"
+#include "gc/weak_hook.h"
 #include "gc/weak_table.h"
 #include "runtime/container.h"
 #include "runtime/env.h"
@@ -906,6 +907,57 @@ void tri_check_weak_(tri_mutator *mutator, tri_ref weak)
     TRI_REQUIRE(object_find(mutator->heap, (uintptr_t)weak, &place) && place.object == weak &&
                     place.type->weak == WEAK_REFERENCE,
                 "tri_weak_get: %p is not a weak reference of the mutator's heap", weak);
+}
+
+/* ---- Weak hooks ------------------------------------------------------------------------------ */
+
+tri_result tri_weak_hook_add(tri_heap *heap, const tri_encoding *encoding,
+                             tri_weak_hook_function *function, void *argument, tri_weak_hook **hook)
+{
+    static const tri_encoding raw = TRI_ENCODING_RAW;
+    heap_require(heap, "tri_weak_hook_add");
+    if (function == NULL || hook == NULL) {
+        return TRI_E_INVALID;
+    }
+    tri_weak_hook *made =
+        weak_hook_add(heap, encoding == NULL ? &raw : encoding, function, argument);
+    if (made == NULL) {
+        return TRI_E_NOMEM;
+    }
+    *hook = made;
+    return TRI_OK;
+}
+
+void tri_weak_hook_remove(tri_weak_hook *hook)
+{
+    weak_hook_remove(hook);
+}
+
+tri_word tri_weak_slot_get_slow_(tri_mutator *mutator, const tri_weak_hook *hook, const void *slot)
+{
+    tri_word word;
+    return weak_read(mutator, slot, &hook->encoding, &word) ? word : 0;
+}
+
+void tri_check_weak_slot_(tri_mutator *mutator, const tri_weak_hook *hook, tri_word word,
+                          const char *call)
+{
+    mutator_require(mutator, call);
+    TRI_REQUIRE(mutator->heap == hook->heap, "%s: the hook %p is not one of the mutator's heap",
+                call, (const void *)hook);
+    if (encoding_is_reference(&hook->encoding, word)) {
+        weakly_held_require(mutator->heap, (tri_ref)encoding_address(&hook->encoding, word), call);
+    }
+}
+
+bool tri_weak_is_dead(const tri_weak_hook *hook, tri_word word)
+{
+    return weak_hook_is_dead(hook, word);
+}
+
+bool tri_weak_slot_clear(tri_weak_hook *hook, void *slot, tri_word by)
+{
+    return weak_hook_clear(hook, slot, by);
 }
 
 /* ---- Weak tables ----------------------------------------------------------------------------- */

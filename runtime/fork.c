@@ -49,24 +49,18 @@ static struct {
 /* ---- One heap -------------------------------------------------------------------------------- */
 
 /* All locks of the heap but CYCLE, in the order of LOCK_RANKS. */
-#define HEAP_LOCKS 13
+#define HEAP_LOCKS 14
 
 static void list_locks(struct process_heap *heap, struct lock *locks[HEAP_LOCKS])
 {
     struct lock *all[HEAP_LOCKS] = {
-        &heap->handshake.lock,
-        &heap->roots.lock,
-        &heap->heap.pools.lock,
-        &heap->heap.regions.lock,
-        &heap->heap.types.lock,
-        &heap->heap.finalizers.lock,
-        &heap->workers.lock,
-        &heap->workers.sweep_lock,
-        &heap->container.lock,
-        &heap->heap.cycle.goal_lock,
-        &heap->heap.page_heap.pages.lock,
-        &heap->heap.meta.lock,
-        &heap->log_lock,
+        &heap->heap.weak_hooks.lock, &heap->handshake.lock,
+        &heap->roots.lock,           &heap->heap.pools.lock,
+        &heap->heap.regions.lock,    &heap->heap.types.lock,
+        &heap->heap.finalizers.lock, &heap->workers.lock,
+        &heap->workers.sweep_lock,   &heap->container.lock,
+        &heap->heap.cycle.goal_lock, &heap->heap.page_heap.pages.lock,
+        &heap->heap.meta.lock,       &heap->log_lock,
     };
     for (size_t i = 0; i < HEAP_LOCKS; i++) {
         locks[i] = all[i];

@@ -20,6 +20,7 @@
 #include <trillium/types.h>
 #include <trillium/version.h>
 #include <trillium/weak.h>
+#include <trillium/weak_hook.h>
 #include <trillium/weak_table.h>
 
 #endif

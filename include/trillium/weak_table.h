@@ -16,8 +16,8 @@
  *
  * A table is an object of the heap like any other, and is collected itself when nothing refers to
  * it. Its keys and values are words in the heap's value_encoding: references, or whatever else the
- * host's words are; what is no reference does not die. A table grows by itself, and the space of
- * what has died is used again.
+ * host's words are; what is no reference does not die. A table grows by itself, and shrinks when
+ * something is entered after most has died; the space of what has died is used again.
  *
  * Threads, for all functions here: the mutator's own, running; the host sees to it that one mutator
  * at a time works on a table, also while that is inside of a call of one that is a safepoint. The
@@ -46,8 +46,9 @@ typedef enum tri_weak_kind {
  * @return the table; ::TRI_NULL where memory is exhausted as in ::tri_alloc, or the heap has
  *         ::TRI_TYPES_MAX types.
  * Safepoint: yes.
- * Cost:      the allocation of 32 bytes. An entry takes 24, and between a fourth and all but a
- *            fourth of the entries are in use; a cycle looks at each entry once or twice.
+ * Cost:      the allocation of 48 bytes. An entry takes 24, and between a fourth and all but a
+ *            fourth of the entries are in use; a cycle looks at each entry twice or three times.
+ *            Empty entries count for GOGC as an eighth of their bytes.
  */
 TRI_API tri_ref tri_weak_table_new(tri_mutator *mutator, tri_weak_kind kind);
 
@@ -68,9 +69,10 @@ TRI_API bool tri_weak_table_get(tri_mutator *mutator, tri_ref table, tri_word ke
  *
  * @return false, where memory is exhausted as in ::tri_alloc: then nothing has changed.
  * Safepoint: yes.
- * Cost:      as ::tri_weak_table_get, and the barrier; now and then the table grows, in proportion
- *            to its size. A table of ::TRI_WEAK_EPHEMERONS that must grow in the short phase of a
- *            cycle in which the collector decides about its entries waits for the end of that.
+ * Cost:      as ::tri_weak_table_get, and the barrier; now and then the table grows or shrinks, in
+ *            proportion to its size. A table of ::TRI_WEAK_EPHEMERONS that must grow in the short
+ *            phase of a cycle in which the collector decides about its entries waits for the end of
+ *            that.
  */
 TRI_API bool tri_weak_table_set(tri_mutator *mutator, tri_ref table, tri_word key, tri_word value);
 

@@ -32,10 +32,10 @@ UNCHANGED = ("nothing", PACER, "", "")
 # (what is taken away, file, text, text instead)
 MUTATIONS = (
     ("the goal: roots", PACER,
-     "scale(saturating_add(pacer->marked, roots), percent)", "scale(pacer->marked, percent)"),
+     "scale(saturating_add(full, roots), percent)", "scale(full, percent)"),
     ("the goal: the least goal", PACER,
-     "size_max(scale(pacer->heap_minimum, percent), saturating_add(pacer->marked, growth))",
-     "saturating_add(pacer->marked, growth)"),
+     "size_max(scale(pacer->heap_minimum, percent), saturating_add(full, growth))",
+     "saturating_add(full, growth)"),
     ("the goal: put off while sweeping goes on", PACER,
      "size_max(pacer->percent_goal, pacer->sweep_end)", "pacer->percent_goal"),
     ("the goal: 64 KiB for a cycle that began late", PACER,

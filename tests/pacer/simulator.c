@@ -335,7 +335,7 @@ static void end_cycle(struct simulation *simulation, struct marking *marking)
     pacer_end(pacer, &effort);
     cpu_limit_resize(&simulation->limiter, simulation->scenario->processors,
                      (uint64_t)marking->record.gc_ns);
-    pacer_reset(pacer, marked, &marking->done);
+    pacer_reset(pacer, marked, 0, &marking->done);
     simulation->live = marked;
     simulation->heap_scan = marking->done.heap;
     simulation->allocated_black = marking->allocated_black;

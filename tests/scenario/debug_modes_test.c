@@ -637,6 +637,44 @@ START_TEST(gccheckmark_takes_old_words_on_the_stack_for_what_they_are)
 }
 END_TEST
 
+/* ---- Weak hooks ------------------------------------------------------------------------------ */
+
+static bool looks_at_all_but_one(tri_weak_hook *hook, size_t budget, void *argument)
+{
+    tri_word *slots = argument;
+    static bool begins; /* anew: only the later calls look at slot 1 */
+    (void)budget;
+    (void)tri_weak_slot_clear(hook, &slots[0], 0);
+    if (begins) {
+        (void)tri_weak_slot_clear(hook, &slots[1], 0);
+    }
+    begins = true;
+    return true;
+}
+
+static void forget_a_slot(const void *argument)
+{
+    tri_word slots[2];
+    tri_weak_hook *hook;
+    (void)argument;
+    tri_heap_options options = options_of(VERIFY);
+    struct host host = host_new(&options);
+    MUST(tri_weak_hook_add(host.heap, NULL, looks_at_all_but_one, slots, &hook) == TRI_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        tri_ref link = link_new(host.mutator, host.link, i);
+        tri_weak_slot_set(host.mutator, hook, &slots[i], (tri_word)link);
+    }
+    tri_collect(host.mutator);
+}
+
+START_TEST(gcverify_names_what_a_hook_has_left)
+{
+    expect_death(forget_a_slot, NULL,
+                 "trillium: fatal: gcverify: the word {p} of a slot refers to an object that is "
+                 "about to be freed, and the weak hook had said that it was through\n");
+}
+END_TEST
+
 /* ---- The environment ------------------------------------------------------------------------- */
 
 START_TEST(keys_set_options)
@@ -686,6 +724,7 @@ int main(void)
         {gccheckmark_names_roots, 0},
         {gccheckmark_names_globals, 0},
         {gccheckmark_takes_old_words_on_the_stack_for_what_they_are, 0},
+        {gcverify_names_what_a_hook_has_left, 0},
         {keys_set_options, 0},
         {handshakes_are_delayed, 0},
     };

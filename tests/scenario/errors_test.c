@@ -563,6 +563,44 @@ static void table_of_no_kind(struct host *host)
     (void)tri_weak_table_new(host->mutator, (tri_weak_kind)3);
 }
 
+static bool leave_all(tri_weak_hook *hook, size_t budget, void *argument)
+{
+    (void)hook, (void)budget, (void)argument;
+    return true;
+}
+
+static void hook_without_heap(struct host *host)
+{
+    tri_weak_hook *hook;
+    (void)host;
+    (void)tri_weak_hook_add(NULL, NULL, leave_all, NULL, &hook);
+}
+
+static void clear_outside_of_hook(struct host *host)
+{
+    tri_weak_hook *hook;
+    tri_word slot = 0;
+    MUST(tri_weak_hook_add(host->heap, NULL, leave_all, NULL, &hook) == TRI_OK);
+    (void)tri_weak_slot_clear(hook, &slot, 1);
+}
+
+static void remove_hook_twice(struct host *host)
+{
+    tri_weak_hook *hooks[2];
+    for (size_t i = 0; i < 2; i++) {
+        MUST(tri_weak_hook_add(host->heap, NULL, leave_all, NULL, &hooks[i]) == TRI_OK);
+    }
+    tri_weak_hook_remove(hooks[0]);
+    tri_weak_hook_remove(hooks[0]);
+}
+
+static void ask_outside_of_hook(struct host *host)
+{
+    tri_weak_hook *hook;
+    MUST(tri_weak_hook_add(host->heap, NULL, leave_all, NULL, &hook) == TRI_OK);
+    (void)tri_weak_is_dead(hook, 0);
+}
+
 static void each_of_foreign_type(struct host *host)
 {
     struct host other = host_new(NULL);
@@ -681,6 +719,12 @@ static const struct misuse misuses[] = {
                       "reference hears of; allocate it by tri_alloc"},
     {get_from_no_table, "tri_weak_table_get: {p} is not a weak table of the mutator's heap"},
     {table_of_no_kind, "tri_weak_table_new: 3 is not a kind of weak tables"},
+    {hook_without_heap, "tri_weak_hook_add: {p} is not a heap, or was destroyed"},
+    {remove_hook_twice, "tri_weak_hook_remove: {p} is not a hook, or was removed"},
+    {clear_outside_of_hook, "tri_weak_slot_clear: outside of a call of the hook's function nobody "
+                            "knows what is dead; use tri_weak_slot_get"},
+    {ask_outside_of_hook, "tri_weak_is_dead: outside of a call of the hook's function nobody knows "
+                          "what is dead; use tri_weak_slot_get"},
     {each_of_foreign_type, "tri_heap_each: the type leaf belongs to another heap"},
     {each_without_function, "tri_heap_each: there is no function to call"},
     {walk_without_hold, "tri_debug_each_object: call tri_debug_hold first"},
@@ -835,6 +879,24 @@ static void quick_get_while_blocked(struct host *host)
     (void)tri_pool_get(host->mutator, pool);
 }
 
+static void slot_of_region(struct host *host)
+{
+    tri_weak_hook *hook;
+    tri_word slot;
+    MUST(tri_weak_hook_add(host->heap, NULL, leave_all, NULL, &hook) == TRI_OK);
+    tri_ref object = tri_region_alloc(host->mutator, region_of(host), host->link);
+    tri_weak_slot_set(host->mutator, hook, &slot, (tri_word)object);
+}
+
+static void slot_of_foreign_hook(struct host *host)
+{
+    struct host other = host_new(NULL);
+    tri_weak_hook *hook;
+    const tri_word slot = 0;
+    MUST(tri_weak_hook_add(other.heap, NULL, leave_all, NULL, &hook) == TRI_OK);
+    (void)tri_weak_slot_get(host->mutator, hook, &slot);
+}
+
 #define NOWHERE                                                                                    \
     "tri_store: the slot {p} lies neither in an object of the mutator's heap nor in a global "     \
     "slot. Use a mutator of the heap that the object belongs to; a local needs no tri_store"
@@ -860,6 +922,10 @@ static const struct misuse checked_misuses[] = {
     {put_what_is_no_object,
      "tri_pool_put: {p} is not the start of an object of the mutator's heap"},
     {quick_get_while_blocked, "tri_pool_get: " BLOCKED},
+    {slot_of_region,
+     "tri_weak_slot_set: the target {p} belongs to a region, whose end no weak reference hears of; "
+     "allocate it by tri_alloc"},
+    {slot_of_foreign_hook, "tri_weak_slot_get: the hook {p} is not one of the mutator's heap"},
 };
 
 START_TEST(checked_misuse_is_named)

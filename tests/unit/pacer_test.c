@@ -19,7 +19,7 @@ static struct pacer pacer_after(int32_t percent, uint64_t limit, uint64_t minimu
     struct pacer pacer;
     struct pacer_work done = {.heap = marked, .stacks = stacks, .globals = globals};
     pacer_init(&pacer, percent, limit, minimum);
-    pacer_reset(&pacer, marked, &done);
+    pacer_reset(&pacer, marked, 0, &done);
     pacer_commit(&pacer, marked, true);
     return pacer;
 }
@@ -98,6 +98,37 @@ static const struct {
     {"the largest but one", PACER_OFF - 1, {0}, PACER_OFF - 1 - (PACER_OFF - 1) / 100 * 3},
     {"figures over the top", 512 * MIB, {UINT64_MAX, UINT64_MAX, UINT64_MAX}, 10 * MIB},
 };
+
+/* Empty places in weak tables do not make for a heap that may grow by as much: only an eighth of
+ * them does, and by 100 percent at the most. */
+static const struct {
+    int32_t percent;
+    uint64_t marked;
+    uint64_t empty;
+    uint64_t want;
+} empty_goals[] = {
+    {100, 16 * MIB, 0, 32 * MIB},
+    {100, 16 * MIB, 8 * MIB, 25 * MIB},
+    {50, 16 * MIB, 8 * MIB, 20 * MIB + 512 * KIB},
+    {400, 16 * MIB, 8 * MIB, 49 * MIB},
+    {100, 80 * MIB, 80 * MIB, 94 * MIB}, /* the heap's minimum, above them */
+    {0, 80 * MIB, 80 * MIB, 80 * MIB},
+    {100, 16 * MIB, 32 * MIB, 22 * MIB}, /* there are no more than there is in all */
+    {100, UINT64_MAX, UINT64_MAX, UINT64_MAX},
+    {-1, 16 * MIB, 8 * MIB, PACER_OFF},
+};
+
+START_TEST(goal_with_empty_places)
+{
+    const struct pacer_work nothing = {.heap = 0};
+    struct pacer pacer;
+    pacer_init(&pacer, empty_goals[_i].percent, PACER_OFF, MIN);
+    pacer_reset(&pacer, empty_goals[_i].marked, empty_goals[_i].empty, &nothing);
+    pacer_commit(&pacer, empty_goals[_i].marked, true);
+    ck_assert_uint_eq(pacer_target(&pacer, &(struct pacer_memory){.free = 0}).goal,
+                      empty_goals[_i].want);
+}
+END_TEST
 
 START_TEST(goal_by_limit)
 {
@@ -273,7 +304,7 @@ START_TEST(largest_of_five)
         effort.live = (10 + allocated[i]) * MIB;
         pacer_end(&pacer, &effort);
         ck_assert_double_eq_tol(pacer.cons_mark, want[i] / 24.0, 1e-9);
-        pacer_reset(&pacer, 8 * MIB, &effort.done);
+        pacer_reset(&pacer, 8 * MIB, 0, &effort.done);
         pacer_commit(&pacer, 8 * MIB, true);
         /* While 8 MiB are scanned by a quarter, three quarters allocate. */
         ck_assert_double_eq_tol((double)pacer.runway, want[i] * MIB, 2.0);
@@ -287,9 +318,10 @@ START_TEST(reset_ends_the_cycle)
     pacer_begin(&pacer, 15 * MIB);
     ck_assert_uint_eq(pacer.triggered, 15 * MIB);
     struct pacer_work done = {.heap = 1, .stacks = 2, .globals = 3};
-    pacer_reset(&pacer, 9 * MIB, &done);
+    pacer_reset(&pacer, 9 * MIB, 2 * MIB, &done);
     ck_assert_uint_eq(pacer.triggered, PACER_OFF);
     ck_assert_uint_eq(pacer.marked, 9 * MIB);
+    ck_assert_uint_eq(pacer.empty, 2 * MIB);
     ck_assert_uint_eq(pacer.last.heap, 1);
     ck_assert_uint_eq(pacer.last.stacks, 2);
     ck_assert_uint_eq(pacer.last.globals, 3);
@@ -413,7 +445,7 @@ static struct pacer random_pacer(uint64_t *random)
         struct pacer_effort effort = random_effort(random);
         pacer_begin(&pacer, random_size(random));
         pacer_end(&pacer, &effort);
-        pacer_reset(&pacer, random_size(random), &effort.done);
+        pacer_reset(&pacer, random_size(random), random_size(random), &effort.done);
     }
     if (unit_random_below(random, 2) == 0) {
         pacer_begin(&pacer, random_size(random));
@@ -521,6 +553,7 @@ int main(void)
     Suite *suite = suite_create("pacer");
     TCase *cases = tcase_create("targets");
     tcase_add_loop_test(cases, goal_by_percent, 0, (int)ARRAY_LENGTH(percent_goals));
+    tcase_add_loop_test(cases, goal_with_empty_places, 0, (int)ARRAY_LENGTH(empty_goals));
     tcase_add_loop_test(cases, goal_by_limit, 0, (int)ARRAY_LENGTH(limit_goals));
     tcase_add_test(cases, goal_by_small_limit);
     tcase_add_test(cases, goal_is_put_off);

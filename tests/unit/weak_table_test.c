@@ -239,6 +239,98 @@ START_TEST(stays_small)
 }
 END_TEST
 
+/* Enter so many pairs that die at once. */
+static void enter_garbage(tri_ref table, unsigned pairs)
+{
+    for (unsigned i = 0; i < pairs; i++) {
+        tri_ref key = object_new(first);
+        set(first, table, key, object_new(first));
+    }
+}
+
+/* Once most has died, what is entered makes the table smaller, but for as much as was entered
+ * between two cycles: one that fills and empties again and again stays as it is. */
+START_TEST(shrinks)
+{
+    tri_ref table = table_new(kinds[_i]);
+    tri_ref live = object_new(first);
+    fixture_keep(live);
+    set(first, table, live, live);
+    enter_garbage(table, 12000);
+    ck_assert_uint_eq(capacity_of(table), 16384);
+    fixture_collect();
+    enter_garbage(table, 700);
+    ck_assert_uint_eq(capacity_of(table), 16384); /* 12000 were needed lately */
+    fixture_collect();
+    enter_garbage(table, 1);
+    ck_assert_uint_eq(capacity_of(table), 2048);
+    for (unsigned round = 0; round < 10; round++) {
+        enter_garbage(table, 700);
+        ck_assert_uint_ge(capacity_of(table), 1024);
+        ck_assert_uint_le(capacity_of(table), 2048);
+        fixture_collect();
+    }
+    for (unsigned round = 0; round < 2; round++) {
+        enter_garbage(table, 1);
+        fixture_collect();
+    }
+    ck_assert_uint_eq(capacity_of(table), 8);
+    ck_assert_ptr_eq(get(first, table, live), live);
+    ck_assert_uint_eq(count(table), 1);
+}
+END_TEST
+
+/* Not while most of it lives, however few are entered. */
+START_TEST(does_not_shrink)
+{
+    enum {
+        COUNT = 2000
+    };
+    static tri_ref kept[COUNT];
+    tri_ref table = table_new(kinds[_i]);
+    for (unsigned i = 0; i < COUNT; i++) {
+        kept[i] = object_new(first);
+        fixture_keep(kept[i]);
+        set(first, table, kept[i], kept[i]);
+    }
+    size_t capacity = capacity_of(table);
+    for (unsigned round = 0; round < 4; round++) {
+        enter_garbage(table, 1);
+        ck_assert_uint_eq(capacity_of(table), capacity);
+        fixture_collect();
+    }
+}
+END_TEST
+
+/* What was never used, what died before, and what is dead now; not what lives. */
+START_TEST(empty_places_are_counted)
+{
+    tri_ref table = table_new(kinds[_i]);
+    tri_ref keys[4];
+    for (unsigned i = 0; i < ARRAY_LENGTH(keys); i++) {
+        keys[i] = object_new(first);
+        set(first, table, keys[i], keys[i]);
+    }
+    ck_assert_uint_eq(capacity_of(table), 8);
+    uint64_t bytes = 8 * 3 * WORD_BYTES; /* its size class has no more */
+    for (unsigned live = 0; live < ARRAY_LENGTH(keys); live++) {
+        fixture_keep(keys[live]);
+    }
+    fixture_collect();
+    ck_assert_uint_eq(fixture.heap->weak.empty_bytes, bytes / 2);
+    fixture_drop_roots();
+    fixture_keep(table);
+    if (kinds[_i] != WEAK_EPHEMERONS) {
+        fixture_keep(keys[0]); /* a value that is its own key keeps it */
+    }
+    (void)weak_table_remove(first, table, (tri_word)keys[3]);
+    fixture_collect();
+    size_t left = count(table);
+    ck_assert_uint_eq(fixture.heap->weak.empty_bytes, bytes - left * 3 * WORD_BYTES);
+    ck_assert_uint_eq(fixture.heap->cycle.pacer.empty, fixture.heap->weak.empty_bytes);
+}
+END_TEST
+
 /* Entries of a storage that is scanned in pieces, none of which begins with an entry. */
 START_TEST(large_tables)
 {
@@ -540,6 +632,9 @@ int main(void)
     tcase_add_loop_test(one, numbers_do_not_die, 0, (int)ARRAY_LENGTH(kinds));
     tcase_add_loop_test(one, by_identity, 0, (int)ARRAY_LENGTH(kinds));
     tcase_add_loop_test(one, stays_small, 0, (int)ARRAY_LENGTH(kinds));
+    tcase_add_loop_test(one, shrinks, 0, (int)ARRAY_LENGTH(kinds));
+    tcase_add_loop_test(one, does_not_shrink, 0, (int)ARRAY_LENGTH(kinds));
+    tcase_add_loop_test(one, empty_places_are_counted, 0, (int)ARRAY_LENGTH(kinds));
     tcase_add_loop_test(one, large_tables, 0, (int)ARRAY_LENGTH(kinds));
     tcase_add_loop_test(one, keys_come_back, 0, 2);
     suite_add_tcase(suite, one);
