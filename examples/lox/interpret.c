@@ -262,7 +262,7 @@ bool interpret(struct vm *vm)
         } else if (value_is(sp[-2], OBJECT_STRING) && value_is(sp[-1], OBJECT_STRING)) {
             PUBLISH();
             struct string *sum =
-                string_concatenate(vm, OBJECT_CAST(string, sp[-2]), OBJECT_CAST(string, sp[-1]));
+                intern_joined(vm, OBJECT_CAST(string, sp[-2]), OBJECT_CAST(string, sp[-1]));
             sp--;
             sp[-1] = value_of_object(sum);
         } else {

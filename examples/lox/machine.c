@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "repl.h"
+#include "summary.h"
 #include "vm.h"
 
 static enum exit_code code_of(enum outcome outcome)
@@ -40,6 +41,9 @@ enum exit_code machine_run(const struct world *world)
     }
     struct vm *vm = vm_create(mutator, &world->types, world->console);
     enum exit_code code = run(world, vm);
+    if (world->stats) {
+        summary_print_strings(&vm->interned);
+    }
     vm_destroy(vm);
     tri_mutator_detach(mutator);
     return code;

@@ -24,6 +24,7 @@ struct world {
     struct types types;
     struct console *console;
     const char *source; /* NULL: a dialogue */
+    bool stats;         /* each machine says at its end how many strings it has */
 };
 
 /* Run the program on the calling thread. */

@@ -40,7 +40,7 @@ static enum exit_code run_in_heap(const struct options *options, const char *sou
 {
     struct console console;
     console_init(&console);
-    struct world world = {.console = &console, .source = source};
+    struct world world = {.console = &console, .source = source, .stats = options->stats};
     tri_result result = create_heap(&world);
     if (result != TRI_OK) {
         fprintf(stderr, "lox: cannot create a heap: %s\n", tri_result_text(result));

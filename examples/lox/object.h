@@ -34,11 +34,11 @@ struct object {
     uint8_t kind; /* enum object_kind */
 };
 
-/* A leaf: never scanned. Immutable once made. */
+/* A leaf: never scanned. Immutable once made. No two of a machine have the same characters; see
+ * intern.h. */
 struct string {
     struct object object;
-    bool interned; /* then `hash` is valid, and no other interned string has the same characters */
-    uint32_t hash;
+    uint32_t hash; /* of its characters */
     size_t length;
     char characters[]; /* no NUL at the end */
 };
@@ -141,13 +141,6 @@ struct global {
 /* The names of a program. */
 struct module {
     struct table globals; /* to struct global */
-};
-
-/* See intern.h. */
-struct intern_table {
-    uint32_t count;
-    uint32_t capacity; /* a power of two, or 0 */
-    struct string **slots;
 };
 
 static inline enum object_kind object_kind(const void *object)

@@ -27,7 +27,6 @@ void roots_scan(tri_visitor *visitor, tri_mutator *mutator, void *argument)
     }
     tri_visit_ref(visitor, vm->open_upvalues);
     tri_visit_ref(visitor, vm->module);
-    tri_visit_ref(visitor, vm->interned);
     tri_visit_ref(visitor, vm->init_name);
     compiler_visit_roots(vm->parser, visitor);
 }

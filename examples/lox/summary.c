@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "intern.h"
+
 static double mebibytes(uint64_t bytes)
 {
     return (double)bytes / (1024.0 * 1024.0);
@@ -21,6 +23,12 @@ static uint64_t processor_ns(void)
     struct timespec now = {0, 0};
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+void summary_print_strings(const struct intern_table *table)
+{
+    fprintf(stderr, "strings      %zu in a table of %zu slots\n", intern_table_count(table),
+            intern_table_capacity(table));
 }
 
 void summary_print(tri_heap *heap)

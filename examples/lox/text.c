@@ -5,12 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+void host_out_of_memory(void)
+{
+    fputs("lox: out of memory\n", stderr);
+    exit(1);
+}
+
 void *host_reallocate(void *memory, size_t bytes)
 {
     void *result = realloc(memory, bytes);
     if (result == NULL) {
-        fputs("lox: out of memory\n", stderr);
-        exit(1);
+        host_out_of_memory();
     }
     return result;
 }

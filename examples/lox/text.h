@@ -12,6 +12,9 @@ struct text {
     size_t capacity;
 };
 
+/* Say so and end the program. */
+TRI_NORETURN void host_out_of_memory(void);
+
 /* malloc and realloc that end the program where there is no memory. */
 void *host_allocate(size_t bytes);
 void *host_reallocate(void *memory, size_t bytes);

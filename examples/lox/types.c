@@ -48,8 +48,6 @@ static const tri_field global_fields[] = {
 
 static const tri_field module_fields[] = {TRI_POINTER_AT(struct module, globals.entries)};
 
-static const tri_field intern_table_fields[] = {TRI_POINTER_AT(struct intern_table, slots)};
-
 static const tri_field entry_fields[] = {
     TRI_POINTER_AT(struct entry, key),
     TRI_VALUE_AT(struct entry, value),
@@ -94,13 +92,11 @@ tri_result types_define(tri_heap *heap, struct types *types)
         RECORD(bound_method, "bound method", struct bound_method, bound_method_fields),
         RECORD(global, "global", struct global, global_fields),
         RECORD(module, "module", struct module, module_fields),
-        RECORD(intern_table, "intern table", struct intern_table, intern_table_fields),
         LEAF(code_byte, "code", uint8_t),
         LEAF(line_run, "line run", struct line_run),
         TYPE(constant, .name = "constant", .size = sizeof(value),
              .layout = TRI_LAYOUT(TRI_LAYOUT_ALL_WORDS)),
         RECORD(entry, "table entry", struct entry, entry_fields),
-        RECORD(intern_slot, "intern slot", struct string *, plain_pointer),
     };
     for (size_t i = 0; i < sizeof(declarations) / sizeof(declarations[0]); i++) {
         tri_result result = tri_type_define(heap, &declarations[i].desc, declarations[i].type);

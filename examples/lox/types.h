@@ -8,10 +8,10 @@
 /* Shared by all virtual machines of a heap; read only once types_define has returned. */
 struct types {
     tri_type *string, *function, *native, *closure, *upvalue, *class, *instance, *bound_method,
-        *global, *module, *intern_table;
+        *global, *module;
 
     /* The elements of arrays. */
-    tri_type *code_byte, *line_run, *constant, *entry, *intern_slot;
+    tri_type *code_byte, *line_run, *constant, *entry;
 };
 
 /* TRI_OK, or the first failure of a declaration. */

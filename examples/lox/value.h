@@ -81,16 +81,14 @@ static inline bool value_is_falsey(value v)
     return v == VALUE_NIL || v == VALUE_FALSE;
 }
 
-/* Lox's ==. Numbers compare as doubles do, strings by their characters, all else by identity. In
- * string_object.c. */
-bool values_equal_slow(value a, value b);
-
+/* Lox's ==. Numbers compare as doubles do, all else by identity: equal strings are the same object,
+ * see intern.h. */
 static inline bool values_equal(value a, value b)
 {
     if (value_is_number(a) && value_is_number(b)) {
         return value_to_number(a) == value_to_number(b);
     }
-    return a == b || (value_is_object(a) && value_is_object(b) && values_equal_slow(a, b));
+    return a == b;
 }
 
 #endif

@@ -32,7 +32,7 @@ struct vm *vm_create(tri_mutator *mutator, const struct types *types, struct con
     /* From here every allocation may call roots_scan: what it reads must be valid, and is, being
      * NULL or empty. */
     tri_roots_set_scanner(mutator, roots_scan, vm);
-    vm->interned = intern_table_create(vm);
+    intern_table_create(&vm->interned, tri_mutator_heap(mutator));
     vm->module = module_create(vm);
     vm->init_name = intern(vm, "init", strlen("init"));
     natives_define(vm);
@@ -44,6 +44,7 @@ void vm_destroy(struct vm *vm)
     output_flush(&vm->output);
     text_release(&vm->output.lines);
     tri_roots_set_scanner(vm->mutator, NULL, NULL);
+    intern_table_destroy(&vm->interned);
     free(vm);
 }
 

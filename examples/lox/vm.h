@@ -6,6 +6,7 @@
 #ifndef LOX_VM_H
 #define LOX_VM_H
 
+#include "intern.h"
 #include "object.h"
 #include "output.h"
 
@@ -30,6 +31,7 @@ struct vm {
     tri_mutator *mutator;
     const struct types *types;
     struct output output;
+    struct intern_table interned; /* not a root */
 
     /* Roots: what roots.c reports. All of it is as the collector wants it at every safepoint;
      * between safepoints the interpreter keeps `top` in a register. */
@@ -37,7 +39,6 @@ struct vm {
     uint32_t frame_count;          /* of `frames` */
     struct upvalue *open_upvalues; /* highest slot first */
     struct module *module;
-    struct intern_table *interned;
     struct string *init_name; /* "init" */
     struct parser *parser;    /* while source is being compiled, else NULL */
     struct frame frames[FRAMES_MAX];
