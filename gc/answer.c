@@ -222,6 +222,7 @@ void answer_detach(struct tri_mutator *mutator)
         report_grey(mutator);
     }
     answer_flush_cache(mutator);
+    assist_leave(mutator);
     region_leave(mutator);
     disarm(mutator);
     allocate_white(mutator);

@@ -1,7 +1,7 @@
 /* assist.c -- mark assists and their credit.
  *
- * Owns:       tri_mutator.assist_debt, tri_mutator.uncharged, mark_state.credit and work_per_kib,
- *             the sums in heap_counters.live_bytes and heap_counters.black_bytes.
+ * Owns:       tri_mutator.assist_debt, uncharged, seen_live and allocated_in; mark_state.credit and
+ *             work_per_kib; the sums in heap_counters.live_bytes, black_bytes and allocating.
  * Idea:       a cycle must have scanned all that there is to scan when the heap reaches its goal.
  *             So each byte that is allocated meanwhile owes some bytes of scanning, at the rate
  *             that pacer_rate gives. What marker threads scan goes to a common account, from which
@@ -77,6 +77,22 @@ static void owe(struct tri_mutator *mutator, size_t bytes)
     }
 }
 
+/* ---- What there is --------------------------------------------------------------------------- */
+
+void assist_look(struct tri_mutator *mutator)
+{
+    const struct heap_counters *counters = &mutator->heap->counters;
+    mutator->seen_live = load_relaxed(&counters->live_bytes) + load_relaxed(&counters->black_bytes);
+}
+
+void assist_leave(struct tri_mutator *mutator)
+{
+    struct tri_heap *heap = mutator->heap;
+    if (mutator->allocated_in == (uint32_t)load_relaxed(&heap->cycle.count)) {
+        fetch_sub_relaxed(&heap->counters.allocating, 1);
+    }
+}
+
 /* ---- Charges --------------------------------------------------------------------------------- */
 
 static void enter(struct tri_mutator *mutator, size_t bytes, size_t scannable)
@@ -87,7 +103,7 @@ static void enter(struct tri_mutator *mutator, size_t bytes, size_t scannable)
     uint32_t cycle = (uint32_t)load_relaxed(&heap->cycle.count);
     if (bytes > 0 && mutator->allocated_in != cycle) {
         mutator->allocated_in = cycle;
-        fetch_add_relaxed(&counters->allocating, 1U);
+        fetch_add_relaxed(&counters->allocating, 1);
     }
     fetch_add_relaxed(black ? &counters->black_bytes : &counters->live_bytes, (uint64_t)bytes);
     if (!black) {
@@ -95,7 +111,7 @@ static void enter(struct tri_mutator *mutator, size_t bytes, size_t scannable)
     } else if (barrier_is_on(mutator)) {
         assist_revise(heap);
     }
-    mutator->seen_live = counters_live(counters); /* now, while this processor has the line */
+    assist_look(mutator); /* now, while this processor has the line */
 }
 
 void assist_charge(struct tri_mutator *mutator, size_t bytes, size_t scannable)

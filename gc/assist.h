@@ -21,6 +21,12 @@ void assist_settle(struct tri_mutator *mutator);
  * and has closed. Owner, or whoever acts for it. */
 void assist_close(struct tri_mutator *mutator, size_t unused);
 
+/* Remember how much is live in the heap's spans: when the mutator attaches. */
+void assist_look(struct tri_mutator *mutator);
+
+/* The mutator detaches, and all that it has allocated is charged: it allocates beside nobody. */
+void assist_leave(struct tri_mutator *mutator);
+
 /* Mark for what the mutator owes, a little at a time; bytes are about to be allocated. And say how
  * much the cache may hand out until the next slow path. Owner only, at an allocation's slow
  * path. */

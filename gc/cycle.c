@@ -193,13 +193,13 @@ static struct pacer_target publish_target(struct tri_heap *heap)
 static uint64_t least_goal(struct tri_heap *heap)
 {
     uint64_t minimum = size_max(heap->options.heap_minimum, HEAP_MINIMUM_LEAST_BYTES);
-    uint32_t allocating = load_relaxed(&heap->counters.allocating);
+    int32_t allocating = load_relaxed(&heap->counters.allocating);
     uint64_t most = UINT64_MAX / MUTATORS_SIDE_BY_SIDE_MOST;
     double processors = port_processors(heap);
     uint32_t at_once = processors < (double)MUTATORS_SIDE_BY_SIDE_MOST ? (uint32_t)processors
                                                                        : MUTATORS_SIDE_BY_SIDE_MOST;
-    store_relaxed(&heap->counters.allocating, 0U);
-    uint64_t factor = size_max(size_min(allocating, at_once), 1);
+    store_relaxed(&heap->counters.allocating, 0);
+    uint64_t factor = allocating < 1 ? 1 : size_max(size_min((size_t)allocating, at_once), 1);
     return size_min(minimum, most) * factor;
 }
 
@@ -719,7 +719,7 @@ static enum progress step_mark(struct tri_heap *heap, const struct step_limits *
     }
     /* A thread that drives takes what mutators have; mutators leave it to each other for a
      * while. */
-    bool waits = limits->scan_bytes != SIZE_MAX && mark_home_waits(&heap->mark);
+    bool waits = limits->scan_bytes != SIZE_MAX && mark_home_waits(&heap->mark, limits->scan_bytes);
     return waits ? STEP_WAIT : next_round(heap);
 }
 
@@ -1056,6 +1056,16 @@ static enum progress take_steps(struct tri_heap *heap, size_t budget)
     return progress;
 }
 
+/* The same by mutator's thread: what is at home there is at home where the steps are taken. */
+static enum progress take_steps_for(struct tri_mutator *mutator, size_t budget)
+{
+    struct marker *marker = &mutator->heap->mark.markers[0];
+    marker->home = mutator->marker.home;
+    enum progress progress = take_steps(mutator->heap, budget);
+    marker->home = 0;
+    return progress;
+}
+
 /* Whether mutators may have to wait for a processor. */
 static bool runs_too_many(const struct tri_heap *heap)
 {
@@ -1072,7 +1082,7 @@ static bool advance(struct tri_mutator *mutator, size_t budget)
     if (lock_try_acquire(&heap->cycle.lock)) {
         progress = STEP_OVER;
         if (cycle_phase(heap) != CYCLE_IDLE || cycle_is_due(heap)) {
-            progress = take_steps(heap, budget);
+            progress = take_steps_for(mutator, budget);
         }
         lock_release(&heap->cycle.lock);
     }
@@ -1096,7 +1106,11 @@ static bool help_by(struct tri_mutator *mutator, size_t budget)
 
 bool cycle_advance(struct tri_mutator *mutator, size_t budget)
 {
-    (void)help_by(mutator, budget);
+    if (load_relaxed(&mutator->heap->cycle.limited) != 0) { /* [assist.4] */
+        (void)advance(mutator, budget);
+    } else {
+        (void)help_by(mutator, budget);
+    }
     return cycle_phase(mutator->heap) != CYCLE_IDLE;
 }
 
@@ -1154,12 +1168,20 @@ static void poll_cycle(struct tri_mutator *mutator, size_t bytes, bool is_due)
     }
 }
 
+/* counters_live, but for what others have allocated since this mutator was charged last: they know
+ * of it themselves. What it looks at is written rarely, or by its own thread. */
+static uint64_t live_as_seen(const struct tri_mutator *mutator)
+{
+    const struct heap_counters *counters = &mutator->heap->counters;
+    return mutator->seen_live + load_relaxed(&counters->region_bytes) +
+           load_relaxed(&counters->external_bytes);
+}
+
 void cycle_poll(struct tri_mutator *mutator, size_t bytes)
 {
     const struct tri_heap *heap = mutator->heap;
-    /* What others have allocated since they know themselves. */
     bool is_due =
-        mutator->seen_live >= load_relaxed(&heap->counters.trigger_bytes) && cycle_is_due(heap);
+        live_as_seen(mutator) >= load_relaxed(&heap->counters.trigger_bytes) && cycle_is_due(heap);
     if (TRI_UNLIKELY(is_due || cycle_phase(heap) != CYCLE_IDLE)) {
         poll_cycle(mutator, bytes, is_due);
     }
@@ -1237,7 +1259,7 @@ void cycle_brake(struct tri_mutator *mutator, size_t bytes)
 {
     struct tri_heap *heap = mutator->heap;
     uint64_t by = 0;
-    if (mutator->seen_live > load_relaxed(&heap->counters.goal_bytes)) {
+    if (live_as_seen(mutator) > load_relaxed(&heap->counters.goal_bytes)) {
         by = excess(heap);
     }
     if (TRI_LIKELY(by == 0) || heap->options.stop_the_world || heap->options.markers == 0 ||

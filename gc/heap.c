@@ -12,6 +12,7 @@
 #include "gc/heap.h"
 
 #include "gc/assert.h"
+#include "gc/assist.h"
 #include "gc/barrier.h"
 #include "gc/barrier_verify.h"
 #include "gc/cycle.h"
@@ -108,7 +109,7 @@ void mutator_init(struct tri_mutator *mutator, struct tri_heap *heap)
     mutator->assist_debt = 0;
     mutator->uncharged = 0;
     mutator->uncharged_scannable = 0;
-    mutator->seen_live = 0;
+    assist_look(mutator);
     mutator->allocated_in = UINT32_MAX;
     mutator->regions = NULL;
     mutator->made_grey = false;

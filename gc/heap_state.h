@@ -464,19 +464,21 @@ struct heap_counters {
                                         black_bytes */
     uint64_t black_bytes;     /* handed to runs by mutators that allocate black; added to live_bytes
                                  when all have answered release */
-    uint64_t external_bytes;  /* held outside of the heap by what is in it; see
-                                 tri_external_adjust. Part of what the pacer calls live */
-    uint64_t region_bytes;    /* of slots in spans of regions, which all live. Part of that, too */
     uint64_t scannable_bytes; /* scanned by the last cycle, plus allocated since in spans that are
                                  scanned; stands still while a cycle marks */
     uint64_t allocated_bytes; /* by runs that were closed, and large objects, ever */
     uint64_t allocated_objects;
-    uint32_t allocating; /* mutators that were charged something since a cycle last ended. A hint:
-                            it may miss some, and count some twice */
+    int32_t allocating; /* mutators that were charged something since a cycle last ended, and have
+                           not detached. A hint: it may miss some */
 
-    /* Written under GOAL, read by all. */
-    CACHE_APART uint64_t trigger_bytes; /* a cycle starts when live_bytes reaches it */
+    /* Written rarely, and those without a remark under GOAL; read by all. */
+    CACHE_APART uint64_t trigger_bytes; /* a cycle starts when counters_live reaches it */
     uint64_t goal_bytes;
+    uint64_t external_bytes; /* held outside of the heap by what is in it; see
+                                tri_external_adjust. Part of what the pacer calls live. By any
+                                thread */
+    uint64_t region_bytes;   /* of slots in spans of regions, which all live. Part of that, too. By
+                                who allocates in one, a span at a time, or frees one */
     uint64_t charge_bytes;   /* a mutator charges what it has allocated when it comes to this */
     uint32_t goal_by_limit;  /* the memory limit is what sets the goal */
     uint32_t far_over_limit; /* memory_bytes is past the limit by more than LIMIT_OVERSHOOT_PART */
@@ -487,7 +489,8 @@ struct heap_counters {
     CACHE_APART uint64_t spans; /* published and not retired */
     uint64_t freed_bytes;       /* by sweeps */
     uint64_t freed_objects;
-    uint64_t slow_paths; /* for gcstress */
+
+    uint64_t slow_paths; /* of allocations, for gcstress */
 };
 
 /* Live by the last cycle, plus allocated since, plus regions and external memory: what the pacer
@@ -574,7 +577,7 @@ struct tri_mutator {
     size_t uncharged;              /* bytes that its cache has handed out and that the heap has not
                                    been charged for */
     size_t uncharged_scannable;    /* of them, those of spans that are scanned */
-    uint64_t seen_live;            /* counters_live when the heap was charged last */
+    uint64_t seen_live;            /* live_bytes and black_bytes when the heap was charged last */
     uint32_t allocated_in;         /* the cycles that had ended when it was last charged something,
                                       the lower half of their number; UINT32_MAX: never */
     bool made_grey;                /* it has, since its last answer */

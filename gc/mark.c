@@ -554,11 +554,14 @@ size_t mark_step(struct tri_heap *heap, size_t budget)
     return done;
 }
 
-/* Of what an assist has left, let others have what they can do more with. */
-static void give_some(struct mark_state *mark, struct marker *marker)
+/* Of what an assist that has scanned done bytes has left, let others have what they can do more
+ * with. */
+static void give_some(struct mark_state *mark, struct marker *marker, size_t done)
 {
+    if (mark_home_deliver(mark, marker) && done < HOME_WORTH_BYTES) {
+        mark_home_wait(mark, 1); /* a chain that goes from one's objects to another's and back */
+    }
     if (marker->sends) {
-        (void)mark_home_deliver(mark, marker);
         mark_home_publish(mark, marker);
         return;
     }
@@ -580,7 +583,7 @@ size_t mark_assist(struct tri_heap *heap, struct marker *marker, size_t budget)
         drain(marker, budget - done, false);
         done = marker->scanned_bytes - before;
     }
-    give_some(mark, marker);
+    give_some(mark, marker, done);
     mark_stack_publish(&marker->later, &mark->later);
     mark_stack_publish(&marker->weak, &heap->weak.found);
     if (marker->scanned_bytes >= MARK_LOOK_BYTES) {
@@ -691,6 +694,7 @@ static void rescan_heap(struct tri_heap *heap, struct marker *marker)
 bool mark_drain(struct tri_heap *heap)
 {
     struct mark_state *mark = &heap->mark;
+    mark_home_open_all(mark); /* who drains takes everything */
     for (uint32_t i = 0; i < mark->count; i++) {
         mark_refresh(heap, &mark->markers[i]);
     }

@@ -1,14 +1,15 @@
 /* mark_home.c -- where grey work is sent, and how long it waits there.
  *
- * Owns:       mark_state.homes and waits; marker.sends, home and away.
+ * Owns:       mark_state.homes, away and waits; marker.sends, home and away.
  * Invariants:
  *   [mark_home.1] What was sent MUST be delivered before its sender answers a handshake or lets go
  *                 of CYCLE; otherwise marking ends with a grey object that nobody knows of.
  *   [mark_home.2] What waits at a home MUST be there for anyone to take after a bounded number of
- *                 looks; otherwise the cycle waits for a mutator that is not coming.
+ *                 looks, and for who drains at once, and nothing be sent from then on; otherwise
+ *                 the cycle waits for a mutator that is not coming, or what is taken goes back.
  *   [mark_home.3] What waits at a home MUST count as grey work; otherwise marking ends without it.
- * Locks:      none.
- * Callers:    shade, mark, answer, cycle.
+ * Locks:      META inside the pool of segments.
+ * Callers:    shade, mark, answer, cycle, heap.
  *
  * Which home an object has is a hint: two mutators may share a shard, and one may have handed the
  * object to another. Nobody's is what a mutator has allocated that is blocked, as far as it was
@@ -50,6 +51,22 @@ void mark_home_leave(struct marker *marker)
     }
 }
 
+/* Whether it has been waited for those who are at home for long enough. */
+static bool homes_are_open(const struct mark_state *mark)
+{
+    return load_relaxed(&mark->waits) >= HOME_WAITS;
+}
+
+void mark_home_open_all(struct mark_state *mark)
+{
+    store_relaxed(&mark->waits, (uint32_t)HOME_WAITS);
+}
+
+void mark_home_wait(struct mark_state *mark, uint32_t times)
+{
+    fetch_add_relaxed(&mark->waits, times);
+}
+
 /* The cycle under way, as mark_home.present says it; not 0, which says none. */
 static uint32_t cycle_mark(const struct tri_heap *heap)
 {
@@ -59,8 +76,8 @@ static uint32_t cycle_mark(const struct tri_heap *heap)
 void mark_home_refresh(struct marker *marker)
 {
     const struct tri_heap *heap = marker->heap;
-    marker->sends =
-        marker->away != NULL && heap_is_self_driven(heap) && load_relaxed(&heap->attached) > 1;
+    marker->sends = marker->away != NULL && heap_is_self_driven(heap) &&
+                    load_relaxed(&heap->attached) > 1 && !homes_are_open(&heap->mark);
 }
 
 void mark_home_arrive(struct tri_mutator *mutator)
@@ -132,7 +149,7 @@ bool mark_home_take(struct mark_state *mark, struct marker *thief)
 
 bool mark_home_take_any(struct mark_state *mark, struct marker *thief)
 {
-    if (heap_is_self_driven(thief->heap) && load_relaxed(&mark->waits) < HOME_WAITS) {
+    if (heap_is_self_driven(thief->heap) && !homes_are_open(mark)) {
         return false;
     }
     for (unsigned i = 0; i < CENTRAL_SHARDS; i++) {
@@ -154,12 +171,12 @@ bool mark_home_has_work(const struct mark_state *mark)
     return false;
 }
 
-bool mark_home_waits(struct mark_state *mark)
+bool mark_home_waits(struct mark_state *mark, size_t budget)
 {
-    uint32_t waits = load_relaxed(&mark->waits);
-    if (!mark_home_has_work(mark) || waits >= HOME_WAITS) {
+    if (!mark_home_has_work(mark) || homes_are_open(mark)) {
         return false;
     }
-    store_relaxed(&mark->waits, waits + 1); /* [mark_home.2] */
+    /* Who allocates much at a time waits fewer times. */
+    mark_home_wait(mark, (uint32_t)size_max(budget / STEP_SCAN_BYTES, 1)); /* [mark_home.2] */
     return true;
 }

@@ -38,17 +38,25 @@ bool mark_home_deliver(struct mark_state *mark, struct marker *marker);
 /* Give all that is grey of marker's own to its home, or to all where it has none. */
 void mark_home_publish(struct mark_state *mark, struct marker *marker);
 
+/* From now on, until the cycle ends, nothing is sent home, and anyone takes what waits there. CYCLE
+ * held. */
+void mark_home_open_all(struct mark_state *mark);
+
+/* Somebody has waited for those who are at home, so many times, or as good as that. */
+void mark_home_wait(struct mark_state *mark, uint32_t times);
+
 /* Take a segment of what waits at home for thief, which has nothing; false if there is none. */
 bool mark_home_take(struct mark_state *mark, struct marker *thief);
 
-/* The same of any home. Where mutators drive the cycle, only once the homes have been left to
- * theirs for a while. */
+/* The same of any home: once the homes have been left to theirs for a while, or where a thread
+ * drives. */
 bool mark_home_take_any(struct mark_state *mark, struct marker *thief);
 
 /* Whether something waits at any home. */
 bool mark_home_has_work(const struct mark_state *mark);
 
-/* Whether to leave that to the mutators that are at home there: for a while. CYCLE held. */
-bool mark_home_waits(struct mark_state *mark);
+/* Whether a step of budget bytes leaves that to the mutators that are at home there: for a while.
+ * CYCLE held. */
+bool mark_home_waits(struct mark_state *mark, size_t budget);
 
 #endif

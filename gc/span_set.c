@@ -1,14 +1,14 @@
 /* span_set.c -- the tagged stack of spans.
  *
- * Owns:       the next field of every span that is in a set.
+ * Owns:       the next field of every span that is in a set or a chain.
  * Invariants:
  *   [span_set.1] Each change of the head MUST change its tag; otherwise a thread that read (A, next
  *                B) and slept while A was taken, B was taken, and A was put back, installs B, which
  *                somebody owns: one span, two owners.
- *   [span_set.2] A span MUST be in at most one set; otherwise its next field leads from one set
- *                into another.
+ *   [span_set.2] A span MUST be in at most one set or chain; otherwise its next field leads from
+ *                one into another.
  * Locks:      none.
- * Callers:    central_list.
+ * Callers:    central_list; thread_cache and alloc, for chains.
  */
 #include "gc/span_set.h"
 

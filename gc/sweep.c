@@ -221,7 +221,8 @@ enum sweep_outcome sweep_span(struct tri_heap *heap, struct span *span, enum swe
     span->search = 0;
     span->sweep_gen = generation;
     tally->swept++;
-    bool unused = live == 0 && (empty == SWEEP_FREE || (empty == SWEEP_FREE_IDLE && freed == 0));
+    bool idle = freed == 0 || span_is_large(span); /* nobody allocates from a large one again */
+    bool unused = live == 0 && (empty == SWEEP_FREE || (empty == SWEEP_FREE_IDLE && idle));
     if (unused) {
         report_freed(heap, tally); /* before the pages: no more is allocated than is in use */
         free_span(heap, span);
@@ -324,7 +325,7 @@ void sweep_rewind(struct tri_heap *heap)
 struct sweep_run {
     struct tri_heap *heap;
     struct sweep_choice choice;
-    enum sweep_empty empty;
+    const struct thread_cache *user; /* it allocates soon from what comes free; NULL: nobody */
     struct sweep_tally tally;
     struct taken_span kept[SWEEP_RUN_SPANS]; /* swept, and not put back yet */
     uint32_t count;                          /* of these */
@@ -350,6 +351,14 @@ static void keep(struct sweep_run *run, struct taken_span taken)
     }
 }
 
+/* An empty span of list is worth more there than as free pages while its user takes spans from the
+ * list, which are many a cycle where the heap is small. */
+static enum sweep_empty fate_of_empty(const struct sweep_run *run, const struct central_list *list)
+{
+    bool used = run->user != NULL && run->user->bins[list->index].asked > 0;
+    return used ? SWEEP_FREE_IDLE : SWEEP_FREE;
+}
+
 /* Sweep one more span, or give back some of freed regions; *freed is how many pages came free by
  * that. False where none is left to take. */
 static bool sweep_next(struct sweep_run *run, size_t *freed)
@@ -365,7 +374,7 @@ static bool sweep_next(struct sweep_run *run, size_t *freed)
         return false;
     }
     size_t pages = taken.span->pages;
-    if (sweep_span(heap, taken.span, run->empty, &run->tally) == SWEEP_FREED) {
+    if (sweep_span(heap, taken.span, fate_of_empty(run, taken.list), &run->tally) == SWEEP_FREED) {
         *freed = pages;
     } else {
         keep(run, taken);
@@ -386,13 +395,13 @@ static bool sweep_count(struct sweep_run *run, size_t count)
 
 bool sweep_up_to(struct tri_heap *heap, size_t count)
 {
-    struct sweep_run run = {.heap = heap, .empty = SWEEP_FREE};
+    struct sweep_run run = {.heap = heap};
     return sweep_count(&run, count);
 }
 
 void sweep_reclaim(struct tri_heap *heap, size_t pages)
 {
-    struct sweep_run run = {.heap = heap, .empty = SWEEP_FREE};
+    struct sweep_run run = {.heap = heap};
     size_t freed;
     for (size_t sum = 0; sum < pages && sweep_next(&run, &freed); sum += freed) {
     }
@@ -433,6 +442,16 @@ static uint64_t spans_due(const struct tri_heap *heap)
     return wanted > done ? wanted - done : 0;
 }
 
+/* Whether spans that come free may stay where they are for a cycle: not where they make the heap
+ * larger than it was to become. */
+static bool keeps_empty(const struct tri_heap *heap)
+{
+    uint64_t goal = load_relaxed(&heap->counters.goal_bytes);
+    return heap_is_self_driven(heap) &&
+           load_relaxed(&heap->options.memory_limit) == TRI_MEMORY_LIMIT_OFF &&
+           page_heap_in_use(&heap->page_heap) / 8 <= goal / 8 + goal / 64;
+}
+
 void sweep_keep_up(struct tri_heap *heap, const struct thread_cache *cache, uint32_t taken)
 {
     if (TRI_UNLIKELY(region_has_freed_spans(heap))) {
@@ -448,7 +467,7 @@ void sweep_keep_up(struct tri_heap *heap, const struct thread_cache *cache, uint
     struct sweep_run run = {
         .heap = heap,
         .choice = {.shard = cache->shard, .only = due < SWEEP_OTHERS_SPANS},
-        .empty = heap_is_self_driven(heap) ? SWEEP_FREE_IDLE : SWEEP_FREE,
+        .user = keeps_empty(heap) ? cache : NULL,
     };
     struct stall_times start = stall_begin_short();
     (void)sweep_count(&run, size_min(due, SWEEP_KEEP_UP_SPANS * taken));

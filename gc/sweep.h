@@ -53,7 +53,8 @@ void sweep_add_span(struct tri_heap *heap, const struct span *span);
 /* What becomes of a span that has no object any more. */
 enum sweep_empty {
     SWEEP_FREE,      /* its pages are free */
-    SWEEP_FREE_IDLE, /* they are where it has had none before either; else it is kept */
+    SWEEP_FREE_IDLE, /* they are where it has had none before either, or is large; else it is
+                        kept */
     SWEEP_KEEP       /* it is kept */
 };
 

@@ -23,7 +23,7 @@
 /* Spans that a mutator takes for one list at a time, at the most: one the first time after a flush
  * of its cache, then twice as many as before; and how much that is at the most. Lower: mutators
  * take the lists' lines from each other more often. Higher: more free slots that others do not
- * find. Of 32-byte objects, two mutators took ... */
+ * find. */
 #define REFILL_SPANS_MAX 8
 #define REFILL_BYTES_MAX ((size_t)64 * 1024)
 
@@ -174,6 +174,11 @@
 /* The same for a large allocation, which pays for its size. Lower: the heap runs past its goal.
  * Higher: a longer stall; 4 MiB take a millisecond or two. */
 #define STEP_SCAN_MOST_BYTES ((size_t)4 * MIB)
+
+/* What an assist scans at the least, so that what it has sent home counts as worth while. Lower: a
+ * list whose nodes several mutators have made in turn is passed from one to the other, a node at a
+ * time. Higher: they mark each other's objects. */
+#define HOME_WORTH_BYTES ((size_t)4096)
 
 /* How often, in a cycle that mutators drive, a step leaves grey work to the mutators whose objects
  * it is, while its own allocates on for a window. Lower: they scan each other's objects, which lie

@@ -244,7 +244,7 @@ TRI_API void tri_collect(tri_mutator *mutator);
  * @return whether a cycle is under way afterwards.
  * Threads:   the mutator's own, running.
  * Safepoint: yes.
- * Cost:      proportional to the budget; the largest object is scanned in pieces of 128 KiB.
+ * Cost:      proportional to the budget; the largest object is scanned in pieces of 16 KiB.
  */
 TRI_API bool tri_gc_step(tri_mutator *mutator, size_t budget);
 

@@ -1595,6 +1595,44 @@ END_TEST
 
 /* ---- The least goal -------------------------------------------------------------------------- */
 
+/* A cycle that is due is begun by whoever comes first, who has seen what there is when it attached;
+ * what regions and memory outside of the heap make of it is seen at once. */
+START_TEST(due_by_others)
+{
+    struct heap_counters *counters = &fixture.heap->counters;
+    fixture.heap->options.markers = 1;
+    fixture.collector = COLLECTOR_LATER;
+    uint64_t trigger = counters->trigger_bytes;
+    counters->live_bytes = trigger;
+    if (_i == 0) {
+        cycle_poll(fixture_attach(), 0);
+    } else {
+        counters->live_bytes = 0;
+        (_i == 1 ? &counters->region_bytes : &counters->external_bytes)[0] = trigger;
+        cycle_poll(fixture.mutators[0], 0);
+    }
+    ck_assert_uint_eq(fixture.wishes, 1);
+    counters->live_bytes = counters->region_bytes = counters->external_bytes = 0;
+}
+END_TEST
+
+/* Who has left allocates beside nobody, however many came and went. */
+START_TEST(least_goal_by_those_who_stay)
+{
+    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    for (unsigned i = 0; i < 10; i++) {
+        struct tri_mutator *mutator = fixture_attach();
+        (void)tri_alloc(mutator, type);
+        fixture_detach();
+    }
+    fixture_collect();
+    ck_assert_uint_eq(fixture.heap->counters.goal_bytes, HEAP_MINIMUM_BYTES);
+    fixture_detach(); /* they were charged before the last cycle */
+    fixture_collect();
+    ck_assert_uint_eq(fixture.heap->counters.goal_bytes, HEAP_MINIMUM_BYTES);
+}
+END_TEST
+
 /* One heap_minimum for each mutator that has allocated since the last cycle, as far as there are
  * processors. */
 START_TEST(least_goal_by_mutators)
@@ -1852,6 +1890,8 @@ int main(void)
     tcase_add_test(cases, due_or_not);
     tcase_add_test(cases, figures);
     tcase_add_test(cases, goals);
+    tcase_add_loop_test(cases, due_by_others, 0, 3);
+    tcase_add_test(cases, least_goal_by_those_who_stay);
     tcase_add_test(cases, least_goal_by_mutators);
     tcase_add_test(cases, flush_of_a_mutator);
     tcase_add_test(cases, mutator_again);

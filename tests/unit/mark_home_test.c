@@ -160,7 +160,7 @@ START_TEST(waits_for_a_while)
     pretend_to_mark();
     mark_home_arrive(fixture.mutators[1]);
     store_relaxed(&mark->waits, 0U);
-    ck_assert(!mark_home_waits(mark)); /* for nothing */
+    ck_assert(!mark_home_waits(mark, 0)); /* for nothing */
     shade(marker_number(0), (uintptr_t)object);
     (void)mark_publish(fixture.heap, marker_number(0));
     struct marker *thief = marker_number(2);
@@ -169,14 +169,132 @@ START_TEST(waits_for_a_while)
     } else {
         for (unsigned i = 0; i < HOME_WAITS; i++) {
             ck_assert(!mark_home_take_any(mark, thief));
-            ck_assert(mark_home_waits(mark));
+            ck_assert(mark_home_waits(mark, 0));
         }
-        ck_assert(!mark_home_waits(mark));
+        ck_assert(!mark_home_waits(mark, 0));
     }
     ck_assert(mark_home_take_any(mark, thief));
     fixture.heap->cycle.drivers = 0;
     scan_all(thief);
     take_it_all();
+}
+END_TEST
+
+/* Who would allocate more before its next step waits fewer times. */
+START_TEST(waits_less_for_more)
+{
+    const char *object = tri_alloc(fixture.mutators[1], small);
+    pretend_to_mark();
+    mark_home_arrive(fixture.mutators[1]);
+    shade(marker_number(0), (uintptr_t)object);
+    (void)mark_publish(fixture.heap, marker_number(0));
+    ck_assert(mark_home_waits(mark, STEP_SCAN_BYTES * HOME_WAITS));
+    ck_assert(!mark_home_waits(mark, 0));
+    take_it_all();
+}
+END_TEST
+
+/* [mark_home.2]: once others may take it, nothing is sent any more; else it would come back. */
+START_TEST(not_sent_back)
+{
+    const char *object = tri_alloc(fixture.mutators[1], small);
+    pretend_to_mark();
+    mark_home_arrive(fixture.mutators[1]);
+    mark_home_wait(mark, HOME_WAITS);
+    mark_refresh(fixture.heap, marker_number(0));
+    ck_assert(!marker_number(0)->sends);
+    shade(marker_number(0), (uintptr_t)object);
+    ck_assert(marker_has_grey(marker_number(0)));
+    scan_all(marker_number(0));
+    take_it_all();
+}
+END_TEST
+
+/* Somebody who holds the heap ends the cycle, though mutators drive it and he is none of the
+ * threads that do. It hung before. */
+START_TEST(drained_by_a_hold)
+{
+    char *object = tri_alloc(fixture.mutators[0], small);
+    uintptr_t stack[1] = {(uintptr_t)object};
+    fixture.stacks[0] = (struct fixture_stack){stack, 1};
+    fixture.collector = COLLECTOR_LATER;
+    fixture_step_to(CYCLE_MARK);
+    ck_assert(heap_is_self_driven(fixture.heap));
+    char *other = tri_alloc(fixture.mutators[1], small); /* black */
+    ck_assert(fixture_is_marked(other));
+    mark_home_arrive(fixture.mutators[0]);
+    mark_home_arrive(fixture.mutators[1]);
+    struct grey_work *home = &mark->homes[marker_number(0)->home - 1].grey;
+    struct mark_stack work;
+    mark_stack_init(&work, &mark->segments);
+    ck_assert(mark_stack_push(&work, (uintptr_t)object));
+    mark_stack_publish(&work, &home->stack);
+    mark_stack_destroy(&work);
+    port_blocking_begin(fixture.mutators[0]);
+    cycle_lock_idle(fixture.heap);
+    lock_release(&fixture.heap->cycle.lock);
+    port_blocking_end(fixture.mutators[0]);
+    ck_assert_int_eq(cycle_phase(fixture.heap), CYCLE_IDLE);
+    ck_assert(!mark_has_work(fixture.heap));
+}
+END_TEST
+
+/* A list whose nodes two mutators have made in turn: it is not passed from one to the other for
+ * ever, whether the other one comes to its slow paths or does not. */
+START_TEST(chain_across_homes)
+{
+    enum {
+        LENGTH = 20000
+    };
+    fixture.collector = COLLECTOR_LATER;
+    char *list = NULL;
+    for (unsigned i = 0; i < LENGTH; i++) {
+        char *node = tri_alloc(fixture.mutators[i % 2], small);
+        fixture_link(node, 1, list);
+        list = node;
+    }
+    uintptr_t stack[1] = {(uintptr_t)list};
+    fixture.stacks[0] = (struct fixture_stack){stack, 1};
+    fixture.late[1] = true;
+    store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    unsigned polls = 0;
+    do {
+        cycle_poll(fixture.mutators[0], 0);
+        store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_MAX);
+        if (_i == 1) {
+            cycle_poll(fixture.mutators[1], 0);
+        }
+        fixture_answer(1);
+        /* LENGTH * 64 bytes in steps of STEP_SCAN_BYTES, and what waiting takes */
+        ck_assert_uint_lt(++polls, 3 * HOME_WAITS + 100);
+    } while (cycle_phase(fixture.heap) != CYCLE_IDLE);
+    ck_assert_uint_eq(fixture.heap->cycle.last.marked_objects, LENGTH);
+    fixture_verify();
+}
+END_TEST
+
+/* A mutator alone beside one that is blocked takes no more steps than without it: what is at its
+ * home it takes in the step itself. */
+START_TEST(step_by_who_is_at_home)
+{
+    fixture.collector = COLLECTOR_LATER;
+    char *list = NULL;
+    for (unsigned i = 0; i < 100; i++) {
+        char *node = tri_alloc(fixture.mutators[0], small);
+        fixture_link(node, 1, list);
+        list = node;
+    }
+    uintptr_t stack[1] = {(uintptr_t)list};
+    fixture.stacks[0] = (struct fixture_stack){stack, 1};
+    store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    unsigned polls = 0;
+    do {
+        cycle_poll(fixture.mutators[0], 0);
+        store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_MAX);
+        polls++;
+    } while (cycle_phase(fixture.heap) != CYCLE_IDLE);
+    ck_assert_uint_le(polls, 3);
+    ck_assert_uint_eq(load_relaxed(&mark->waits), 0);
 }
 END_TEST
 
@@ -225,6 +343,11 @@ int main(void)
     tcase_add_test(cases, one_mutator);
     tcase_add_test(cases, no_memory);
     tcase_add_loop_test(cases, waits_for_a_while, 0, 2);
+    tcase_add_test(cases, waits_less_for_more);
+    tcase_add_test(cases, not_sent_back);
+    tcase_add_test(cases, drained_by_a_hold);
+    tcase_add_loop_test(cases, chain_across_homes, 0, 2);
+    tcase_add_test(cases, step_by_who_is_at_home);
     tcase_add_test(cases, cycle_with_an_idle_one);
     suite_add_tcase(suite, cases);
     return unit_run(suite);

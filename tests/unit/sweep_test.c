@@ -343,23 +343,37 @@ static void sweep_borrowed(void)
     }
 }
 
+static const struct {
+    size_t size;
+    bool by_mutators;
+    bool used; /* the mutator takes spans from the list */
+    bool limit;
+    bool kept;
+} keeping[] = {
+    {64, true, true, false, true},      {64, false, true, false, false},
+    {64, true, false, false, false},    {64, true, true, true, false},
+    {100000, true, true, false, false}, /* nobody allocates from it again */
+};
+
 /* Where mutators drive cycles, what they sweep to keep up stays in its list, for the next ones to
- * allocate; elsewhere it is freed. */
+ * allocate, as far as they do; elsewhere it is freed. */
 START_TEST(kept_for_the_list)
 {
-    bool kept = _i == 1;
-    tri_type *type = fixture_type(64, TRI_LAYOUT_LEAF);
+    tri_type *type = fixture_type(keeping[_i].size, TRI_LAYOUT_LEAF);
     fixture_promote(type);
-    (void)fixture_new(type);
-    fixture.heap->cycle.by_mutators = kept;
+    uint32_t list = fixture_span(fixture_new(type))->list;
+    struct tri_heap *heap = fixture.heap;
+    heap->cycle.by_mutators = keeping[_i].by_mutators;
+    heap->options.memory_limit = keeping[_i].limit ? GIB : TRI_MEMORY_LIMIT_OFF;
     prepare_marking();
     open_sweep();
-    fixture.heap->sweep.due_kib = UINT64_MAX / 2; /* all of it is due */
-    fixture.heap->sweep.pace_spans = 1;
-    fixture.heap->counters.live_bytes = fixture.heap->sweep.pace_live + MIB;
-    sweep_keep_up(fixture.heap, &fixture.mutators[0]->cache, 1);
-    ck_assert(sweep_is_done(fixture.heap));
-    ck_assert_uint_eq(fixture.heap->counters.spans, kept ? 1 : 0);
+    fixture.mutators[0]->cache.bins[list].asked = keeping[_i].used;
+    heap->sweep.due_kib = UINT64_MAX / 2; /* all of it is due */
+    heap->sweep.pace_spans = 1;
+    heap->counters.live_bytes = heap->sweep.pace_live + MIB;
+    sweep_keep_up(heap, &fixture.mutators[0]->cache, 1);
+    ck_assert(sweep_is_done(heap));
+    ck_assert_uint_eq(heap->counters.spans, keeping[_i].kept);
 }
 END_TEST
 
@@ -699,7 +713,7 @@ int main(void)
     tcase_add_checked_fixture(cases, create, destroy);
     tcase_add_test(cases, exactly_the_unmarked);
     tcase_add_loop_test(cases, idle_span, 0, 2);
-    tcase_add_loop_test(cases, kept_for_the_list, 0, 2);
+    tcase_add_loop_test(cases, kept_for_the_list, 0, (int)ARRAY_LENGTH(keeping));
     tcase_add_test(cases, tally);
     tcase_add_loop_test(cases, one_span, 0, (int)ARRAY_LENGTH(outcomes));
     tcase_add_test(cases, generations);
