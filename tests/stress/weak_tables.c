@@ -103,11 +103,14 @@ static bool has_words(const struct table *table, struct entry *entry, tri_word k
             load_relaxed((const uint64_t *)(const void *)weak->address) == node_word(weak));
 }
 
-/* A table that had died itself was brought back together with what was seen as gone: what renew
- * notes is a new life of that. */
-static void begin_life_seen(struct thing *target, bool ephemeral)
+/* A table that had died itself was brought back together with what it holds weakly, or that is kept
+ * by something else that waits: others may have seen that as gone, or will. What renew notes is a
+ * new life of it. */
+static void begin_life_seen(const struct hold *hold)
 {
-    if (target->is_gone && !ephemeral) {
+    struct thing *target = hold->target;
+    bool was_dead = hold->holder_life != hold->holder->life && !is_reachable(target);
+    if (!hold->ephemeral && (target->is_gone || was_dead)) {
         target->life++;
         target->is_gone = false;
     }
@@ -128,7 +131,7 @@ struct entry *entry_seen(struct thing *table, tri_word key, tri_word value)
     if (hold.target != NULL) {
         check_presence(&hold);
         thing_check(hold.target);
-        begin_life_seen(hold.target, hold.ephemeral);
+        begin_life_seen(&hold);
     }
     struct thing *strong = entry_strong(own, entry)->thing;
     if (strong != NULL) {
