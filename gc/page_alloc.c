@@ -402,17 +402,20 @@ void page_alloc_let_go(struct page_alloc *pages, page_index first, size_t count,
     enter_free(pages, first, count);
 }
 
-page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t *scavenged)
+page_index page_alloc_take_64(struct page_alloc *pages, size_t count, uint64_t *free,
+                              uint64_t *scavenged)
 {
     lock_assert_held(&pages->lock);
-    if (pages->free_pages == 0) {
+    TRI_ASSERT(count >= 1 && count <= 64);
+    if (count > pages->free_pages) {
         return PAGE_NONE;
     }
-    size_t lowest = search_tree(pages, 1).found;
-    if (TRI_NEVER(lowest == PAGE_NONE)) { /* [page_alloc.4] */
+    struct search search = search_tree(pages, count);
+    pages->search = (page_index)search.lowest;
+    if (search.found == PAGE_NONE) {
         return PAGE_NONE;
     }
-    page_index first = (page_index)align_down(lowest, 64);
+    page_index first = (page_index)align_down(search.found, 64);
     struct page_bits *bits = bits_of_page(pages, first);
     size_t word = first % CHUNK_PAGES / 64;
     *free = ~bits->in_use[word];
@@ -423,7 +426,9 @@ page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t
     pages->scavenged_pages -= bit_count(*scavenged);
     update_summaries(pages, first, 64);
     scavenge_index_take(&pages->index, first / CHUNK_PAGES, bit_count(*free));
-    pages->search = first + 64; /* [page_alloc.2] the lowest free page was among them */
+    if (search.lowest >= first) {
+        pages->search = first + 64; /* [page_alloc.2]: the lowest free page was among them */
+    }
     return first;
 }
 

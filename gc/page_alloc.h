@@ -61,10 +61,11 @@ page_index page_alloc_take(struct page_alloc *pages, size_t count, size_t *scave
 void page_alloc_give(struct page_alloc *pages, page_index first, size_t count)
     LOCK_REQUIRES(pages->lock);
 
-/* Take all free pages of the aligned 64 that hold the lowest free page. Returns the first of the
- * 64; bit i of *free and *scavenged stands for page first + i. PAGE_NONE where no page is free. For
- * gc/page_cache.c. */
-page_index page_alloc_take_64(struct page_alloc *pages, uint64_t *free, uint64_t *scavenged)
+/* Take all free pages of the aligned 64 in which the lowest run of count (1..64) free pages begins.
+ * Returns the first of the 64; bit i of *free and *scavenged stands for page first + i. PAGE_NONE
+ * where there is no such run. For gc/page_cache.c. */
+page_index page_alloc_take_64(struct page_alloc *pages, size_t count, uint64_t *free,
+                              uint64_t *scavenged)
     LOCK_REQUIRES(pages->lock);
 
 /* Give the pages of free, all taken, back; those of scavenged, a subset, are scavenged still.

@@ -11,11 +11,11 @@
  */
 #include "gc/page_cache.h"
 
-bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages)
+bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages, size_t count)
 {
     TRI_ASSERT(page_cache_is_empty(cache));
     /* [page_cache.1] That marks them in use. */
-    page_index base = page_alloc_take_64(pages, &cache->free, &cache->scavenged);
+    page_index base = page_alloc_take_64(pages, count, &cache->free, &cache->scavenged);
     if (base == PAGE_NONE) {
         return false;
     }

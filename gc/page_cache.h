@@ -26,9 +26,10 @@ static inline bool page_cache_has(const struct page_cache *cache, size_t count)
     return count < PAGE_CACHE_RUN_LIMIT && bits_find_run(cache->free, (unsigned)count) < 64;
 }
 
-/* Take all free pages of the 64 around the lowest free page. The cache is empty. False where no
- * page is free. */
-bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages) LOCK_REQUIRES(pages->lock);
+/* Take all free pages of the 64 in which the lowest run of count (1..PAGE_CACHE_RUN_LIMIT - 1) free
+ * pages begins. The cache is empty. False where there is no such run. */
+bool page_cache_fill(struct page_cache *cache, struct page_alloc *pages, size_t count)
+    LOCK_REQUIRES(pages->lock);
 
 /* Take the lowest run of count (1..PAGE_CACHE_RUN_LIMIT - 1) pages of the cache. *scavenged
  * receives how many of them were scavenged. PAGE_NONE where the cache has no such run. No lock. */

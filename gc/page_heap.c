@@ -111,7 +111,7 @@ static page_index take_through_cache(struct page_heap *heap, struct page_cache *
 {
     page_cache_flush(cache, &heap->pages);
     page_index first = PAGE_NONE;
-    if (page_cache_fill(cache, &heap->pages)) {
+    if (page_cache_fill(cache, &heap->pages, count)) {
         first = page_cache_take(cache, count, scavenged);
     }
     return first != PAGE_NONE ? first : take_locked(heap, count, scavenged);

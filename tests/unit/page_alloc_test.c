@@ -77,7 +77,7 @@ START_TEST(geometry)
     ck_assert_uint_eq(take(1), PAGE_NONE);
     uint64_t free;
     uint64_t scavenged;
-    ck_assert_uint_eq(page_alloc_take_64(&heap, &free, &scavenged), PAGE_NONE);
+    ck_assert_uint_eq(page_alloc_take_64(&heap, 1, &free, &scavenged), PAGE_NONE);
     destroy();
 }
 END_TEST
@@ -352,7 +352,7 @@ START_TEST(take_64)
     size_t free_pages = page_alloc_free_pages(&heap);
     uint64_t free;
     uint64_t scavenged;
-    page_index first = page_alloc_take_64(&heap, &free, &scavenged);
+    page_index first = page_alloc_take_64(&heap, 1, &free, &scavenged);
     ck_assert_msg(first == blocks[_i].want && free == blocks[_i].want_free,
                   "%s: %#" PRIx64 " at %u", blocks[_i].what, free, first);
     ck_assert_uint_eq(scavenged, 0);
@@ -368,7 +368,7 @@ START_TEST(take_64)
                       bit_count(free & UINT64_C(0x5555555555555555)));
     /* The same pages again, those known to be zero still so. */
     uint64_t again;
-    ck_assert_uint_eq(page_alloc_take_64(&heap, &again, &scavenged), first);
+    ck_assert_uint_eq(page_alloc_take_64(&heap, 1, &again, &scavenged), first);
     ck_assert_uint_eq(again, free);
     ck_assert_uint_eq(scavenged, free & UINT64_C(0x5555555555555555));
     page_alloc_give_64(&heap, first, 0, 0); /* nothing */
@@ -382,11 +382,50 @@ START_TEST(take_64_until_none)
     uint64_t free;
     uint64_t scavenged;
     for (size_t first = 0; first < 9 * C; first += 64) {
-        ck_assert_uint_eq(page_alloc_take_64(&heap, &free, &scavenged), first);
+        ck_assert_uint_eq(page_alloc_take_64(&heap, 1, &free, &scavenged), first);
         ck_assert_uint_eq(free, ~UINT64_C(0));
         ck_assert_uint_eq(scavenged, ~UINT64_C(0));
     }
-    ck_assert_uint_eq(page_alloc_take_64(&heap, &free, &scavenged), PAGE_NONE);
+    ck_assert_uint_eq(page_alloc_take_64(&heap, 1, &free, &scavenged), PAGE_NONE);
+    destroy();
+}
+END_TEST
+
+/* The 64 in which a longer run begins; lower pages that are no such run stay where they are. */
+static const struct {
+    const char *what;
+    struct run in_use[RUNS];
+    size_t count;
+    page_index want;
+    uint64_t want_free;
+} long_runs[] = {
+    {"the lowest will do", {{0, 8}}, 4, 0, ~UINT64_C(0xff)},
+    {"single pages below", {{0, 8}, {9, 1}, {11, 53}, {64, 4}}, 4, 64, ~UINT64_C(15)},
+    {"single pages in an earlier chunk", {{1, C - 1}, {C, 64}}, 2, C + 64, ~UINT64_C(0)},
+    {"across two of the 64", {{0, 62}, {66, 62}}, 4, 0, UINT64_C(3) << 62},
+    {"all 64", {{0, 1}}, 64, 0, ~UINT64_C(1)},
+    {"no such run", {{0, 8}, {11, 3 * C - 11}}, 4, PAGE_NONE, 0},
+};
+
+START_TEST(take_64_with_a_run)
+{
+    create_used(3, long_runs[_i].in_use);
+    size_t free_pages = page_alloc_free_pages(&heap);
+    uint64_t free = 0;
+    uint64_t scavenged;
+    page_index first = page_alloc_take_64(&heap, long_runs[_i].count, &free, &scavenged);
+    ck_assert_msg(first == long_runs[_i].want && free == long_runs[_i].want_free,
+                  "%s: %#" PRIx64 " at %u", long_runs[_i].what, free, first);
+    ck_assert_uint_eq(page_alloc_free_pages(&heap), free_pages - bit_count(free));
+    expect_sound();
+    /* What lies lower is still found. */
+    size_t lowest = 0;
+    while (lowest < 3 * C && page_alloc_in_use(&heap, (page_index)lowest)) {
+        lowest++;
+    }
+    size_t zero_pages;
+    ck_assert_uint_eq(page_alloc_take(&heap, 1, &zero_pages), lowest);
+    expect_sound();
     destroy();
 }
 END_TEST
@@ -490,7 +529,7 @@ static void model_take_and_give_64(uint64_t *random)
     page_index want = model_find(1);
     uint64_t free;
     uint64_t scavenged;
-    page_index first = page_alloc_take_64(&heap, &free, &scavenged);
+    page_index first = page_alloc_take_64(&heap, 1, &free, &scavenged);
     if (want == PAGE_NONE) {
         ck_assert_uint_eq(first, PAGE_NONE);
         return;
@@ -855,6 +894,7 @@ int main(void)
     tcase_add_test(cases, pages_known_to_be_zero);
     tcase_add_loop_test(cases, take_64, 0, (int)ARRAY_LENGTH(blocks));
     tcase_add_test(cases, take_64_until_none);
+    tcase_add_loop_test(cases, take_64_with_a_run, 0, (int)ARRAY_LENGTH(long_runs));
     tcase_add_test(cases, one_tebibyte);
     tcase_add_loop_test(cases, against_a_model, 0, (int)ARRAY_LENGTH(model_heaps));
     tcase_add_test(cases, each_call_refused);

@@ -110,7 +110,7 @@ START_TEST(fill_and_flush)
     create(2);
     ck_assert_uint_eq(page_alloc_take(&heap, 70, &zero_pages), 0);
     page_alloc_give(&heap, 66, 2); /* with contents */
-    ck_assert(page_cache_fill(&cache, &heap));
+    ck_assert(page_cache_fill(&cache, &heap, 1));
     ck_assert_uint_eq(cache.base, 64);
     ck_assert_uint_eq(cache.free, ALL << 6 | 12);
     ck_assert_uint_eq(cache.scavenged, ALL << 6);
@@ -138,14 +138,14 @@ START_TEST(nothing_to_fill)
     size_t zero_pages;
     ck_assert(page_alloc_init(&heap, 4 * C));
     lock_acquire(&heap.lock);
-    ck_assert(!page_cache_fill(&cache, &heap)); /* no page yet */
+    ck_assert(!page_cache_fill(&cache, &heap, 1)); /* no page yet */
     page_cache_flush(&cache, &heap);            /* an empty cache, an empty heap */
     ck_assert(page_alloc_grow(&heap, 0, C));
     ck_assert_uint_eq(page_alloc_take(&heap, C, &zero_pages), 0);
-    ck_assert(!page_cache_fill(&cache, &heap));
+    ck_assert(!page_cache_fill(&cache, &heap, 1));
     ck_assert(page_cache_is_empty(&cache));
     page_alloc_give(&heap, C - 1, 1);
-    ck_assert(page_cache_fill(&cache, &heap));
+    ck_assert(page_cache_fill(&cache, &heap, 1));
     ck_assert_uint_eq(page_cache_take(&cache, 1, &zero_pages), C - 1);
     destroy();
 }
@@ -234,7 +234,7 @@ START_TEST(random_owners)
             break;
         default:
             count = 1 + unit_random_below(&random, PAGE_CACHE_RUN_LIMIT - 1);
-            if (page_cache_is_empty(cache) && !page_cache_fill(cache, &heap)) {
+            if (page_cache_is_empty(cache) && !page_cache_fill(cache, &heap, count)) {
                 break;
             }
             page = page_cache_take(cache, count, &zero_pages);
@@ -258,7 +258,7 @@ END_TEST
 #if TRI_CHECKS >= 1
 static void fill(void *cache)
 {
-    (void)page_cache_fill(cache, &heap);
+    (void)page_cache_fill(cache, &heap, 1);
 }
 
 static void take_too_long(void *cache)
@@ -276,7 +276,7 @@ START_TEST(misuse)
 {
     struct page_cache cache = {0};
     create(1);
-    ck_assert(page_cache_fill(&cache, &heap));
+    ck_assert(page_cache_fill(&cache, &heap, 1));
     ck_assert_ptr_nonnull(fake_port_death_of(fill, &cache)); /* is not empty */
     ck_assert_ptr_nonnull(fake_port_death_of(take_too_long, &cache));
     struct page_cache copy = cache;

@@ -166,6 +166,31 @@ START_TEST(lengths_by_cache_and_not)
 }
 END_TEST
 
+/* Pages that lie about alone, below all others, do not send each longer run to the lock. */
+START_TEST(cache_of_runs)
+{
+    enum {
+        ALONE = 64,
+        RUN = 4
+    };
+    bool zero;
+    ck_assert_uint_eq(page_heap_take(&heap, NULL, ALONE, &zero), 0);
+    for (page_index page = 0; page < ALONE; page += 2) {
+        page_heap_give(&heap, page, 1);
+    }
+    struct page_cache cache = {0};
+    ck_assert_uint_eq(page_heap_take(&heap, &cache, RUN, &zero), ALONE);
+    for (page_index page = ALONE + RUN; page < 2 * ALONE; page += RUN) {
+        ck_assert(page_cache_has(&cache, RUN)); /* so the lock is not taken */
+        ck_assert_uint_eq(page_heap_take(&heap, &cache, RUN, &zero), page);
+    }
+    ck_assert_uint_eq(page_heap_take(&heap, &cache, 1, &zero), 0); /* they are not forgotten */
+    ck_assert_uint_eq(cache.base, 0);
+    page_heap_flush_cache(&heap, &cache);
+    expect_sound();
+}
+END_TEST
+
 /* zero means all of them. */
 START_TEST(half_zero)
 {
@@ -719,6 +744,7 @@ int main(void)
     tcase_add_test(cases, first_page);
     tcase_add_loop_test(cases, lengths_by_cache_and_not, 0, (int)ARRAY_LENGTH(lengths));
     tcase_add_test(cases, half_zero);
+    tcase_add_test(cases, cache_of_runs);
     tcase_add_test(cases, exhaust);
     tcase_add_test(cases, too_long);
     tcase_add_test(cases, fragmented);

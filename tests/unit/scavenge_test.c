@@ -222,7 +222,7 @@ START_TEST(only_what_has_contents)
     /* A cache that gives back what it has not used has nothing to give. */
     uint64_t free;
     uint64_t unused;
-    ck_assert_uint_eq(page_alloc_take_64(&heap, &free, &unused), 0);
+    ck_assert_uint_eq(page_alloc_take_64(&heap, 1, &free, &unused), 0);
     page_alloc_give_64(&heap, 0, free, unused);
     ck_assert_uint_eq(scavenge(C, true), PAGE_NONE);
     destroy();
