@@ -413,6 +413,7 @@ page_index page_alloc_take_64(struct page_alloc *pages, size_t count, uint64_t *
     struct search search = search_tree(pages, count);
     pages->search = (page_index)search.lowest;
     if (search.found == PAGE_NONE) {
+        (void)TRI_NEVER(count == 1); /* [page_alloc.4] */
         return PAGE_NONE;
     }
     page_index first = (page_index)align_down(search.found, 64);

@@ -65,8 +65,7 @@ void page_alloc_give(struct page_alloc *pages, page_index first, size_t count)
  * Returns the first of the 64; bit i of *free and *scavenged stands for page first + i. PAGE_NONE
  * where there is no such run. For gc/page_cache.c. */
 page_index page_alloc_take_64(struct page_alloc *pages, size_t count, uint64_t *free,
-                              uint64_t *scavenged)
-    LOCK_REQUIRES(pages->lock);
+                              uint64_t *scavenged) LOCK_REQUIRES(pages->lock);
 
 /* Give the pages of free, all taken, back; those of scavenged, a subset, are scavenged still.
  * first is a multiple of 64. */

@@ -301,7 +301,7 @@ START_TEST(trailing_elements)
 }
 END_TEST
 
-/* Over 32 KiB: a span each; over 128 KiB: marked in several pieces, whose borders no element
+/* Over 32 KiB: a span each, and marked in several pieces, whose borders no element
  * respects. */
 START_TEST(large_objects)
 {

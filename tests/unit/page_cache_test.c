@@ -139,7 +139,7 @@ START_TEST(nothing_to_fill)
     ck_assert(page_alloc_init(&heap, 4 * C));
     lock_acquire(&heap.lock);
     ck_assert(!page_cache_fill(&cache, &heap, 1)); /* no page yet */
-    page_cache_flush(&cache, &heap);            /* an empty cache, an empty heap */
+    page_cache_flush(&cache, &heap);               /* an empty cache, an empty heap */
     ck_assert(page_alloc_grow(&heap, 0, C));
     ck_assert_uint_eq(page_alloc_take(&heap, C, &zero_pages), 0);
     ck_assert(!page_cache_fill(&cache, &heap, 1));
