@@ -482,11 +482,12 @@ static bool ask_handler(struct tri_mutator *mutator, const tri_type *type, size_
 }
 
 /* The object where it takes no more than what the cache has at hand, and nobody wants anything of
- * the mutator; else NULL. */
+ * the mutator; else NULL. What a cursor has was paid for when it was given that, so while a cycle
+ * is under way only the rest of the run waits for the slow path; with gcstress each call counts. */
 static tri_ref alloc_quickly(struct tri_mutator *mutator, const struct alloc_request *request)
 {
     tri_type *type = request->type;
-    if (load_relaxed(&mutator->head.poll) != 0 || mutator->cache.ahead == 0 ||
+    if (load_relaxed(&mutator->head.poll) != 0 || mutator->heap->options.stress != 0 ||
         !type_is_promoted(type) || request->region != NULL) {
         return NULL;
     }

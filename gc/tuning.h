@@ -439,6 +439,10 @@
  * some 10 to 30 ns. */
 #define WEAK_HOOK_SLOTS ((size_t)512)
 
+/* Bytes of scanning that such a slot counts as in a step. Lower: longer steps. Higher: a large
+ * table makes the cycle longer, in which what is allocated lives on. */
+#define WEAK_HOOK_SLOT_COST ((size_t)16)
+
 /* Percent of the memory limit that is kept (Go's figure). */
 #define SCAVENGE_LIMIT_PERCENT 95
 

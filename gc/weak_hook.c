@@ -134,8 +134,11 @@ bool weak_hooks_run(struct tri_heap *heap, size_t budget)
     while (hook != NULL && hook->is_over) {
         hook = hook->next;
     }
-    if (hook != NULL) {
-        hook->is_over = call(hook, size_min(budget / WORD_BYTES + 1, WEAK_HOOK_SLOTS));
+    size_t slots = budget / WEAK_HOOK_SLOT_COST + 1;
+    while (hook != NULL && !hook->is_over && slots > 0) {
+        size_t piece = size_min(slots, WEAK_HOOK_SLOTS);
+        hook->is_over = call(hook, piece);
+        slots -= piece;
     }
     lock_release(&state->lock);
     return hook != NULL;

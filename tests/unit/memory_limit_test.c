@@ -99,6 +99,7 @@ static void pass(uint64_t ns, uint64_t gc_ns)
 
 static void slow_path(void)
 {
+    answer_flush_cache(mutator); /* else what the cursor has would do */
     ck_assert_ptr_nonnull(alloc_object(mutator, type, 1024, true, ALLOC_OR_HANDLER));
 }
 
