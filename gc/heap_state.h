@@ -56,6 +56,9 @@ struct CACHE_APART marker {
                           weak_word.h */
     bool discovers; /* it notes the weak containers that it meets; the others, which check and
                           record, do not, and take what a container holds for strong */
+    /* Written by its thread: in the last span many objects were reached, from its end to its begin.
+     * The processor fetches nothing ahead by itself there; see scan_span.c. */
+    bool goes_back;
     /* NULL, or called with the address of each object that is found, instead of shading it. */
     void (*found)(struct marker *marker, uintptr_t address);
     /* NULL, or for one that marks alone (gccheckmark=1): whether that bit of a span's mark word

@@ -235,6 +235,7 @@ static void drain(struct marker *marker, size_t budget, bool whole)
     pending.count[0] = 0;
     pending.count[1] = 0;
     pending.collecting = 0;
+    pending.near = PAGE_NONE;
     marker->pending = &pending;
     while (marker->scanned_bytes < limit) {
         size_t span_budget = whole ? SIZE_MAX / 2 : limit - marker->scanned_bytes;

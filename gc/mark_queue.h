@@ -73,6 +73,14 @@ static inline bool mark_queue_has_shared(const struct mark_queue *queue)
     return !segment_stack_is_empty(&queue->outgoing) || !segment_stack_is_empty(&queue->incoming);
 }
 
+/* Whether fewer than spans are in it. Owner only. */
+static inline bool mark_queue_is_short(const struct mark_queue *queue, size_t spans)
+{
+    size_t filling = queue->filling == NULL ? 0 : queue->filling->count;
+    size_t draining = queue->draining == NULL ? 0 : queue->draining->count - queue->head;
+    return filling + draining < spans && !mark_queue_has_shared(queue);
+}
+
 /* Whether the owner has nothing at all. Owner only. */
 static inline bool mark_queue_is_empty(const struct mark_queue *queue)
 {

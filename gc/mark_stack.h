@@ -74,6 +74,13 @@ static inline bool mark_stack_is_full(const struct mark_stack *stack)
     return stack->current != NULL && stack->current->count == MARK_SEGMENT_ENTRIES;
 }
 
+/* Whether fewer than entries are on it. Owner only. */
+static inline bool mark_stack_is_short(const struct mark_stack *stack, size_t entries)
+{
+    return (stack->current == NULL || stack->current->count < entries) &&
+           segment_stack_is_empty(&stack->shared);
+}
+
 /* Let others have half of the private segment, as far as there is a segment for it. Owner only. */
 void mark_stack_share(struct mark_stack *stack);
 

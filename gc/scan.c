@@ -202,6 +202,11 @@ size_t scan_entry(struct marker *marker, uintptr_t entry)
     if (TRI_UNLIKELY(entry & SCAN_WHOLE_SPAN)) {
         return scan_region_span(marker, span);
     }
+    if (span_is_queued_whole(span)) {
+        scan_mask_word(marker, &span->type->layout.encoding, (const char *)entry, span->pointers,
+                       span->values);
+        return span->slot_bytes;
+    }
     uint32_t slot = span_slot(span, (uint32_t)(entry - (uintptr_t)span_base(table, span)));
     struct object_place place;
     object_at_slot(table, span, slot, &place);

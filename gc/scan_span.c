@@ -1,22 +1,27 @@
 /* scan_span.c -- a span is scanned for all its grey objects together, and for those of the same
  * span that they lead to.
  *
- * Owns:       span.grey once it is SPAN_HELD, and span.scanned while it is.
+ * Owns:       span.grey once it is SPAN_HELD, and span.scanned while it is, but for the bits of
+ *             objects that shade.c lets a marker scan by themselves.
  * Idea:       an object is grey while it is marked and not scanned. Who marks one queues its span,
  *             once; by the time the span comes to the front of the queue, more of its objects are
  *             grey (Go's Green Tea). References into the span that is being scanned do not leave
  *             the loop below: a list or a tree that was allocated in order is followed from object
  *             to object, without a queue and without atomic operations. That is where Go's marker
- *             is slow and ours is not.
+ *             is slow and ours is not. What is followed towards lower addresses is fetched ahead, a
+ *             span at a time: the processor does that by itself only towards higher ones.
  * Invariants:
- *   [scan_span.1] One marker at a time MUST hold a span; otherwise an object is scanned, and
- *                 counted, twice.
+ *   [scan_span.1] One marker at a time MUST hold a span; otherwise each of its objects is scanned
+ *                 twice.
  *   [scan_span.2] After a span is let go, its marks MUST be read again; otherwise an object that
  *                 was marked by somebody who saw it held is lost (Note [N6 queued or held]).
  *   [scan_span.3] A mark MUST be read before the scanned bit of the same slot; otherwise a slot
  *                 that becomes black between is taken for grey ([span.8]).
  *   [scan_span.4] An object that was reached here MUST be marked when the span is let go, and be
  *                 scanned, or grey and the span queued; otherwise it is lost.
+ *   [scan_span.5] Who scans an object MUST have turned its scanned bit on, after its mark, or do so
+ *                 when it is scanned, and only who turns it on counts it; otherwise it is counted
+ *                 twice, or one who finds the bit set leaves it to nobody.
  * Locks:      none.
  * Callers:    mark.
  */
@@ -32,107 +37,165 @@
 struct look {
     struct marker *marker;
     struct span *span;
-    uint32_t next;                    /* the slot that is grey and to be scanned next; or NO_SLOT */
-    uint32_t left;                    /* words of bits with other grey slots: a bit each */
-    uint64_t known[SPAN_BIT_WORDS];   /* marks when the look began */
-    uint64_t reached[SPAN_BIT_WORDS]; /* and by now */
-    uint64_t was_grey[SPAN_BIT_WORDS];
-    uint64_t grey[SPAN_BIT_WORDS];
+    uint32_t left;                     /* words of grey that are not 0: a bit each */
+    uint64_t objects[SPAN_BIT_WORDS];  /* allocated when the look began */
+    uint64_t white[SPAN_BIT_WORDS];    /* of those, not marked then */
+    uint64_t open[SPAN_BIT_WORDS];     /* nor reached by now */
+    uint64_t was_grey[SPAN_BIT_WORDS]; /* when the look began */
+    uint64_t grey[SPAN_BIT_WORDS];     /* to be scanned */
 };
 
 /* What the loop goes by and nobody changes, apart from what it writes, so that it stays in
  * registers. */
 struct frame {
-    uintptr_t heap; /* where it begins */
-    size_t heap_bytes;
-    size_t offset; /* of the span in it */
-    size_t bytes;  /* of the span's slots */
+    uintptr_t base; /* of the span */
+    size_t bytes;   /* of its slots */
     uint64_t reciprocal;
 };
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-/* A reference to the byte `inside` of the span. */
-static inline void reach(struct look *look, const struct frame frame, size_t inside)
+/* A word that leads out of the span, or nowhere. */
+static void meet_outside(const struct look *look, uintptr_t address)
 {
-    uint32_t slot = (uint32_t)((inside * frame.reciprocal) >> 32);
-    uint32_t i = slot / 64 % SPAN_BIT_WORDS;
+    struct marker *marker = look->marker;
+    size_t offset = address - marker->base;
+    if (offset >= marker->bytes) {
+        return;
+    }
+    if (marker->pending != NULL) {
+        shade_later(marker, offset);
+    } else {
+        shade_offset(marker, offset);
+    }
+}
+
+/* A word that leads into the span, but to no object that was there when the look began: to one that
+ * is allocated meanwhile, black, or to none. */
+TRI_COLD static void meet_stranger(const struct look *look, uintptr_t address)
+{
+    shade_offset(look->marker, address - look->marker->base); /* knows what to do with it */
+}
+
+/* Returns the slot to go on with: next, or that which address leads to where there is none yet. */
+TRI_INLINE uint32_t meet(struct look *look, const struct frame frame, uintptr_t address,
+                         uint32_t next)
+{
+    size_t inside = address - frame.base;
+    if (inside >= frame.bytes) {
+        if (address != 0) {
+            meet_outside(look, address);
+        }
+        return next;
+    }
+    uint64_t product = inside * frame.reciprocal;
+    uint32_t slot = (uint32_t)(product >> 32);
+    uint32_t i = (uint32_t)(product >> 38);
     uint64_t mask = UINT64_C(1) << (slot % 64);
-    if (look->reached[i] & mask) {
-        return;
+    uint64_t open = look->open[i];
+    if (!(open & mask)) {
+        if (TRI_UNLIKELY(!(look->objects[i] & mask))) {
+            meet_stranger(look, address);
+        }
+        return next;
     }
-    /* acquire: pairs with the release in span_enter_run [span.5] */
-    if (TRI_UNLIKELY(!(load_acquire(&look->span->bits[i].allocated) & mask))) {
-        shade_offset(look->marker, frame.offset + inside); /* knows what to do with it */
-        return;
+    look->open[i] = open & ~mask;
+    if (next == NO_SLOT) {
+        return slot;
     }
-    look->reached[i] |= mask;
-    if (look->next == NO_SLOT) {
-        look->next = slot;
-    } else {
-        look->grey[i] |= mask;
-        look->left |= 1U << i;
-    }
+    look->grey[i] |= mask;
+    look->left |= 1U << i;
+    return next;
 }
 
-static inline void meet(struct look *look, const struct frame frame, uintptr_t address)
-{
-    size_t offset = address - frame.heap;
-    if (offset >= frame.heap_bytes) {
-        return;
-    }
-    if (offset - frame.offset < frame.bytes) {
-        reach(look, frame, offset - frame.offset);
-    } else if (look->marker->pending != NULL) {
-        shade_later(look->marker, offset);
-    } else {
-        shade_offset(look->marker, offset);
-    }
-}
-
-/* The references of one object. Each word is read by one load ([scan.1]). */
-static inline void scan_object(struct look *look, const struct frame frame, const char *object,
-                               uint64_t pointers, uint64_t values)
+/* The references of one object, of the words that the masks name. Each word is read by one load
+ * ([scan.1]). Returns the slot of one that it led to, which is grey and not in look->grey; or
+ * NO_SLOT. */
+static inline uint32_t scan_masked(struct look *look, const struct frame frame, const char *object,
+                                   uint64_t pointers, uint64_t values)
 {
     const tri_aliased_word *words = (const tri_aliased_word *)(const void *)object;
+    uint32_t next = NO_SLOT;
     for (; pointers != 0; pointers &= pointers - 1) {
-        meet(look, frame, load_relaxed(&words[trailing_zeros(pointers)]));
+        next = meet(look, frame, load_relaxed(&words[trailing_zeros(pointers)]), next);
     }
     if (values != 0) {
         const tri_encoding *encoding = &look->span->type->layout.encoding;
         for (; values != 0; values &= values - 1) {
             uintptr_t word = load_relaxed(&words[trailing_zeros(values)]);
             if (encoding_is_reference(encoding, word)) {
-                meet(look, frame, encoding_address(encoding, word));
+                next = meet(look, frame, encoding_address(encoding, word), next);
             }
         }
     }
+    return next;
 }
 
 /* The same for an object of many words, of which few are references. */
-static void scan_filtered(struct look *look, const struct frame frame, const char *object)
+static uint32_t scan_filtered(struct look *look, const struct frame frame, const char *object)
 {
     const struct span *span = look->span;
-    enum scan_kernel kernel = look->marker->kernel;
-    const struct scan_bounds bounds = {frame.heap, frame.heap_bytes};
+    const struct marker *marker = look->marker;
+    const struct scan_bounds bounds = {marker->base, marker->bytes};
     uint64_t pointers = span->pointers;
     uint64_t values = span->values;
     size_t bytes = span->slot_bytes;
     if (pointers != 0) {
-        pointers = scan_kernel_find(kernel, object, bytes, pointers, NULL, &bounds);
+        pointers = scan_kernel_find(marker->kernel, object, bytes, pointers, NULL, &bounds);
     }
     if (values != 0) {
         const tri_encoding *encoding = &span->type->layout.encoding;
-        values = scan_kernel_find(kernel, object, bytes, values, encoding, &bounds);
+        values = scan_kernel_find(marker->kernel, object, bytes, values, encoding, &bounds);
     }
-    scan_object(look, frame, object, pointers, values);
+    return scan_masked(look, frame, object, pointers, values);
 }
 
-/* Whether a kernel is worth its call. */
-static bool has_many_words(const struct marker *marker, const struct span *span)
+/* The same for an object with ROW_WORDS_MAX plain addresses at the most, which lie side by side:
+ * words are the first of count. */
+TRI_INLINE uint32_t scan_row(struct look *look, const struct frame frame, const char *row,
+                             uint32_t count)
 {
-    return marker->kernel != SCAN_KERNEL_PORTABLE &&
-           bit_count(span->pointers | span->values) >= SCAN_KERNEL_WORDS;
+    const tri_aliased_word *words = (const tri_aliased_word *)(const void *)row;
+    uint32_t next = meet(look, frame, load_relaxed(&words[0]), NO_SLOT);
+    if (count > 1) {
+        next = meet(look, frame, load_relaxed(&words[1]), next);
+    }
+    if (count > 2) {
+        next = meet(look, frame, load_relaxed(&words[2]), next);
+    }
+    if (count > 3) {
+        next = meet(look, frame, load_relaxed(&words[3]), next);
+    }
+    return next;
+}
+
+/* How the objects of a span are scanned. */
+enum manner {
+    SCAN_MASKED,
+    SCAN_ROW_1, /* and so on: scan_row with that many words */
+    SCAN_ROW_2,
+    SCAN_ROW_3,
+    SCAN_ROW_4,
+    SCAN_FILTERED
+};
+#define ROW_WORDS_MAX ((uint32_t)SCAN_ROW_4)
+
+/* Where the first word of pointers is a row, *skip is what lies before it in the object. */
+static enum manner manner_of(const struct marker *marker, const struct span *span, size_t *skip)
+{
+    uint64_t wanted = span->pointers | span->values;
+    *skip = 0;
+    if (marker->kernel != SCAN_KERNEL_PORTABLE && bit_count(wanted) >= SCAN_KERNEL_WORDS) {
+        return SCAN_FILTERED;
+    }
+    uint32_t first = trailing_zeros(wanted);
+    uint64_t row = wanted >> (first % 64);
+    uint32_t count = trailing_zeros(~row);
+    if (span->values != 0 || row != bit_range(0, count) || count > ROW_WORDS_MAX) {
+        return SCAN_MASKED;
+    }
+    *skip = first * WORD_BYTES;
+    return (enum manner)count;
 }
 
 /* The lowest grey slot; there is one. */
@@ -145,39 +208,66 @@ static inline uint32_t take_lowest(struct look *look)
     return slot;
 }
 
-/* Scan until no slot is grey, or `most` are scanned. */
+/* Scan until no slot is grey, or `most` are scanned. base is that of the slots, but for what is
+ * skipped. The manner is a constant where this is inlined. */
+TRI_INLINE void scan_slots_by(struct look *look, const struct frame frame, const char *base,
+                              size_t most, enum manner manner)
+{
+    const uint64_t pointers = look->span->pointers;
+    const uint64_t values = look->span->values;
+    const size_t slot_bytes = look->span->slot_bytes;
+    uint32_t slot = NO_SLOT;
+    while (look->left != 0 && most > 0) {
+        slot = take_lowest(look);
+        do { /* along a chain */
+            const char *object = base + slot * slot_bytes;
+            if (manner == SCAN_MASKED) {
+                slot = scan_masked(look, frame, object, pointers, values);
+            } else if (manner == SCAN_FILTERED) {
+                slot = scan_filtered(look, frame, object);
+            } else {
+                slot = scan_row(look, frame, object, (uint32_t)manner);
+            }
+        } while (--most > 0 && slot != NO_SLOT);
+    }
+    if (slot != NO_SLOT) {
+        look->grey[slot / 64] |= UINT64_C(1) << (slot % 64); /* too many */
+    }
+}
+
+/* A loop of its own for each manner: a test for each object, and words that are found by a mask,
+ * cost a fifth of the time (docs/decisions.md). */
 static void scan_slots(struct look *look, size_t most)
 {
     const struct marker *marker = look->marker;
     const struct span *span = look->span;
-    size_t slot_bytes = span->slot_bytes;
     const struct frame frame = {
-        .heap = marker->base,
-        .heap_bytes = marker->bytes,
-        .offset = (size_t)span->first << PAGE_SHIFT,
-        .bytes = span->slots * slot_bytes,
+        .base = marker->base + ((size_t)span->first << PAGE_SHIFT),
+        .bytes = (size_t)span->slots * span->slot_bytes,
         .reciprocal = span->reciprocal,
     };
-    const char *base = (const char *)frame.heap + frame.offset;
-    bool filters = has_many_words(marker, span);
-    while (look->left != 0 && most > 0) {
-        uint32_t slot = take_lowest(look);
-        for (;;) { /* along a chain */
-            const char *object = base + slot * slot_bytes;
-            if (filters) {
-                scan_filtered(look, frame, object);
-            } else {
-                scan_object(look, frame, object, span->pointers, span->values);
-            }
-            slot = look->next;
-            if (--most == 0 || slot == NO_SLOT) {
-                break;
-            }
-            look->next = NO_SLOT;
-        }
-    }
-    if (look->next != NO_SLOT) {
-        look->grey[look->next / 64] |= UINT64_C(1) << (look->next % 64); /* too many */
+    size_t skip;
+    enum manner manner = manner_of(marker, span, &skip);
+    const char *base = (const char *)frame.base + skip;
+    switch (manner) {
+    case SCAN_ROW_1:
+        scan_slots_by(look, frame, base, most, SCAN_ROW_1);
+        break;
+    case SCAN_ROW_2:
+        scan_slots_by(look, frame, base, most, SCAN_ROW_2);
+        break;
+    case SCAN_ROW_3:
+        scan_slots_by(look, frame, base, most, SCAN_ROW_3);
+        break;
+    case SCAN_ROW_4:
+        scan_slots_by(look, frame, base, most, SCAN_ROW_4);
+        break;
+    case SCAN_MASKED:
+        scan_slots_by(look, frame, base, most, SCAN_MASKED);
+        break;
+    case SCAN_FILTERED:
+        scan_slots_by(look, frame, base, most, SCAN_FILTERED);
+        break;
     }
 }
 
@@ -188,14 +278,17 @@ static bool begin_look(struct look *look, struct marker *marker, struct span *sp
 {
     look->marker = marker;
     look->span = span;
-    look->next = NO_SLOT;
     look->left = 0;
     for (uint32_t i = 0; i < span_bit_words(span); i++) {
+        /* Before the marks: what is seen allocated is seen black, too. acquire: pairs with the
+         * release in span_enter_run [span.5] */
+        uint64_t objects = load_acquire(&span->bits[i].allocated);
         /* After the change of span.grey that made us its holder, in the order of all that is
          * sequentially consistent; pairs with the change in set_mark of shade.c [scan_span.2] */
         uint64_t known = load_seq_cst(&span->bits[i].mark);
         uint64_t grey = known & ~load_relaxed(&span->scanned[i]); /* [scan_span.3] */
-        look->known[i] = look->reached[i] = known;
+        look->objects[i] = objects;
+        look->white[i] = look->open[i] = objects & ~known;
         look->was_grey[i] = look->grey[i] = grey;
         look->left |= (grey != 0 ? 1U : 0U) << i;
     }
@@ -242,7 +335,7 @@ static uint32_t end_look(const struct look *look)
     uint32_t scanned = 0;
     uint32_t marked = 0;
     for (uint32_t i = 0; i < span_bit_words(span); i++) {
-        uint64_t fresh = look->reached[i] & ~look->known[i];
+        uint64_t fresh = look->white[i] & ~look->open[i];
         uint64_t done = (look->was_grey[i] | fresh) & ~look->grey[i];
         if (fresh != 0 && !may_mark(marker)) {
             fresh = 0; /* marking has ended: this is garbage [shade.5] */
@@ -254,8 +347,7 @@ static uint32_t end_look(const struct look *look)
             shade_keys(look, i, fresh);
         }
         if (done != 0) {
-            (void)set_bits(marker, &span->scanned[i], done);
-            scanned += bit_count(done);
+            scanned += bit_count(set_bits(marker, &span->scanned[i], done)); /* [scan_span.5] */
         }
     }
     marker->marked_objects += marked;
@@ -297,6 +389,58 @@ static bool let_go(const struct marker *marker, struct span *span)
     return !is_grey(span) || !take(marker, span, SPAN_IDLE); /* [scan_span.2] */
 }
 
+/* Let the processor fetch the lines of an object in which references may be. */
+static inline void prefetch_object(const char *object, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += CACHE_LINE) {
+        prefetch_read(object + i);
+    }
+}
+
+/* The same for those of the span's objects that are grey, or for all. */
+static void prefetch_slots(const struct marker *marker, const struct span *span, bool all)
+{
+    const char *base = (const char *)marker->base + ((size_t)span->first << PAGE_SHIFT);
+    size_t slot_bytes = span->slot_bytes;
+    if (all && slot_bytes < CACHE_LINE) {
+        prefetch_object(base, span->slots * slot_bytes);
+        return;
+    }
+    uint64_t wanted = span->pointers | span->values;
+    size_t bytes = wanted == 0 ? 1 : (WORD_BITS - leading_zeros(wanted)) * WORD_BYTES;
+    for (uint32_t i = 0; i < span_bit_words(span); i++) {
+        const struct span_bits *bits = &span->bits[i];
+        uint64_t slots = all ? load_relaxed(&bits->allocated)
+                             : load_relaxed(&bits->mark) & ~load_relaxed(&span->scanned[i]);
+        for (; slots != 0; slots &= slots - 1) {
+            prefetch_object(base + (i * 64 + trailing_zeros(slots)) * slot_bytes, bytes);
+        }
+    }
+}
+
+void scan_span_prefetch_objects(const struct marker *marker, const struct span *span)
+{
+    prefetch_slots(marker, span, marker->goes_back);
+}
+
+/* Whether scanned, the objects of a look, are many, and were reached from the end of the span to
+ * its begin. */
+static bool went_back(const struct look *look, size_t scanned)
+{
+    size_t slots = look->span->slots;
+    if (scanned < MARK_BACK_OBJECTS) {
+        return false;
+    }
+    size_t from = bitmap_find_set(look->was_grey, 0, slots);
+    for (size_t i = 0; i <= from / 64; i++) {
+        uint64_t reached = look->white[i] & ~look->open[i];
+        if (reached != 0) {
+            return i * 64 + trailing_zeros(reached) < from;
+        }
+    }
+    return false;
+}
+
 /* The span is held. */
 static size_t scan_held(struct marker *marker, struct span *span, size_t budget)
 {
@@ -307,9 +451,14 @@ static size_t scan_held(struct marker *marker, struct span *span, size_t budget)
         if (!begin_look(&look, marker, span)) {
             continue;
         }
+        if (marker->goes_back) {
+            prefetch_slots(marker, span, true);
+        }
         size_t left = scanned < budget ? budget - scanned : 0;
         scan_slots(&look, (left + slot_bytes - 1) / slot_bytes);
-        scanned += end_look(&look) * slot_bytes;
+        size_t count = end_look(&look);
+        marker->goes_back = went_back(&look, count);
+        scanned += count * slot_bytes;
         if (scanned >= budget && is_grey(span)) {
             store_release(&span->grey, (uint8_t)SPAN_QUEUED); /* pairs as in take */
             shade_queue_span(marker, span);                   /* [scan_span.4] */
@@ -330,26 +479,4 @@ size_t scan_span(struct marker *marker, struct span *span, size_t budget)
 size_t scan_span_idle(struct marker *marker, struct span *span)
 {
     return take(marker, span, SPAN_IDLE) ? scan_held(marker, span, SIZE_MAX / 2) : 0;
-}
-
-/* The lines of an object in which references may be. */
-static inline void prefetch_object(const char *object, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i += CACHE_LINE) {
-        prefetch_read(object + i);
-    }
-}
-
-void scan_span_prefetch_objects(const struct marker *marker, const struct span *span)
-{
-    const char *base = (const char *)marker->base + ((size_t)span->first << PAGE_SHIFT);
-    size_t slot_bytes = span->slot_bytes;
-    uint64_t wanted = span->pointers | span->values;
-    size_t bytes = wanted == 0 ? 1 : (WORD_BITS - leading_zeros(wanted)) * WORD_BYTES;
-    for (uint32_t i = 0; i < span_bit_words(span); i++) {
-        uint64_t grey = load_relaxed(&span->bits[i].mark) & ~load_relaxed(&span->scanned[i]);
-        for (; grey != 0; grey &= grey - 1) {
-            prefetch_object(base + (i * 64 + trailing_zeros(grey)) * slot_bytes, bytes);
-        }
-    }
 }

@@ -160,6 +160,28 @@ static void queue_span(struct marker *marker, struct span *span)
     shade_queue_span(marker, span);
 }
 
+/* Whether the marker has so little to do that a span on its queue would not wait for others of its
+ * objects to be met; and the object was not met from one beside it, in which case there are
+ * more. */
+static bool is_on_a_chain(const struct marker *marker, page_index page)
+{
+    return marker->pending != NULL && marker->pending->near != page &&
+           mark_stack_is_short(&marker->stack, MARK_CHAIN_WORK) &&
+           mark_queue_is_short(&marker->queue, MARK_CHAIN_WORK);
+}
+
+/* The object of span whose bit is mask in word i was marked just now: let this marker scan it by
+ * itself. False where whoever has the span has scanned it since. */
+static bool claim(const struct marker *marker, struct span *span, uint32_t i, uint64_t mask)
+{
+    if (marker->alone) {
+        store_relaxed(&span->scanned[i], load_relaxed(&span->scanned[i]) | mask);
+        return true;
+    }
+    /* Pairs with the change in set_bits of scan_span.c [scan_span.5]. */
+    return (fetch_or_seq_cst(&span->scanned[i], mask) & mask) == 0;
+}
+
 void shade_key_slow(struct marker *marker, uintptr_t slot)
 {
     if (marker->discovers) {
@@ -205,7 +227,11 @@ void shade_offset(struct marker *marker, size_t offset)
     uintptr_t address =
         marker->base + ((size_t)first << PAGE_SHIFT) + (size_t)slot * span->slot_bytes;
     if (span_is_queued_whole(span)) {
-        queue_span(marker, span);
+        if (!is_on_a_chain(marker, page)) {
+            queue_span(marker, span);
+        } else if (claim(marker, span, slot / 64 % SPAN_BIT_WORDS, mask)) {
+            enqueue(marker, span, address);
+        }
     } else if (span->scannable) {
         enqueue(marker, span, address);
     }

@@ -93,8 +93,8 @@ struct span {
     uint32_t next;       /* atomic: the next span of the span_set it is in */
     struct span_bits bits[SPAN_BIT_WORDS];
 
-    /* Marked and scanned, or allocated black. Atomic while marking, clear at all other times. Only
-     * where grey is not SPAN_BY_OBJECT. */
+    /* Marked and scanned, or queued by itself to be so, or allocated black. Atomic while marking,
+     * clear at all other times. Only where grey is not SPAN_BY_OBJECT. */
     uint64_t scanned[SPAN_BIT_WORDS];
     tri_type *type;     /* init: NULL in mixed spans, whose objects say it */
     uint64_t pointers;  /* init: bit i: word i of each slot is a plain address. 0 where grey is

@@ -62,6 +62,17 @@
 #define MARK_PREFETCH_SPAN_BITS    4
 #define MARK_PREFETCH_SPAN_OBJECTS 1
 
+/* Grey objects, and spans with such, below which a marker follows a chain from span to span: it
+ * scans what it meets by itself, and not as a part of its span. Fewer: two or three chains at a
+ * time cost a visit of the queue for each object. More: the begin of a random graph is marked
+ * object by object. */
+#define MARK_CHAIN_WORK 8
+
+/* Objects that were scanned in a span, from its end to its begin, from which on the next ones are
+ * fetched as a whole. Fewer: lines are fetched that nobody reads. More: small trees whose leaves
+ * were allocated first wait for memory, line by line (docs/decisions.md). */
+#define MARK_BACK_OBJECTS 16
+
 /* References of a batch, between their object's scan and the test of their mark, while the heads
  * and the bits of their spans are prefetched. Fewer: the test waits for memory, which is most of
  * what marking a random graph takes. More: the lines leave the cache again, and small assists end

@@ -102,6 +102,30 @@ START_TEST(chain)
 }
 END_TEST
 
+/* What goes back through a span is fetched ahead, as long as it goes on like that. */
+START_TEST(going_back)
+{
+    char *objects[NODES];
+    struct span *span = make_span(objects);
+    for (size_t i = 1; i < NODES; i++) {
+        fixture_link(objects[i], 0, objects[i - 1]);
+    }
+    turn_grey(objects[NODES - 1]);
+    (void)scan(span, SIZE_MAX / 2);
+    ck_assert(marker.goes_back);
+    fixture_unmark();
+    turn_grey(objects[MARK_BACK_OBJECTS - 2]); /* too few to tell */
+    (void)scan(span, SIZE_MAX / 2);
+    ck_assert(!marker.goes_back);
+    fixture_unmark();
+    fixture_link(objects[0], 1, objects[NODES - 1]); /* down, and up again, and down */
+    turn_grey(objects[0]);
+    (void)scan(span, SIZE_MAX / 2);
+    ck_assert(!marker.goes_back);
+    ck_assert_uint_eq(count_scanned(span), NODES);
+}
+END_TEST
+
 /* Budgets cut it into pieces; what is left is grey, and the span queued [scan_span.4]. */
 START_TEST(budget)
 {
@@ -243,6 +267,105 @@ START_TEST(back_and_forth)
 }
 END_TEST
 
+/* A chain that leaves its span with each reference is followed object by object: each is on the
+ * marker's stack, or on its way there, and counts as scanned for all others [scan_span.5]. What is
+ * met from beside it, or while there is much to do, is grey in its span. */
+START_TEST(singly)
+{
+    char *objects[2][NODES];
+    struct span *span = make_span(objects[0]);
+    struct span *other = make_span(objects[1]);
+    struct pending_references pending = {.near = other->first};
+    marker.alone = _i != 0;
+    mark_refresh(fixture.heap, &marker);
+    marker.pending = &pending;
+    shade_offset(&marker, (uintptr_t)objects[0][70] - marker.base);
+    ck_assert_uint_eq(span->grey, SPAN_IDLE);
+    ck_assert_uint_eq(count_scanned(span), 1);
+    ck_assert(fixture_is_marked(objects[0][70]));
+    pending.near = span->first;
+    shade_offset(&marker, (uintptr_t)objects[0][71] - marker.base);
+    ck_assert_uint_eq(span->grey, SPAN_QUEUED);
+    ck_assert_uint_eq(count_scanned(span), 1);
+    for (size_t i = 0; i < MARK_CHAIN_WORK; i++) {
+        shade_offset(&marker, (uintptr_t)objects[1][i] - marker.base);
+    }
+    ck_assert_uint_eq(other->grey, SPAN_QUEUED);
+    ck_assert_uint_eq(count_scanned(other), MARK_CHAIN_WORK - 1);
+    marker_exhaust(&marker);
+    ck_assert_uint_eq(marker.marked_objects, MARK_CHAIN_WORK + 2);
+    ck_assert_uint_eq(marker.scanned_bytes, (MARK_CHAIN_WORK + 2) * NODE_BYTES);
+}
+END_TEST
+
+/* Who finds the scanned bit on leaves the object to the one who turned it on: a holder that has
+ * scanned it between the mark and the claim. */
+START_TEST(late_claim)
+{
+    char *objects[NODES];
+    struct span *span = make_span(objects);
+    struct pending_references pending = {.near = PAGE_NONE};
+    mark_refresh(fixture.heap, &marker);
+    marker.alone = false;
+    marker.pending = &pending;
+    span->scanned[1] = 2;
+    shade_offset(&marker, (uintptr_t)objects[65] - marker.base);
+    ck_assert(fixture_is_marked(objects[65]));
+    ck_assert(mark_stack_is_empty(&marker.stack) && mark_queue_is_empty(&marker.queue));
+}
+END_TEST
+
+static struct span *claimed; /* by another marker, while its span is held: its slot 0 */
+
+static void claim_slot_0(struct marker *unused, uintptr_t address)
+{
+    (void)unused;
+    (void)address;
+    fetch_or_seq_cst(&claimed->scanned[0], UINT64_C(1)); /* pairs with nothing here */
+}
+
+/* A holder does not count what another one has claimed since it looked. */
+START_TEST(claimed_meanwhile)
+{
+    char *objects[2][NODES];
+    struct span *span = make_span(objects[0]);
+    (void)make_span(objects[1]);
+    fixture_link(objects[0][0], 0, objects[0][1]);
+    fixture_link(objects[0][1], 0, objects[1][0]);
+    marker.alone = false;
+    turn_grey(objects[0][0]);
+    claimed = span;
+    marker.found = claim_slot_0;
+    ck_assert_uint_eq(scan(span, SIZE_MAX / 2), NODE_BYTES);
+    marker.found = NULL;
+    ck_assert_uint_eq(count_scanned(span), 2);
+    ck_assert_uint_eq(span->grey, SPAN_IDLE);
+}
+END_TEST
+
+START_TEST(hopping)
+{
+    char *objects[2][NODES];
+    struct span *spans[2] = {make_span(objects[0]), make_span(objects[1])};
+    for (size_t i = 0; i < NODES; i++) { /* with a leaf beside each */
+        fixture_link(objects[0][i], i % 4, objects[1][i]);
+        if (i % 2 == 0) {
+            fixture_link(objects[1][i], i % 4, objects[0][(i + 2) % NODES]);
+            fixture_link(objects[1][i], (i + 1) % 4, objects[0][i + 1]);
+        }
+    }
+    marker.alone = _i != 0;
+    turn_grey(objects[0][0]);
+    marker_exhaust(&marker);
+    ck_assert_uint_eq(marker.marked_objects, 2 * NODES);
+    ck_assert_uint_eq(marker.scanned_bytes, 2 * PAGE_BYTES);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_uint_eq(count_scanned(spans[i]), NODES);
+        ck_assert_uint_eq(spans[i]->grey, SPAN_IDLE);
+    }
+}
+END_TEST
+
 /* Without memory for the queue the span is idle, the overflow is noted, and it is found again. */
 START_TEST(no_memory)
 {
@@ -295,6 +418,73 @@ START_TEST(which_spans)
     ck_assert(!is_whole(64, TRI_LAYOUT_ALL_WORDS, TRI_TYPE_SAFEPOINT_ONLY));
     tri_type *mixed = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
     ck_assert(!span_is_queued_whole(fixture_span(fixture_new(mixed))));
+}
+END_TEST
+
+#define FIELD_WORDS 8
+#define FIELD_BYTES (FIELD_WORDS * WORD_BYTES)
+#define FIELD_SPAN  (PAGE_BYTES / FIELD_BYTES)
+
+/* A type of 8 words of which those in mask are plain addresses, but for those that are also in
+ * values. */
+static tri_type *type_with(uint8_t mask, uint8_t values)
+{
+    tri_field fields[FIELD_WORDS];
+    tri_type_desc desc = {.desc_size = sizeof desc, .name = "T", .size = FIELD_BYTES};
+    desc.layout = (tri_layout){.kind = TRI_LAYOUT_FIELDS, .fields = fields};
+    for (uint32_t i = 0; i < FIELD_WORDS; i++) {
+        if (mask & (1U << i)) {
+            tri_field_kind kind = values & (1U << i) ? TRI_FIELD_VALUE : TRI_FIELD_POINTER;
+            fields[desc.layout.field_count++] = (tri_field){(uint32_t)(i * WORD_BYTES), kind};
+        }
+    }
+    tri_type *type = fixture_define(&desc);
+    fixture_promote(type);
+    return type;
+}
+
+/* The words that are scanned: some, side by side or with others between, at the begin or the end of
+ * an object, plain or not. What they refer to is marked, in this span and in others, and nothing
+ * else is: not what the words beside them refer to. */
+static const struct {
+    uint8_t mask;
+    uint8_t values;
+} words_of[] = {
+    {0x01, 0},    {0x80, 0},    {0x03, 0}, {0x18, 0},    {0x07, 0},    {0xe0, 0},    {0x0f, 0},
+    {0x78, 0},    {0xf0, 0},    {0x1f, 0}, {0x05, 0},    {0x99, 0},    {0x7f, 0},    {0xff, 0},
+    {0x01, 0x01}, {0x0f, 0x0f}, {0x3, 2},  {0xff, 0x55}, {0xff, 0xff}, {0xa5, 0x24},
+};
+
+START_TEST(which_words)
+{
+    uint8_t mask = words_of[_i].mask;
+    tri_type *type = type_with(mask, words_of[_i].values);
+    char *objects[4 * FIELD_SPAN];
+    char *others[FIELD_SPAN];
+    size_t count = 4 * FIELD_SPAN;
+    for (size_t i = 0; i < count; i++) {
+        objects[i] = fixture_new(type);
+    }
+    for (size_t i = 0; i < FIELD_SPAN; i++) {
+        others[i] = fixture_new(type);
+    }
+    size_t next = 1; /* a tree, level by level, of as many children as the mask has words */
+    for (size_t i = 0; i < count; i++) {
+        for (size_t word = 0; word < FIELD_WORDS; word++) {
+            if (!(mask & (1U << word))) {
+                fixture_link(objects[i], word, others[i % FIELD_SPAN]);
+            } else if (next < count) {
+                fixture_link(objects[i], word, objects[next++]);
+            }
+        }
+    }
+    turn_grey(objects[0]);
+    marker_exhaust(&marker);
+    for (size_t i = 0; i < count; i++) {
+        ck_assert(fixture_is_marked(objects[i]));
+    }
+    ck_assert_uint_eq(marker.marked_objects, count);
+    ck_assert_uint_eq(marker.scanned_bytes, count * FIELD_BYTES);
 }
 END_TEST
 
@@ -362,6 +552,20 @@ static void shade_and_scan(void *seed, unsigned index)
     marker_exhaust(own);
 }
 
+/* The same, each object by itself, and what it leads to, by which the spans are reached from each
+ * other. */
+static void follow_chains(void *seed, unsigned index)
+{
+    struct marker *own = &shared.markers[index];
+    uint64_t random = *(const uint64_t *)seed + index;
+    fixture_meet(&shared.meeting, THREADS);
+    for (size_t i = 0; i < NODES; i++) {
+        shade(own, (uintptr_t)shared.objects[i % 2][unit_random_below(&random, NODES)]);
+        shade(own, (uintptr_t)shared.objects[i % 2][i]);
+        marker_exhaust(own);
+    }
+}
+
 /* [scan_span.1], [scan_span.2]: each object is marked by one and scanned by one. */
 START_TEST(threads)
 {
@@ -373,7 +577,9 @@ START_TEST(threads)
     for (size_t i = 0; i < NODES; i++) {
         fixture_link(shared.objects[0][i], 0, shared.objects[1][(i * 7 + 1) % NODES]);
         fixture_link(shared.objects[1][i], 1, shared.objects[0][(i * 11 + 5) % NODES]);
-        fixture_link(shared.objects[1][i], 2, shared.objects[1][(i + 1) % NODES]);
+        if (_i == 0) {
+            fixture_link(shared.objects[1][i], 2, shared.objects[1][(i + 1) % NODES]);
+        }
     }
     for (unsigned round = 0; round < ROUNDS; round++) {
         uint64_t marked = 0;
@@ -383,7 +589,7 @@ START_TEST(threads)
             shared.markers[i].alone = false;
         }
         seed += THREADS;
-        fixture_run_threads(THREADS, shade_and_scan, &seed);
+        fixture_run_threads(THREADS, _i == 0 ? shade_and_scan : follow_chains, &seed);
         for (unsigned i = 0; i < THREADS; i++) {
             marked += shared.markers[i].marked_objects;
             scanned += shared.markers[i].scanned_bytes;
@@ -406,6 +612,7 @@ int main(void)
     TCase *cases = tcase_create("scan_span");
     tcase_add_checked_fixture(cases, create, destroy);
     tcase_add_loop_test(cases, chain, 0, 6);
+    tcase_add_test(cases, going_back);
     tcase_add_loop_test(cases, budget, 0, 6);
     tcase_add_test(cases, odd_references);
     tcase_add_test(cases, free_slot);
@@ -413,11 +620,16 @@ int main(void)
     tcase_add_test(cases, after_the_end);
     tcase_add_test(cases, queued_once);
     tcase_add_test(cases, back_and_forth);
+    tcase_add_loop_test(cases, singly, 0, 2);
+    tcase_add_test(cases, late_claim);
+    tcase_add_test(cases, claimed_meanwhile);
+    tcase_add_loop_test(cases, hopping, 0, 2);
     tcase_add_test(cases, no_memory);
     tcase_add_test(cases, idle_only);
     tcase_add_test(cases, which_spans);
+    tcase_add_loop_test(cases, which_words, 0, sizeof words_of / sizeof words_of[0]);
     tcase_add_loop_test(cases, many_words, 0, SCAN_KERNELS);
-    tcase_add_test(cases, threads);
+    tcase_add_loop_test(cases, threads, 0, 2);
     suite_add_tcase(suite, cases);
     return unit_run(suite);
 }
