@@ -85,7 +85,7 @@ static void finalize(tri_mutator *mutator, tri_ref object, void *argument)
     fetch_add_relaxed(&player->stress->counts.finalized, UINT64_C(1));
     check_waiting(thing, mutator);
     thing->finalizer = PENDING_RAN;
-    if (!player->stress->draining && below(player, 3) == 0) {
+    if (!player->stress->options.no_returns && !player->stress->draining && below(player, 3) == 0) {
         fetch_add_relaxed(&player->stress->counts.resurrected, UINT64_C(1));
         if (thing->kind == THING_TABLE) {
             set_table(player, mutator, below(player, TABLES), thing);

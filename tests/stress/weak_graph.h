@@ -136,6 +136,8 @@ struct options {
     double seconds;      /* 0: no limit */
     int players;
     bool insertion;
+    bool no_returns;    /* finalizers bring nothing back */
+    bool no_ephemerons; /* and no tables */
     enum fault fault;
 };
 
