@@ -190,15 +190,13 @@ static struct pacer_target publish_target(struct tri_heap *heap)
 /* The least goal before it is scaled by GOGC: heap_minimum for each mutator that has allocated
  * since the last cycle, as far as they can run side by side. With less, the same allocation by two
  * takes twice as many cycles as by one, each of which marks what both hold and interrupts both. */
-static uint64_t least_goal(struct tri_heap *heap)
+static uint64_t least_goal(const struct tri_heap *heap, int32_t allocating)
 {
     uint64_t minimum = size_max(heap->options.heap_minimum, HEAP_MINIMUM_LEAST_BYTES);
-    int32_t allocating = load_relaxed(&heap->counters.allocating);
     uint64_t most = UINT64_MAX / MUTATORS_SIDE_BY_SIDE_MOST;
     double processors = port_processors(heap);
     uint32_t at_once = processors < (double)MUTATORS_SIDE_BY_SIDE_MOST ? (uint32_t)processors
                                                                        : MUTATORS_SIDE_BY_SIDE_MOST;
-    store_relaxed(&heap->counters.allocating, 0);
     uint64_t factor = allocating < 1 ? 1 : size_max(size_min((size_t)allocating, at_once), 1);
     return size_min(minimum, most) * factor;
 }
@@ -217,7 +215,9 @@ static void commit(struct tri_heap *heap, bool ended)
     pacer->percent = load_relaxed(&heap->options.gc_percent);
     pacer->memory_limit = limit;
     if (ended) {
-        pacer->heap_minimum = least_goal(heap);
+        /* A hint that pairs with nothing: who is charged meanwhile counts for this cycle or not. */
+        int32_t allocating = exchange_acq_rel(&heap->counters.allocating, 0);
+        pacer->heap_minimum = least_goal(heap, allocating);
     }
     uint64_t live = counters_live(&heap->counters);
     pacer_commit(pacer, live, !ended);

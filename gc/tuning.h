@@ -161,9 +161,9 @@
 /* Bytes of one large allocation for which it sleeps once more. */
 #define BRAKE_BYTES (32 * KIB)
 
-/* Spans that a mutator sweeps at the most where it takes one, so that sweeping ends before the next
- * cycle is due. Lower: it may not end in time, and the cycle's begin has to sweep the rest. Higher:
- * a longer stall; a span of small objects takes some 100 ns. */
+/* Spans that a mutator sweeps at the most for each that it takes, so that sweeping ends before the
+ * next cycle is due. Lower: it may not end in time, and the cycle's begin has to sweep the rest.
+ * Higher: a longer stall; a span of small objects takes some 100 ns. */
 #define SWEEP_KEEP_UP_SPANS UINT64_C(16)
 
 /* Spans by which sweeping is behind from which on a mutator sweeps those of others, too. Lower: it

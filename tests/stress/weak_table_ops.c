@@ -72,7 +72,7 @@ static struct thing *pick_node(const struct work *work)
     return thing != NULL && thing->kind == THING_NODE ? thing : NULL;
 }
 
-/* A node that nothing else holds, in a root for now. */
+/* A node that nothing but a root holds. */
 static struct thing *fresh_node(const struct work *work)
 {
     struct player *player = work->player;

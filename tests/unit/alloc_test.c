@@ -319,6 +319,34 @@ START_TEST(ahead)
 }
 END_TEST
 
+/* A call takes what the cursor has without a look around, also while a cycle is under way; with
+ * gcstress each call looks. */
+START_TEST(calls_take_what_is_at_hand)
+{
+    struct tri_heap *heap = fixture.heap;
+    tri_type *type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
+    fixture_promote(type);
+    fixture.collector = COLLECTOR_LATER;
+    fixture_step_to(CYCLE_ROOTS);
+    fixture.late[1] = true; /* the cycle does not get on */
+    ck_assert(fixture.mutators[0]->cache.black);
+    (void)fixture_new_array(type, 1);
+    unsigned before = fixture.safepoints;
+    for (unsigned i = 0; i < 10; i++) {
+        (void)fixture_new_array(type, 1);
+    }
+    ck_assert_uint_eq(fixture.safepoints, before);
+    heap->options.stress = 1000000;
+    for (unsigned i = 0; i < 10; i++) {
+        (void)fixture_new_array(type, 1);
+    }
+    ck_assert_uint_eq(fixture.safepoints, before + 10);
+    heap->options.stress = 0;
+    fixture.late[1] = false;
+    cycle_run(fixture.mutators[0], CYCLE_FORCED);
+}
+END_TEST
+
 /* ---- Safepoints ------------------------------------------------------------------------------ */
 
 static void collect_beside(struct tri_mutator *self)
@@ -818,6 +846,7 @@ int main(void)
     tcase_add_test(cases, charges);
     tcase_add_test(cases, accounts);
     tcase_add_test(cases, ahead);
+    tcase_add_test(cases, calls_take_what_is_at_hand);
     tcase_add_test(cases, collected_at_every_safepoint);
     tcase_add_test(cases, garbage_is_used_first);
     tcase_add_test(cases, sweep_budget);

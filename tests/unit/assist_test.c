@@ -156,6 +156,24 @@ START_TEST(small_heaps_are_charged_often)
 }
 END_TEST
 
+/* What all have not charged yet together is little; but each may charge 8 KiB at a time. */
+START_TEST(many_mutators_charge_more_often)
+{
+    static const struct {
+        uint32_t attached;
+        uint64_t charge;
+    } cases[] = {{1, 32768}, {4, 32768}, {8, 16384}, {1000, 8192}};
+    fixture.heap->cycle.pacer.heap_minimum = 16 * MIB;
+    uint32_t attached = fixture.heap->attached;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        fixture.heap->attached = cases[i].attached;
+        cycle_commit_goal(fixture.heap);
+        ck_assert_uint_eq(counters->charge_bytes, cases[i].charge);
+    }
+    fixture.heap->attached = attached;
+}
+END_TEST
+
 /* ---- The rate -------------------------------------------------------------------------------- */
 
 static const struct {
@@ -464,6 +482,7 @@ int main(void)
     tcase_add_test(cases, debts_end_with_the_cycle);
     tcase_add_test(cases, settles);
     tcase_add_loop_test(cases, small_heaps_are_charged_often, 0, 4);
+    tcase_add_test(cases, many_mutators_charge_more_often);
     tcase_add_loop_test(cases, rate, 0, (int)ARRAY_LENGTH(rates));
     tcase_add_test(cases, credit);
     tcase_add_loop_test(cases, steps, 0, 8);

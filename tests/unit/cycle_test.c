@@ -1181,6 +1181,38 @@ START_TEST(driven_by_mutators)
 }
 END_TEST
 
+static unsigned yields;
+
+static void count_yield(void)
+{
+    yields++;
+}
+
+/* Who finds that the cycle waits for another one yields, where that one may wait for a
+ * processor. */
+START_TEST(waits_and_yields)
+{
+    bool too_many = _i == 1;
+    fixture.heap->options.markers = TRI_MARKERS_AUTO;
+    fixture.collector = COLLECTOR_LATER;
+    fake_port_hooks()->yield = count_yield;
+    fake_port_set_processors(too_many ? 1 : 2);
+    fixture.late[1] = true;
+    store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_C(0));
+    while (fixture.kind != HANDSHAKE_ARM) {
+        cycle_poll(fixture.mutators[0], 0);
+    }
+    yields = 0;
+    for (unsigned i = 0; i < 10; i++) {
+        cycle_poll(fixture.mutators[0], 0);
+    }
+    ck_assert_uint_eq(yields, too_many ? 10 : 0);
+    fixture.late[1] = false;
+    store_relaxed(&fixture.heap->counters.trigger_bytes, UINT64_MAX);
+    cycle_run(fixture.mutators[0], CYCLE_FORCED);
+}
+END_TEST
+
 /* They do not while a thread drives it; nor begin one that is not theirs. */
 START_TEST(not_driven_by_mutators)
 {
@@ -1879,6 +1911,7 @@ int main(void)
     tcase_add_test(cases, late_answers);
     tcase_add_loop_test(cases, collectors, COLLECTOR_NONE, COLLECTOR_LATER + 1);
     tcase_add_test(cases, driven_by_mutators);
+    tcase_add_loop_test(cases, waits_and_yields, 0, 2);
     tcase_add_test(cases, not_driven_by_mutators);
     tcase_add_test(cases, many_roots);
     tcase_add_test(cases, many_mutators);

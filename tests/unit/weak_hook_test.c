@@ -135,6 +135,24 @@ START_TEST(several)
 }
 END_TEST
 
+/* A step looks at as many slots as its budget says, in calls of a few hundred each. */
+START_TEST(step_of_many_slots)
+{
+    (void)enter_dead();
+    table.most = 1; /* the function looks at one a call, and is called until nothing is left */
+    weak_hooks_begin(fixture.heap);
+    ck_assert(weak_hooks_run(fixture.heap, 3 * WEAK_HOOK_SLOTS * WEAK_HOOK_SLOT_COST));
+    ck_assert_uint_eq(table.calls, 4); /* three whole ones, and the slot that there always is */
+    ck_assert(weak_hooks_run(fixture.heap, 0));
+    ck_assert_uint_eq(table.calls, 5);
+    table.most = SLOTS;
+    ck_assert(weak_hooks_run(fixture.heap, SIZE_MAX / 2));
+    ck_assert_uint_eq(table.calls, 6);
+    ck_assert(!weak_hooks_run(fixture.heap, SIZE_MAX / 2)); /* it is over */
+    ck_assert_uint_eq(table.calls, 6);
+}
+END_TEST
+
 START_TEST(no_memory)
 {
     fake_port_fail_memory_after(0);
@@ -382,6 +400,7 @@ int main(void)
     TCase *one = tcase_create("hybrid");
     tcase_add_checked_fixture(one, create, destroy);
     tcase_add_test(one, several);
+    tcase_add_test(one, step_of_many_slots);
     tcase_add_test(one, no_memory);
     tcase_add_test(one, not_called_where_nothing_is_freed);
     tcase_add_test(one, clears_in_steps);
