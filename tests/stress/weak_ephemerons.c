@@ -13,6 +13,8 @@ struct thing *ephemeron_new(struct player *player, struct thing *key, const stru
     thing->target = key;
     thing->target_life = key->life;
     thing->value = *value;
+    lead_to(thing, value->thing);
+    lead_to(key, value->thing);
     take_note(player, "ephemeron", thing, key);
     return thing;
 }

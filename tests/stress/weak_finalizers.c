@@ -3,29 +3,16 @@
 #include "gc/atomic.h"
 #include "tests/stress/weak_graph.h"
 
-static bool leads_to(const struct thing *from, const struct thing *thing)
-{
-    for (size_t k = 0; k < STRONG_SLOTS; k++) {
-        if (from->strong[k] == thing) {
-            return true;
-        }
-    }
-    const struct table *table = from->table;
-    for (size_t k = 0; table != NULL && k < table->count; k++) {
-        if (table->entries[k].key.thing == thing || table->entries[k].value.thing == thing) {
-            return true;
-        }
-    }
-    return from->value.thing == thing;
-}
-
-/* Whether thing is on a circle, or may be. What it reaches was marked last. */
+/* Whether thing was on a circle, perhaps. What it has led to was reached last. */
 static bool is_on_circle(const struct thing *thing)
 {
     const struct thing_list *reached = &thing->player->grey;
     for (size_t i = 0; i < reached->count; i++) {
-        if (leads_to(reached->things[i], thing)) {
-            return true;
+        const struct thing_list *led_to = &reached->things[i]->led_to;
+        for (size_t k = 0; k < led_to->count; k++) {
+            if (led_to->things[k] == thing) {
+                return true;
+            }
         }
     }
     return false;
@@ -35,7 +22,7 @@ static bool is_on_circle(const struct thing *thing)
 static void share_fate(struct thing *thing)
 {
     struct player *player = thing->player;
-    (void)mark_both(player, thing, false, BOUND_MOST);
+    mark_led_to(thing);
     bool circle = is_on_circle(thing);
     for (size_t i = 0; i < player->grey.count; i++) {
         player->grey.things[i]->shares_fate |= circle;
@@ -67,6 +54,7 @@ void attach(struct thing *thing, tri_mutator *mutator)
         fail(thing, player, "tri_finalizer_attach failed");
     }
     thing->finalizer = PENDING_ATTACHED;
+    thing->may_be_finalized = true;
     thing->attached_life = thing->life;
     thing->shares_fate = false;
     thing->may_wait = false;
@@ -85,7 +73,7 @@ static void finalize(tri_mutator *mutator, tri_ref object, void *argument)
     fetch_add_relaxed(&player->stress->counts.finalized, UINT64_C(1));
     check_waiting(thing, mutator);
     thing->finalizer = PENDING_RAN;
-    if (!player->stress->options.no_returns && !player->stress->draining && below(player, 3) == 0) {
+    if (!player->stress->draining && below(player, 3) == 0) {
         fetch_add_relaxed(&player->stress->counts.resurrected, UINT64_C(1));
         if (thing->kind == THING_TABLE) {
             set_table(player, mutator, below(player, TABLES), thing);

@@ -64,6 +64,12 @@ struct table {
     size_t room;
 };
 
+struct thing_list {
+    struct thing **things;
+    size_t count;
+    size_t room;
+};
+
 struct thing {
     uint64_t id;
     enum thing_kind kind;
@@ -83,19 +89,15 @@ struct thing {
     unsigned marks;          /* scratch of bring_back */
     bool may_wait;    /* what brought it back is the key of an ephemeron, or was found by one: its
                       finalizer may have been chosen together with that one's */
-    bool shares_fate; /* it is on a circle, or may be, with what is finalized at the same time */
+    bool shares_fate; /* it was on a circle, perhaps, with what is finalized at the same time */
     bool is_gone;     /* in this life somebody was told so */
     bool is_buried;   /* a cleanup was told so: nothing may yield it again */
     bool is_ordered;  /* its finalizer */
     enum pending finalizer;
     enum pending cleanup;
-    uint64_t reached; /* number of the last marking that reached it */
-};
-
-struct thing_list {
-    struct thing **things;
-    size_t count;
-    size_t room;
+    bool may_be_finalized;    /* has had a finalizer since all was compared last */
+    struct thing_list led_to; /* all that it has kept alive since then, by itself or as a key */
+    uint64_t reached;         /* number of the last marking that reached it */
 };
 
 struct note {
@@ -136,8 +138,6 @@ struct options {
     double seconds;      /* 0: no limit */
     int players;
     bool insertion;
-    bool no_returns;    /* finalizers bring nothing back */
-    bool no_ephemerons; /* and no tables */
     enum fault fault;
 };
 
@@ -246,9 +246,9 @@ void thing_check(struct thing *thing);
 
 /* What is followed. */
 enum bound {
-    BOUND_STRONG, /* no ephemerons */
-    BOUND_LEAST,  /* and of tables what is held for entries that are alive: it must be there */
-    BOUND_MOST    /* what tables hold for others, too, until a cycle has found these dead */
+    BOUND_NODES, /* slots of nodes */
+    BOUND_LEAST, /* and ephemerons, and what tables hold for entries that are alive: it is there */
+    BOUND_MOST   /* what tables hold for others, too, until a cycle has found these dead */
 };
 
 /* Mark what the player's roots reach, by BOUND_LEAST. Returns the number of the marking, which is
@@ -264,17 +264,25 @@ bool is_reachable(struct thing *thing);
 #define MARK_LEAST 1U
 
 /* The finalizer of thing is about to run, or something weak has yielded it, and it is kept: check
- * all that can be reached only now, and note that some of it may have been chosen for finalizers,
- * or been seen as gone: that begins a new life. */
+ * all that can be reached only now. What may have been dead meanwhile, so that it was chosen for
+ * its finalizer or left weak references, begins a new life. */
 enum bringing {
     BY_FINALIZER,
     BY_EPHEMERON, /* thing may wait for its finalizer */
-    BY_WEAK       /* thing is none of those */
+    BY_WEAK       /* thing was never dead, nor was what its slots lead to */
 };
 void bring_back(struct player *player, tri_mutator *mutator, struct thing *thing,
                 enum bringing bringing);
 
-/* Whether a finalizer may keep thing: one that waits, or has just run. */
+/* From leads to to, or an ephemeron that from has, or is the key of, does. This is not forgotten
+ * when it is not so any more: who is dead is found out by cycles, and it counts what was so
+ * then. */
+void lead_to(struct thing *from, struct thing *to);
+
+/* Mark all that thing has led to, and itself: the list grey has it. */
+void mark_led_to(struct thing *thing);
+
+/* Whether a finalizer may keep thing: one that waits, or has run. */
 bool is_kept_by_finalizers(struct thing *thing);
 
 /* A weak reference, holder, has yielded found for target. True where it is there. */
@@ -309,6 +317,9 @@ struct word *entry_strong(const struct table *table, struct entry *entry);
 /* Whether nobody knows if the entry has been cleared, since a finalizer has brought back what it
  * holds. */
 bool entry_is_uncertain(const struct thing *table, struct entry *entry);
+
+/* Note what table keeps alive for the entry. */
+void entry_lead(struct thing *table, struct entry *entry);
 
 /* The shadow of the entry of key; NULL where there is none. */
 struct entry *entry_find(struct table *table, const struct word *key);

@@ -74,6 +74,7 @@ void set_slot(struct player *player, struct thing *node, size_t index, struct th
 {
     put(player, player->mutator, node->address, node->address + 16 + index * 8, thing);
     node->strong[index] = thing;
+    lead_to(node, thing);
 }
 
 void roots_clear(struct player *player)
@@ -341,30 +342,29 @@ struct operation {
     void (*function)(struct player *player);
     unsigned weight; /* of 1000 */
     bool unlocked;
-    bool is_ephemeral; /* it is about ephemerons or tables */
 };
 
 static const struct operation operations[] = {
-    {op_node, 270, false, false},
-    {op_store, 150, false, false},
-    {op_root, 110, false, false},
-    {op_weak, 70, false, false},
-    {op_read, 90, false, false},
-    {op_read_many, 8, false, false},
-    {op_read_shown, 30, true, false},
-    {op_attach, 40, false, false},
-    {op_detach, 10, false, false},
-    {op_clean, 20, false, false},
-    {op_run, 20, true, false},
-    {op_safepoint, 30, false, false},
-    {op_blocking, 10, false, false},
-    {op_collect, 2, false, false},
-    {op_ephemeron, 40, false, true},
-    {op_chain, 6, false, true},
-    {op_read_ephemeron, 40, false, true},
-    {op_table, 4, false, true},
-    {op_table_work, 40, false, true},
-    {op_table_shown, 10, true, true},
+    {op_node, 270, false},
+    {op_store, 150, false},
+    {op_root, 110, false},
+    {op_weak, 70, false},
+    {op_read, 90, false},
+    {op_read_many, 8, false},
+    {op_read_shown, 30, true},
+    {op_attach, 40, false},
+    {op_detach, 10, false},
+    {op_clean, 20, false},
+    {op_run, 20, true},
+    {op_safepoint, 30, false},
+    {op_blocking, 10, false},
+    {op_collect, 2, false},
+    {op_ephemeron, 40, false},
+    {op_chain, 6, false},
+    {op_read_ephemeron, 40, false},
+    {op_table, 4, false},
+    {op_table_work, 40, false},
+    {op_table_shown, 10, true},
 };
 
 void step(struct player *player)
@@ -374,9 +374,6 @@ void step(struct player *player)
     size_t i = 0;
     while (place >= operations[i].weight) {
         place -= operations[i++].weight;
-    }
-    if (operations[i].is_ephemeral && player->stress->options.no_ephemerons) {
-        i = 0;
     }
     player->operations++;
     if (operations[i].unlocked) {

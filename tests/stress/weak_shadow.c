@@ -43,9 +43,9 @@ static bool holds(const struct thing *thing, struct entry *entry, uint64_t numbe
     const struct thing *weak = entry_weak(thing->table, entry)->thing;
     bool alive = weak == NULL || weak->reached == number;
     if (thing->table->kind == TRI_WEAK_EPHEMERONS) {
-        return alive && bound != BOUND_STRONG;
+        return alive;
     }
-    return bound != BOUND_LEAST || (alive && !entry_is_uncertain(thing, entry));
+    return bound == BOUND_MOST || (alive && !entry_is_uncertain(thing, entry));
 }
 
 static void reach_entries(struct player *player, const struct thing *thing, uint64_t number,
@@ -65,7 +65,7 @@ static bool reach_values(struct player *player, uint64_t number, enum bound boun
     size_t before = player->grey.count;
     for (size_t i = 0; i < before; i++) {
         const struct thing *thing = player->grey.things[i];
-        if (thing->kind == THING_EPHEMERON && bound != BOUND_STRONG) {
+        if (thing->kind == THING_EPHEMERON) {
             reach_value(player, thing, number);
         } else if (thing->kind == THING_TABLE) {
             reach_entries(player, thing, number, bound);
@@ -83,7 +83,7 @@ static void reach_all(struct player *player, uint64_t number, enum bound bound)
                 reach(player, player->grey.things[done]->strong[i], number);
             }
         }
-    } while (reach_values(player, number, bound));
+    } while (bound != BOUND_NODES && reach_values(player, number, bound));
 }
 
 static void reach_roots(struct player *player, uint64_t number)
@@ -127,25 +127,51 @@ bool is_reachable(struct thing *thing)
     return mark_from_roots(thing->player) == thing->reached;
 }
 
+void lead_to(struct thing *from, struct thing *to)
+{
+    for (size_t i = 0; from != NULL && to != NULL; i++) {
+        if (i == from->led_to.count) {
+            list_add(&from->led_to, to);
+        }
+        if (from->led_to.things[i] == to) {
+            return;
+        }
+    }
+}
+
+static void reach_led_to(struct player *player, uint64_t number)
+{
+    for (size_t done = 0; done < player->grey.count; done++) {
+        const struct thing_list *led_to = &player->grey.things[done]->led_to;
+        for (size_t i = 0; i < led_to->count; i++) {
+            reach(player, led_to->things[i], number);
+        }
+    }
+}
+
+void mark_led_to(struct thing *thing)
+{
+    uint64_t number = begin_marking(thing->player);
+    reach(thing->player, thing, number);
+    reach_led_to(thing->player, number);
+}
+
 bool is_kept_by_finalizers(struct thing *thing)
 {
     struct player *player = thing->player;
     uint64_t number = begin_marking(player);
-    reach_roots(player, number);
     for (size_t i = 0; i < player->things.count; i++) {
-        if (player->things.things[i]->finalizer != PENDING_NONE) { /* it may run just now */
+        if (player->things.things[i]->may_be_finalized) {
             reach(player, player->things.things[i], number);
         }
     }
-    reach_all(player, number, BOUND_MOST);
+    reach_led_to(player, number);
     return thing->reached == number;
 }
 
 /* ---- What comes back --------------------------------------------------------------------------*/
 
-#define MARK_MOST       2U /* from the roots, too */
-#define MARK_FOLLOWS    4U /* from what is brought back, without ephemerons */
-#define MARK_LEAST_BOTH 8U /* from both */
+#define MARK_FOLLOWS 2U /* by slots of nodes, from what is brought back */
 
 static void add_mark(struct player *player, unsigned mark)
 {
@@ -154,19 +180,18 @@ static void add_mark(struct player *player, unsigned mark)
     }
 }
 
-/* What could not be reached, and now can be, perhaps. */
+/* What could not be reached for sure, and now can be, perhaps. */
 static void begin_life(struct thing *thing, const struct thing *by, enum bringing bringing)
 {
-    bool is_new = !(thing->marks & MARK_LEAST) &&
-                  (!(thing->marks & MARK_MOST) || (thing->marks & MARK_LEAST_BOTH));
-    if (!is_new) {
+    bool follows = (thing->marks & MARK_FOLLOWS) != 0;
+    if (thing->marks & MARK_LEAST) {
         return;
     }
     /* All that an object leads to without ephemerons waits until its finalizer has run. */
     if (thing != by || bringing == BY_EPHEMERON) {
-        thing->may_wait |= !(thing->marks & MARK_FOLLOWS) || bringing == BY_EPHEMERON;
+        thing->may_wait |= !follows || bringing == BY_EPHEMERON;
     }
-    if (bringing != BY_WEAK || thing->is_gone) {
+    if (bringing != BY_WEAK || !follows || thing->is_gone) {
         thing->life++;
         thing->is_gone = false;
     }
@@ -180,12 +205,8 @@ void bring_back(struct player *player, tri_mutator *mutator, struct thing *thing
     }
     (void)mark_from_roots(player);
     add_mark(player, MARK_LEAST);
-    (void)mark_both(player, NULL, true, BOUND_MOST);
-    add_mark(player, MARK_MOST);
-    (void)mark_both(player, thing, false, BOUND_STRONG);
+    (void)mark_both(player, thing, false, BOUND_NODES);
     add_mark(player, MARK_FOLLOWS);
-    (void)mark_both(player, thing, true, BOUND_LEAST);
-    add_mark(player, MARK_LEAST_BOTH);
     (void)mark_both(player, thing, true, BOUND_MOST);
     for (size_t i = 0; i < player->grey.count; i++) {
         begin_life(player->grey.things[i], thing, bringing);
@@ -402,11 +423,32 @@ static void let_go(struct thing *holder, uint64_t number)
 
 void thing_free(struct thing *thing)
 {
+    free(thing->led_to.things);
     if (thing->table != NULL) {
         free(thing->table->entries);
         free(thing->table);
     }
     free(thing);
+}
+
+/* What is dead has left everything: only what is so now may keep something alive. */
+static void forget_ways(struct thing *thing)
+{
+    thing->may_be_finalized = thing->finalizer == PENDING_ATTACHED;
+    thing->led_to.count = 0;
+    for (size_t i = 0; i < STRONG_SLOTS; i++) {
+        lead_to(thing, thing->strong[i]);
+    }
+}
+
+/* The same, after all are rid of their ways. */
+static void note_ways(struct thing *thing)
+{
+    lead_to(thing, thing->value.thing);
+    lead_to(thing->target, thing->value.thing);
+    for (size_t i = 0; thing->table != NULL && i < thing->table->count; i++) {
+        entry_lead(thing, &thing->table->entries[i]);
+    }
 }
 
 /* Forget what is dead. */
@@ -428,6 +470,12 @@ static void forget_dead(struct player *player)
         }
     }
     things->count = kept;
+    for (size_t i = 0; i < kept; i++) {
+        forget_ways(things->things[i]);
+    }
+    for (size_t i = 0; i < kept; i++) {
+        note_ways(things->things[i]);
+    }
 }
 
 static void check_count(const struct player *leader, size_t reached)

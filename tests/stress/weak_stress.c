@@ -81,13 +81,11 @@ void fail(const struct thing *thing, const struct player *player, const char *wh
         report_thing(thing);
         report_notes(thing->player, thing->id);
     }
-    (void)fprintf(
-        stderr,
-        "weak_stress: replay: --seed %" PRIu64 " --mutators %d --ops %" PRIu64 "%s%s%s%s%s\n",
-        options->seed, options->players, options->operations,
-        options->insertion ? " --insertion" : "", options->no_returns ? " --no-returns" : "",
-        options->no_ephemerons ? " --no-ephemerons" : "",
-        options->fault == FAULT_NONE ? "" : " --fault ", fault_names[options->fault]);
+    (void)fprintf(stderr,
+                  "weak_stress: replay: --seed %" PRIu64 " --mutators %d --ops %" PRIu64 "%s%s%s\n",
+                  options->seed, options->players, options->operations,
+                  options->insertion ? " --insertion" : "",
+                  options->fault == FAULT_NONE ? "" : " --fault ", fault_names[options->fault]);
     abort();
 }
 
@@ -298,7 +296,6 @@ static int usage(const char *program)
 {
     (void)fprintf(stderr,
                   "usage: %s [--seed N] [--ops N] [--seconds S] [--mutators N] [--insertion]\n"
-                  "       [--no-returns | --no-ephemerons]\n"
                   "       [--fault drop-root | keep-root | clear-weak | lose-finalizer |\n"
                   "                repeat-finalizer | lose-cleanup | clear-key | lose-value |\n"
                   "                lose-entry | keep-entry]\n"
@@ -307,8 +304,6 @@ static int usage(const char *program)
                   "  --seconds    stop after that time, if that is earlier\n"
                   "  --mutators   1 to %d\n"
                   "  --insertion  stores are reported after the fact\n"
-                  "  --no-returns     finalizers bring nothing back\n"
-                  "  --no-ephemerons  neither ephemerons nor weak tables\n"
                   "  --fault      spoil something on purpose: the run must fail\n",
                   program, PLAYERS_MAX);
     return 2;
@@ -361,10 +356,6 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--insertion") == 0) {
             options.insertion = true;
-        } else if (strcmp(argv[i], "--no-returns") == 0) {
-            options.no_returns = true;
-        } else if (strcmp(argv[i], "--no-ephemerons") == 0) {
-            options.no_ephemerons = true;
         } else if (i + 1 == argc || !parse_option(&options, argv[i], argv[i + 1])) {
             return usage(argv[0]);
         } else {

@@ -103,6 +103,7 @@ static struct word strong_word(const struct work *work, const struct word *weak)
         if (weak->thing != NULL && below(player, 2) == 0) {
             put(player, work->mutator, thing->address, thing->address + 16, weak->thing);
             thing->strong[0] = weak->thing;
+            lead_to(thing, weak->thing);
         }
     }
     return thing_word(thing);

@@ -30,6 +30,12 @@ bool entry_is_uncertain(const struct thing *table, struct entry *entry)
            weak->life != entry->weak_life;
 }
 
+void entry_lead(struct thing *table, struct entry *entry)
+{
+    lead_to(table, entry_strong(table->table, entry)->thing);
+    lead_to(entry_weak(table->table, entry)->thing, entry_strong(table->table, entry)->thing);
+}
+
 static bool is_same(const struct word *word, const struct word *other)
 {
     return word->thing == other->thing && (word->thing != NULL || word->value == other->value);
@@ -74,6 +80,7 @@ void entry_put(struct thing *table, const struct word *key, const struct word *v
     entry->key = *key;
     entry->value = *value;
     renew(table, entry);
+    entry_lead(table, entry);
     table->table->has_storage = true;
 }
 

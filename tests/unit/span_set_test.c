@@ -202,7 +202,7 @@ static void push_and_pop(void *seed, unsigned index)
 {
     uint64_t random = *(const uint64_t *)seed + index;
     for (unsigned i = 0; i < stress.steps; i++) {
-        struct span *held[9];
+        struct span *held[3 * 3 + 1]; /* NULL behind them */
         unsigned count = 0;
         for (unsigned take = 0; take < 1 + i % 3; take++) {
             struct span_chain chain =
