@@ -43,6 +43,9 @@
 #define FRAME_ADDRESS()   ((const char *)__builtin_frame_address(0))
 #define SPILL_REGISTERS() __builtin_unwind_init()
 
+/* A function that the system calls when the process ends by exit(), or the library is unloaded. */
+#define AT_EXIT __attribute__((destructor))
+
 /* Keeps the sanitizers named out of a function; each use says why that is right. */
 #define NO_SANITIZE(...) __attribute__((no_sanitize(__VA_ARGS__)))
 

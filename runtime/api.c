@@ -37,6 +37,7 @@
 #include "runtime/env.h"
 #include "runtime/finalizers.h"
 #include "runtime/fork.h"
+#include "runtime/heap_list.h"
 #include "runtime/idle.h"
 #include "runtime/mutator.h"
 #include "runtime/roots.h"
@@ -163,6 +164,7 @@ tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options)
         tri_heap_destroy(&made->heap);
         return TRI_E_NOMEM;
     }
+    heap_list_add(made);
     if (made->heap.options.barrier_verify && !barrier_verify_is_on(&made->heap)) {
         port_log(&made->heap, "trillium: barrierverify=1 does nothing in a heap of "
                               "TRI_BARRIER_INSERTION");
@@ -184,7 +186,7 @@ void tri_heap_destroy(tri_heap *heap)
     TRI_REQUIRE(process->handshake.mutator_count == 0,
                 "tri_heap_destroy: %zu mutators are still attached; detach them first",
                 process->handshake.mutator_count);
-    fork_unregister(process);
+    heap_list_remove(process);
     workers_stop(process);
     finalizers_destroy(&process->finalizers);
     if (heap->options.trace > 1) {

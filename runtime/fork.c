@@ -1,6 +1,6 @@
 /* fork.c -- a child of a process with many threads goes on with its heaps.
  *
- * Owns:       the list of heaps that are to outlive a fork.
+ * Owns:       whether a heap is to outlive a fork.
  * Idea:       the child has one thread, and a copy of all memory as it was when some other thread
  *             may have been in the middle of anything. So fork() is made at a moment when nobody
  *             is: all mutators are held, between two steps of a cycle, no span is being swept, no
@@ -16,12 +16,9 @@
  *   [fork.3] No thread MUST be sweeping; otherwise the child lacks the span that it had in hand.
  *   [fork.4] What was known about threads MUST be forgotten in the child; otherwise it waits for
  *            one that is not there.
- * Locks:      its own, and under it all of each heap; outside the order of LOCK_RANKS, since the
- *             locks of all heaps are taken.
- * Callers:    the system, in fork(); creation and destruction of heaps.
- *
- * The list is the one thing beside the key of thread.c that belongs to the process and not to a
- * heap: fork() tells nobody which heaps there are.
+ * Locks:      that of the list of heaps, and under it all of each heap; outside the order of
+ *             LOCK_RANKS, since the locks of all heaps are taken.
+ * Callers:    the system, in fork(); creation of heaps.
  */
 #include "runtime/fork.h"
 
@@ -32,6 +29,7 @@
 #include "gc/port.h"
 #include "gc/sweep.h"
 #include "runtime/finalizers.h"
+#include "runtime/heap_list.h"
 #include "runtime/idle.h"
 #include "runtime/mutator.h"
 #include "runtime/scavenger.h"
@@ -39,12 +37,6 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool handlers_are_there; /* written once */
-
-/* Guarded by its lock. */
-static struct {
-    pthread_mutex_t lock;
-    struct process_heap *first;
-} heaps = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- One heap -------------------------------------------------------------------------------- */
 
@@ -151,36 +143,49 @@ static void unblock_own(struct process_mutator *mutator)
     }
 }
 
+/* Call function for each heap from first on that is to outlive the fork. The list is locked. */
+static void each_heap(struct process_heap *first, void (*function)(struct process_heap *heap))
+{
+    for (struct process_heap *h = first; h != NULL; h = h->next_heap) {
+        if (h->outlives_fork) {
+            function(h);
+        }
+    }
+}
+
 static void before_fork(void)
 {
     each_own_mutator(block_own); /* [fork.1] */
-    (void)pthread_mutex_lock(&heaps.lock);
-    for (struct process_heap *h = heaps.first; h != NULL; h = h->next_heap) {
-        freeze(h);
-    }
+    each_heap(heap_list_lock(), freeze);
+}
+
+static void go_on_in_parent(struct process_heap *heap)
+{
+    unlock(heap);
+    thaw(heap);
+    port_wake_sweeper(&heap->heap);
+    port_wake_scavenger(&heap->heap);
+}
+
+static void go_on_in_child(struct process_heap *heap)
+{
+    unlock(heap);
+    forget_threads(heap);
+    drop_strangers(heap);
+    thaw(heap);
 }
 
 static void after_fork_in_parent(void)
 {
-    for (struct process_heap *h = heaps.first; h != NULL; h = h->next_heap) {
-        unlock(h);
-        thaw(h);
-        port_wake_sweeper(&h->heap);
-        port_wake_scavenger(&h->heap);
-    }
-    (void)pthread_mutex_unlock(&heaps.lock);
+    each_heap(heap_list_first(), go_on_in_parent);
+    heap_list_unlock();
     each_own_mutator(unblock_own);
 }
 
 static void after_fork_in_child(void)
 {
-    for (struct process_heap *h = heaps.first; h != NULL; h = h->next_heap) {
-        unlock(h);
-        forget_threads(h);
-        drop_strangers(h);
-        thaw(h);
-    }
-    (void)pthread_mutex_unlock(&heaps.lock);
+    each_heap(heap_list_first(), go_on_in_child);
+    heap_list_unlock();
     each_own_mutator(unblock_own);
 }
 
@@ -192,25 +197,6 @@ static void install_handlers(void)
 
 bool fork_register(struct process_heap *heap)
 {
-    if (pthread_once(&once, install_handlers) != 0 || !handlers_are_there) {
-        return false;
-    }
-    (void)pthread_mutex_lock(&heaps.lock);
-    heap->next_heap = heaps.first;
-    heaps.first = heap;
-    (void)pthread_mutex_unlock(&heaps.lock);
-    return true;
-}
-
-void fork_unregister(struct process_heap *heap)
-{
-    (void)pthread_mutex_lock(&heaps.lock);
-    struct process_heap **link = &heaps.first;
-    while (*link != NULL && *link != heap) {
-        link = &(*link)->next_heap;
-    }
-    if (*link != NULL) {
-        *link = heap->next_heap;
-    }
-    (void)pthread_mutex_unlock(&heaps.lock);
+    heap->outlives_fork = pthread_once(&once, install_handlers) == 0 && handlers_are_there;
+    return heap->outlives_fork;
 }

@@ -264,9 +264,11 @@ struct process_heap {
     struct finalizers_thread finalizers;
     struct lock log_lock; /* LOG */
 
-    /* See fork.c; guarded by the list's lock. */
-    struct process_heap *next_heap;
-    bool sweep_was_open;
+    struct process_heap *next_heap; /* guarded by the lock of heap_list.c */
+
+    /* See fork.c. */
+    bool outlives_fork;  /* written once */
+    bool sweep_was_open; /* guarded by the lock of heap_list.c */
 };
 
 static inline struct process_heap *process_heap_of(const struct tri_heap *heap)

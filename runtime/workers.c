@@ -281,6 +281,16 @@ void port_hurry_markers(struct tri_heap *heap)
     lock_release(&workers->lock);
 }
 
+/* By its mutex: the host may call exit() with whatever locks held, which is not what
+ * lock_try_acquire is to be asked about. */
+LOCK_UNCHECKED void workers_raise_to_end(struct workers_state *workers)
+{
+    if (port_mutex_try_lock(&workers->lock.mutex)) {
+        raise_workers(workers);
+        port_mutex_unlock(&workers->lock.mutex);
+    }
+}
+
 /* Whether the heap has come to its goal before the cycle's end, and may take more than its share of
  * the processors for that. */
 static bool is_late(const struct tri_heap *heap)

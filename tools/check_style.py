@@ -41,7 +41,7 @@ MUTABLE_GLOBALS = {
     "lock.c held_locks": "what the calling thread holds, in checked builds: belongs to no heap",
     "thread.c binding_key": "the one key that tells of a thread's end, whatever its heaps",
     "thread.c key_once": "creates binding_key",
-    "fork.c heaps": "fork() tells nobody which heaps there are",
+    "heap_list.c heaps": "fork() and exit() tell nobody which heaps there are",
     "fork.c once": "installs the handlers of fork()",
     "fork.c handlers_are_there": "whether it did",
 }
