@@ -107,25 +107,41 @@ static uint64_t dead_in(const struct finalized_span *record, const struct span *
     return allocated & ~load_relaxed(&span->bits[i].mark) & ~load_relaxed(&record->finalized[i]);
 }
 
-void finalized_span_choose(struct tri_heap *heap)
+static void choose_in(struct tri_heap *heap, struct finalized_span *record)
 {
-    uint32_t count = growing_array_count(&heap->finalizers.spans.records);
-    for (uint32_t number = 1; number <= count; number++) {
-        struct finalized_span *record = record_at(heap, number);
-        const struct span *span = finalized_span_of(heap, record);
-        size_t words = span == NULL ? 0 : span_bit_words(span);
-        for (size_t i = 0; i < words; i++) {
-            uint64_t dead = dead_in(record, span, i);
-            if (dead != 0) {
-                record->chosen[i] |= dead;
-                fetch_or_relaxed(&record->finalized[i], dead); /* beside finalized_bits_skip */
-                rescue_slots(heap, span, i, dead);
-            }
+    const struct span *span = finalized_span_of(heap, record);
+    size_t words = span == NULL ? 0 : span_bit_words(span);
+    for (size_t i = 0; i < words; i++) {
+        uint64_t dead = dead_in(record, span, i);
+        if (dead != 0) {
+            record->chosen[i] |= dead;
+            fetch_or_relaxed(&record->finalized[i], dead); /* beside finalized_bits_skip */
+            rescue_slots(heap, span, i, dead);
         }
     }
 }
 
-/* Returns how many objects of record wait from now on. FINALIZER held. */
+/* Call function for each record, as a step. */
+static bool some_records(struct tri_heap *heap, size_t *budget,
+                         void (*function)(struct tri_heap *heap, struct finalized_span *record))
+{
+    struct finalizer_state *state = &heap->finalizers;
+    (void)finalizer_begin_step(state, 1);
+    for (; state->next <= growing_array_count(&state->spans.records); state->next++) {
+        if (!finalizer_spend(budget, sizeof(struct finalized_span))) {
+            return false;
+        }
+        function(heap, record_at(heap, state->next));
+    }
+    return true;
+}
+
+bool finalized_span_choose(struct tri_heap *heap, size_t *budget)
+{
+    return some_records(heap, budget, choose_in);
+}
+
+/* Returns how many objects of record number wait from now on. FINALIZER held. */
 static uint64_t queue_chosen(struct tri_heap *heap, uint32_t number)
     LOCK_REQUIRES(heap->finalizers.lock)
 {
@@ -154,20 +170,22 @@ static bool has_chosen(const struct finalized_span *record)
     return any != 0;
 }
 
-void finalized_span_queue(struct tri_heap *heap)
+/* The record is the one that is next in the step. */
+static void queue_in(struct tri_heap *heap, struct finalized_span *record)
 {
     struct finalizer_state *state = &heap->finalizers;
-    uint32_t count = growing_array_count(&state->spans.records);
-    for (uint32_t number = 1; number <= count; number++) {
-        const struct finalized_span *record = record_at(heap, number);
-        if (finalized_span_of(heap, record) != NULL && has_chosen(record)) {
-            lock_acquire(&heap->finalizers.lock);
-            uint64_t queued = queue_chosen(heap, number);
-            fetch_add_relaxed(&state->waiting, queued);
-            fetch_add_relaxed(&state->finalizers_queued, queued);
-            lock_release(&heap->finalizers.lock);
-        }
+    if (finalized_span_of(heap, record) != NULL && has_chosen(record)) {
+        lock_acquire(&heap->finalizers.lock);
+        uint64_t queued = queue_chosen(heap, state->next);
+        fetch_add_relaxed(&state->waiting, queued);
+        fetch_add_relaxed(&state->finalizers_queued, queued);
+        lock_release(&heap->finalizers.lock);
     }
+}
+
+bool finalized_span_queue(struct tri_heap *heap, size_t *budget)
+{
+    return some_records(heap, budget, queue_in);
 }
 
 /* Take one bit of those that wait in record; its slot. There is one. */

@@ -17,11 +17,12 @@ void finalized_span_swept(const struct tri_heap *heap, const struct span *span);
 void finalized_span_remove(struct tri_heap *heap, const struct span *span);
 
 /* Choose all dead objects that have not been chosen yet in their life, and bring them back to life,
- * but not what they refer to. In the weak phase; CYCLE held. */
-void finalized_span_choose(struct tri_heap *heap);
+ * but not what they refer to. A step of the weak phase, and a part of it: true where it is over.
+ * CYCLE held. */
+bool finalized_span_choose(struct tri_heap *heap, size_t *budget);
 
-/* Let what was chosen wait to be run. CYCLE held. Takes FINALIZER. */
-void finalized_span_queue(struct tri_heap *heap);
+/* Let what was chosen wait to be run. A step, as above. CYCLE held. Takes FINALIZER. */
+bool finalized_span_queue(struct tri_heap *heap, size_t *budget);
 
 /* Take one that waits. False where there is none. FINALIZER held. */
 bool finalized_span_take(struct tri_heap *heap, struct finalizer_call *call)

@@ -53,8 +53,15 @@
  *                       that are marked by another's turn hide a circle for ever: d, an ephemeron,
  *                       has its turn; a's turn marks d's key, hence d's value, which leads to d and
  *                       to a. d is on a circle and a is not.
+ *   [finalizer_phase.7] What an attachment's turn has marked MUST be scanned to the end before
+ *                       the next one has its turn; otherwise one that it leads to has a turn, too,
+ *                       and is taken for the begin of a circle.
  * Locks:      FINALIZER for a moment, not while anything is marked.
  * Callers:    weak.
+ *
+ * All of it is done in parts, beside mutators. Between two of them nothing changes that the next
+ * one looks at: no mutator marks, what is dead refers to what it did, and stays dead but for what
+ * the collector itself brings back, and its records are nobody else's.
  */
 #include "gc/finalizer_phase.h"
 
@@ -91,23 +98,36 @@ static void push(struct tri_heap *heap, uint32_t *first, uint32_t number)
     *first = number;
 }
 
-/* Fill the two lists [finalizer.5]. From the last record to the first, so that they are in their
- * order. */
-static void find_dead(struct tri_heap *heap)
+/* Put attachment number on the list that it belongs to, if its object is dead. */
+static void find_one_dead(struct tri_heap *heap, uint32_t number)
 {
     struct finalizer_state *state = &heap->finalizers;
-    state->first_dead = 0;
-    state->first_dead_unordered = 0;
-    for (uint32_t number = growing_array_count(&state->attachments); number > 0; number--) {
-        struct attachment *attachment = attachment_at(state, number);
-        enum attachment_state is = attachment_state_of(attachment);
-        if ((is == ATTACHMENT_ORDERED || is == ATTACHMENT_UNORDERED) && is_dead(heap, attachment)) {
-            attachment->is_apart = false;
-            attachment->has_left = false;
-            push(heap, is == ATTACHMENT_ORDERED ? &state->first_dead : &state->first_dead_unordered,
-                 number);
-        }
+    struct attachment *attachment = attachment_at(state, number);
+    enum attachment_state is = attachment_state_of(attachment);
+    if ((is == ATTACHMENT_ORDERED || is == ATTACHMENT_UNORDERED) && is_dead(heap, attachment)) {
+        attachment->is_apart = false;
+        attachment->has_left = false;
+        push(heap, is == ATTACHMENT_ORDERED ? &state->first_dead : &state->first_dead_unordered,
+             number);
     }
+}
+
+/* Fill the two lists [finalizer.5]. From the last record to the first, so that they are in their
+ * order. Who gets one meanwhile is alive. */
+static bool find_dead(struct tri_heap *heap, size_t *budget)
+{
+    struct finalizer_state *state = &heap->finalizers;
+    if (finalizer_begin_step(state, growing_array_count(&state->attachments))) {
+        state->first_dead = 0;
+        state->first_dead_unordered = 0;
+    }
+    for (; state->next > 0; state->next--) {
+        if (!finalizer_spend(budget, sizeof(struct attachment))) {
+            return false;
+        }
+        find_one_dead(heap, state->next);
+    }
+    return true;
 }
 
 /* Attachment number - 1 of a list of the dead; NULL at its end. */
@@ -124,6 +144,23 @@ static void each_dead(struct tri_heap *heap, uint32_t first, dead_function *func
     for (struct attachment *a = dead_at(heap, first); a != NULL; a = dead_at(heap, a->next)) {
         function(heap, a);
     }
+}
+
+/* The same, as a step. */
+static bool some_dead(struct tri_heap *heap, uint32_t first, dead_function *function,
+                      size_t *budget)
+{
+    struct finalizer_state *state = &heap->finalizers;
+    (void)finalizer_begin_step(state, first);
+    while (state->next != 0) {
+        if (!finalizer_spend(budget, sizeof(struct attachment))) {
+            return false;
+        }
+        struct attachment *attachment = dead_at(heap, state->next);
+        state->next = attachment->next;
+        function(heap, attachment);
+    }
+    return true;
 }
 
 /* ---- Circles --------------------------------------------------------------------------------- */
@@ -173,18 +210,20 @@ static void judge_apart(struct tri_heap *heap, struct attachment *attachment)
 }
 
 /* Where there is no memory for that, suspects have their turns like all others, and are suspects
- * again. */
-static void set_apart(struct tri_heap *heap)
+ * again. All in one part, whatever the budget: only what circles lead to is looked at. */
+static bool set_apart(struct tri_heap *heap, size_t *budget)
 {
     struct finalizer_state *state = &heap->finalizers;
+    (void)budget;
     dead_graph_clear(&state->graph, false);
     if (!explore(heap) || state->graph.node_count == 0) {
-        return;
+        return true;
     }
     note_first(heap);
     if (dead_graph_find_reached(heap)) {
         each_dead(heap, state->first_dead, judge_apart);
     }
+    return true;
 }
 
 static bool is_head(const struct tri_heap *heap, const struct attachment *attachment)
@@ -195,23 +234,61 @@ static bool is_head(const struct tri_heap *heap, const struct attachment *attach
 
 /* ---- Order ----------------------------------------------------------------------------------- */
 
-/* Mark all that the dead object refers to. It is a suspect if it is marked by that. */
-static void have_turn(struct tri_heap *heap, struct attachment *attachment)
+/* Mark what the dead object refers to. */
+static void begin_turn(struct tri_heap *heap, const struct attachment *attachment)
 {
+    struct finalizer_state *state = &heap->finalizers;
     if (attachment->is_apart || !is_dead(heap, attachment)) {
         return;
     }
     struct object_place place = place_of(heap, attachment);
     if (place.span->scannable) {
-        uint64_t waits = heap->weak.rescuer.waits;
+        state->has_turn = true;
+        state->turn_waits = heap->weak.rescuer.waits;
         mark_rescue_referents(
             heap, (uintptr_t)span_slot_address(&heap->page_heap.spans, place.span, place.slot));
-        mark_drain_rescued(heap); /* [finalizer_phase.1] */
-        attachment->has_left = heap->weak.rescuer.waits != waits;
-        if (!is_dead(heap, attachment)) {
-            attachment->suspect = this_cycle(heap);
-        }
     }
+}
+
+/* All that it leads to is marked. It is a suspect if it is marked by that. */
+static void end_turn(struct tri_heap *heap, struct attachment *attachment)
+{
+    struct finalizer_state *state = &heap->finalizers;
+    state->has_turn = false;
+    attachment->has_left = heap->weak.rescuer.waits != state->turn_waits;
+    if (!is_dead(heap, attachment)) {
+        attachment->suspect = this_cycle(heap);
+    }
+}
+
+/* A part of the turn; true where it is over. */
+static bool have_turn(struct tri_heap *heap, struct attachment *attachment, size_t *budget)
+{
+    const struct finalizer_state *state = &heap->finalizers;
+    if (!state->has_turn) {
+        begin_turn(heap, attachment);
+    }
+    if (state->has_turn) {
+        if (!mark_drain_rescued(heap, budget)) { /* [finalizer_phase.1] [finalizer_phase.7] */
+            return false;
+        }
+        end_turn(heap, attachment);
+    }
+    return true;
+}
+
+static bool have_turns(struct tri_heap *heap, size_t *budget)
+{
+    struct finalizer_state *state = &heap->finalizers;
+    (void)finalizer_begin_step(state, state->first_dead);
+    while (state->next != 0) {
+        struct attachment *attachment = dead_at(heap, state->next);
+        if (!finalizer_spend(budget, sizeof *attachment) || !have_turn(heap, attachment, budget)) {
+            return false;
+        }
+        state->next = attachment->next;
+    }
+    return true;
 }
 
 /* It is marked by what its own turn has left. [finalizer_phase.6] */
@@ -253,29 +330,66 @@ static void keep_apart(struct tri_heap *heap, struct attachment *attachment)
     }
 }
 
-static void choose_ordered(struct tri_heap *heap)
+static bool choose_heads(struct tri_heap *heap, size_t *budget)
 {
-    uint32_t first = heap->finalizers.first_dead;
-    if (first != 0) {
-        set_apart(heap);
-        each_dead(heap, first, have_turn);
-        each_dead(heap, first, choose_head);
-        mark_drain_rescued(heap);
-        each_dead(heap, first, keep_apart);
-        mark_drain_rescued(heap); /* [finalizer_phase.1] */
-        each_dead(heap, first, suspect_late);
-        each_dead(heap, first, choose);
-        mark_drain_rescued(heap); /* [finalizer_phase.1] */
-    }
+    return some_dead(heap, heap->finalizers.first_dead, choose_head, budget);
 }
 
-void finalizer_resolve(struct tri_heap *heap)
+static bool keep_all_apart(struct tri_heap *heap, size_t *budget)
 {
-    find_dead(heap);
-    choose_ordered(heap);
-    each_dead(heap, heap->finalizers.first_dead_unordered, choose);
-    finalized_span_choose(heap);
-    mark_drain_rescued(heap);
+    return some_dead(heap, heap->finalizers.first_dead, keep_apart, budget);
+}
+
+static bool suspect_all_late(struct tri_heap *heap, size_t *budget)
+{
+    return some_dead(heap, heap->finalizers.first_dead, suspect_late, budget);
+}
+
+static bool choose_ordered(struct tri_heap *heap, size_t *budget)
+{
+    return some_dead(heap, heap->finalizers.first_dead, choose, budget);
+}
+
+static bool choose_unordered(struct tri_heap *heap, size_t *budget)
+{
+    return some_dead(heap, heap->finalizers.first_dead_unordered, choose, budget);
+}
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+/* A part of a step, as far as the budget goes; true where the step is over. */
+typedef bool step_function(struct tri_heap *heap, size_t *budget);
+
+/* Go on with the steps, of which there are count. True where they are over. */
+static bool take_steps(struct tri_heap *heap, step_function *const *steps, size_t count,
+                       size_t budget)
+{
+    struct finalizer_state *state = &heap->finalizers;
+    budget = size_max(budget, 1); /* a record, at least */
+    while (state->step < count) {
+        if (!steps[state->step](heap, &budget)) {
+            return false;
+        }
+        state->step++;
+        state->step_has_begun = false;
+    }
+    state->step = 0;
+    return true;
+}
+
+bool finalizer_resolve(struct tri_heap *heap, size_t budget)
+{
+    static step_function *const steps[] = {
+        find_dead,          set_apart,
+        have_turns,         choose_heads,
+        mark_drain_rescued, keep_all_apart,
+        mark_drain_rescued, /* [finalizer_phase.1] */
+        suspect_all_late,   choose_ordered,
+        mark_drain_rescued, /* [finalizer_phase.1] */
+        choose_unordered,   finalized_span_choose,
+        mark_drain_rescued, /* [finalizer_phase.2] */
+    };
+    return take_steps(heap, steps, ARRAY_LENGTH(steps), budget);
 }
 
 /* ---- What waits ------------------------------------------------------------------------------ */
@@ -304,17 +418,27 @@ static void queue_if_due(struct tri_heap *heap, uint32_t number)
     lock_release(&heap->finalizers.lock);
 }
 
-void finalizer_sweep(struct tri_heap *heap) /* [finalizer_phase.2] */
+static bool queue_attachments(struct tri_heap *heap, size_t *budget)
 {
-    const struct finalizer_state *state = &heap->finalizers;
-    uint32_t count = growing_array_count(&state->attachments);
-    for (uint32_t number = 1; number <= count; number++) {
-        if (is_due(heap, attachment_at(state, number))) {
-            queue_if_due(heap, number);
+    struct finalizer_state *state = &heap->finalizers;
+    (void)finalizer_begin_step(state, 1);
+    for (; state->next <= growing_array_count(&state->attachments); state->next++) {
+        if (!finalizer_spend(budget, sizeof(struct attachment))) {
+            return false;
+        }
+        if (is_due(heap, attachment_at(state, state->next))) {
+            queue_if_due(heap, state->next);
         }
     }
-    finalized_span_queue(heap);
-    if (finalizer_waiting(heap) > 0) {
+    return true;
+}
+
+bool finalizer_sweep(struct tri_heap *heap, size_t budget) /* [finalizer_phase.2] */
+{
+    static step_function *const steps[] = {queue_attachments, finalized_span_queue};
+    bool is_over = take_steps(heap, steps, ARRAY_LENGTH(steps), budget);
+    if (is_over && finalizer_waiting(heap) > 0) {
         port_wake_finalizers(heap);
     }
+    return is_over;
 }

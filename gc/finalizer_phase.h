@@ -7,11 +7,12 @@
 #include "gc/heap_state.h"
 
 /* Choose those of the dead whose finalizers are to run, and bring them back to life, with all that
- * they refer to. */
-void finalizer_resolve(struct tri_heap *heap);
+ * they refer to: a part of that, of about so many bytes of objects and records. True where it is
+ * over. */
+bool finalizer_resolve(struct tri_heap *heap, size_t budget);
 
 /* What is not marked now is garbage. Let what was chosen wait to be run, and the cleanups of what
- * is garbage. */
-void finalizer_sweep(struct tri_heap *heap);
+ * is garbage: a part of that, as above. */
+bool finalizer_sweep(struct tri_heap *heap, size_t budget);
 
 #endif

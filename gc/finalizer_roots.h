@@ -44,6 +44,28 @@ static inline struct span *finalized_span_of(const struct tri_heap *heap,
     return page == 0 ? NULL : span_at(&heap->page_heap.spans, page - 1);
 }
 
+/* The step of the weak phase that the cycle is at begins, unless it has begun: the record number
+ * first is next in it. True where it begins. CYCLE held. */
+static inline bool finalizer_begin_step(struct finalizer_state *state, uint32_t first)
+{
+    if (state->step_has_begun) {
+        return false;
+    }
+    state->step_has_begun = true;
+    state->next = first;
+    return true;
+}
+
+/* Take bytes off *budget. False where nothing is left of that. */
+static inline bool finalizer_spend(size_t *budget, size_t bytes)
+{
+    if (*budget == 0) {
+        return false;
+    }
+    *budget -= size_min(*budget, bytes);
+    return true;
+}
+
 /* Shade with marker what waits to be run refers to, and the references that cleanups are attached
  * with. Yields the bytes looked at. When all stacks are black, or during a hold. CYCLE held. */
 size_t finalizer_scan_roots(struct tri_heap *heap, struct marker *marker);

@@ -383,10 +383,17 @@ struct finalizer_state {
     uint32_t first_waiting; /* attachments, in the order in which they are run */
     uint32_t last_waiting;
     uint32_t first_ready; /* spans with objects that wait */
-    uint32_t first_dead;  /* the cycle's: ordered finalizers whose objects it has found dead */
+    uint64_t order;       /* of the next attachment */
+
+    /* The cycle's. */
+    uint32_t first_dead; /* ordered finalizers whose objects it has found dead */
     uint32_t first_dead_unordered;
-    uint64_t order;          /* of the next attachment */
-    struct dead_graph graph; /* the cycle's */
+    uint32_t step;       /* of finalizer_resolve, or of finalizer_sweep */
+    uint32_t next;       /* the record that is next in it */
+    bool step_has_begun; /* else next is to be set */
+    bool has_turn;       /* next is in the middle of its turn */
+    uint64_t turn_waits; /* how many entries had waited for keys before that */
+    struct dead_graph graph;
 
     /* Atomic. */
     uint64_t waiting;           /* calls that wait to be made */

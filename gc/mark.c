@@ -723,10 +723,15 @@ void mark_rescue_referents(struct tri_heap *heap, uintptr_t entry)
     marker->scanned_bytes += scan_entry(marker, entry);
 }
 
-void mark_drain_rescued(struct tri_heap *heap)
+bool mark_drain_rescued(struct tri_heap *heap, size_t *budget)
 {
     struct marker *marker = &heap->weak.rescuer;
-    marker_exhaust(marker);
+    size_t before = marker->scanned_bytes;
+    drain(marker, size_max(size_min(*budget, SIZE_MAX / 2), 1), false); /* something, always */
+    *budget -= size_min(*budget, marker->scanned_bytes - before);
+    if (marker_has_grey(marker)) {
+        return false;
+    }
     /* acquire half: pairs with the release in enqueue of shade.c */
     while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
         marker->at_safepoint = false; /* among what is marked are objects that mutators use */
@@ -734,6 +739,7 @@ void mark_drain_rescued(struct tri_heap *heap)
         marker->at_safepoint = true;
     }
     (void)mark_publish(heap, marker);
+    return true;
 }
 
 void mark_scan_globals(struct tri_heap *heap, struct marker *marker)

@@ -57,11 +57,12 @@ bool mark_publish(struct tri_heap *heap, struct marker *marker);
 void mark_hand_over(struct tri_heap *heap, struct mark_stack *recorded);
 
 /* In the weak phase, when nobody else marks: shade the object at address, true where it was dead;
- * scan the one in the slot at entry; scan all that this made grey, to the end, objects of
- * safepoint-only types as well, since nobody can reach them. CYCLE held. */
+ * scan the one in the slot at entry; scan what this made grey, about *budget bytes of it, which are
+ * taken off that, objects of safepoint-only types as well, since nobody can reach them: false where
+ * there is more. CYCLE held. */
 bool mark_rescue(struct tri_heap *heap, uintptr_t address);
 void mark_rescue_referents(struct tri_heap *heap, uintptr_t entry);
-void mark_drain_rescued(struct tri_heap *heap);
+bool mark_drain_rescued(struct tri_heap *heap, size_t *budget);
 
 /* Shade what has been handed over by now; CYCLE held, in a phase in which markers may shade. True
  * where that marked anything. */

@@ -299,11 +299,9 @@ static bool take_part_of(struct tri_heap *heap, size_t budget)
     case WEAK_SETTLE:
         return some_waiting(heap, budget, settle);
     case WEAK_RESCUE:
-        finalizer_resolve(heap);
-        return false;
+        return !finalizer_resolve(heap, budget);
     case WEAK_SWEEP:
-        finalizer_sweep(heap);
-        return false;
+        return !finalizer_sweep(heap, budget);
     case WEAK_OVER:
         break;
     }

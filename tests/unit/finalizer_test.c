@@ -24,6 +24,9 @@ static tri_type *typed; /* the same, with a finalizer by its type */
 static size_t called[200000];
 static size_t called_count;
 
+/* See collect. */
+static size_t parts;
+
 static int the_argument;
 
 static void finalize(tri_mutator *mutator, tri_ref object, void *argument)
@@ -56,6 +59,7 @@ static void begin(const tri_heap_options *options)
     fixture_promote(node_type);
     typed = define(finalize);
     called_count = 0;
+    parts = 0;
 }
 
 static tri_heap_options plain_options(void)
@@ -166,11 +170,30 @@ static size_t run_all(void)
     return count;
 }
 
+/* A whole cycle; if parts is not 0, with a weak phase in parts of so many bytes. Returns how many
+ * parts that had. */
+static size_t collect(void)
+{
+    size_t count = 0;
+    if (parts != 0) {
+        fixture_step_to(CYCLE_WEAK);
+        while (fixture.heap->weak.stage != WEAK_OVER) {
+            (void)weak_take_part(fixture.heap, parts);
+            count++;
+        }
+        fixture_step_to(CYCLE_IDLE);
+        sweep_finish(fixture.heap);
+    } else {
+        fixture_collect();
+    }
+    return count;
+}
+
 /* A cycle, and what it queues: exactly these numbers, in any order. */
 static void expect_sorted(size_t count, const size_t *numbers)
 {
     called_count = 0;
-    fixture_collect();
+    (void)collect();
     (void)run_all();
     ck_assert_uint_eq(called_count, count);
     for (size_t i = 0; i < count; i++) {
@@ -1158,13 +1181,13 @@ START_TEST(random_graphs)
                 memset(shadow.root, 0, sizeof shadow.root);
             }
             keep_roots();
-            fixture_collect();
+            (void)collect();
             run_and_judge();
         }
         for (size_t i = 0; i < NODES; i++) {
             EXPECT(!shadow.waits[i]);
         }
-        fixture_collect();
+        (void)collect();
         ck_assert_uint_eq(live_objects(), 0);
     }
 }
@@ -1197,6 +1220,38 @@ static void create_checked(void)
     begin(&options);
 }
 
+static void create_in_parts(void)
+{
+    create();
+    parts = 1;
+}
+
+/* What a finalizer keeps is marked in parts, none of which does all of it; and so are many
+ * finalizers, and cleanups, found, chosen and queued. */
+START_TEST(parts_are_small)
+{
+    enum {
+        COUNT = 20000,
+        LIST_BYTES = COUNT * 64
+    };
+    size_t *begin = attached(1, TRI_FINALIZER_ORDERED);
+    size_t *last = begin;
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t *next = node(node_type, 0);
+        fixture_link(last, 1, next);
+        last = next;
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        (void)attached(2, i % 2 == 0 ? TRI_FINALIZER_ORDERED : TRI_FINALIZER_UNORDERED);
+    }
+    parts = 4096;
+    size_t count = collect();
+    size_t steps = 3; /* at least, for each record */
+    ck_assert_uint_ge(count, (LIST_BYTES + steps * COUNT * sizeof(struct attachment)) / parts / 2);
+    ck_assert_uint_eq(run_all(), COUNT + 1);
+}
+END_TEST
+
 static void add_common(Suite *suite, const char *name, void (*setup)(void))
 {
     TCase *tests = tcase_create(name);
@@ -1227,6 +1282,7 @@ int main(void)
     add_common(suite, "held", create_held);
     add_common(suite, "insertion", create_insertion);
     add_common(suite, "checked", create_checked);
+    add_common(suite, "in parts", create_in_parts);
     TCase *tests = tcase_create("more");
     tcase_add_checked_fixture(tests, create, destroy);
     tcase_add_test(tests, replaced_and_detached);
@@ -1240,6 +1296,7 @@ int main(void)
     tcase_add_loop_test(tests, circle_below_a_circle, 0, 2);
     tcase_add_test(tests, many_circles);
     tcase_add_loop_test(tests, long_ones, 0, 2);
+    tcase_add_test(tests, parts_are_small);
     tcase_add_test(tests, slot_used_again);
     tcase_add_test(tests, spans_come_and_go);
     tcase_add_test(tests, type_and_object);

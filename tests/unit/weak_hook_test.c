@@ -377,7 +377,7 @@ START_TEST(gone_before_it_is_got_back)
     }
     ck_assert_uint_eq(table.words[0], WAS_HERE);
     ck_assert(mark_rescue(fixture.heap, (uintptr_t)target));
-    mark_drain_rescued(fixture.heap);
+    drain_rescued();
     ck_assert_uint_eq(read(second, &table, 0), WAS_HERE);
     store_release(&table.words[1], (uintptr_t)target); /* its finalizer enters it again */
     end_cycle();

@@ -594,7 +594,7 @@ START_TEST(keys_come_back)
     ck_assert_uint_eq(capacity_of(table), 8);
     ck_assert_uint_eq(count(table), 4);
     ck_assert(mark_rescue(fixture.heap, (uintptr_t)key));
-    mark_drain_rescued(fixture.heap);
+    drain_rescued();
     if (grows) {
         tri_ref made = object_new(second);
         stacks[1][0] = (uintptr_t)made;

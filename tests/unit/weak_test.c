@@ -409,7 +409,7 @@ START_TEST(rescues)
     ck_assert(mark_rescue(fixture.heap, (uintptr_t)target));
     ck_assert(!mark_rescue(fixture.heap, (uintptr_t)target));
     ck_assert(!mark_rescue(fixture.heap, (uintptr_t)weak));
-    mark_drain_rescued(fixture.heap);
+    drain_rescued();
     ck_assert(fixture_is_marked((void *)*fixture_slot(target, 0)));
     ck_assert_ptr_null(weak_reference_get(first, weak));
     take_stages(WEAK_OVER);
@@ -661,7 +661,7 @@ START_TEST(keys_come_back)
     ck_assert(mark_rescue(fixture.heap, (uintptr_t)key));
     ck_assert_ptr_null(ephemeron_key(first, kept)); /* [weak.7] */
     ck_assert_uint_eq(ephemeron_value(first, kept), 0);
-    mark_drain_rescued(fixture.heap);
+    drain_rescued();
     ck_assert_ptr_null(ephemeron_key(first, kept));
     ck_assert(fixture_is_marked(value));
     take_stages(WEAK_OVER);

@@ -72,6 +72,13 @@ static void step_to(enum cycle_phase phase)
     } while (cycle_phase(fixture.heap) != phase);
 }
 
+/* Scan what was brought back, to the end. */
+static inline void drain_rescued(void)
+{
+    size_t budget = SIZE_MAX;
+    EXPECT(mark_drain_rescued(fixture.heap, &budget));
+}
+
 static void end_cycle(void)
 {
     memset(fixture.late, 0, sizeof fixture.late);
