@@ -9,41 +9,23 @@
 #include "gc/mark.h"
 #include "gc/sweep.h"
 #include "gc/verify.h"
-#include "tests/heap_fixture.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/pair.h"
 
-static struct tri_mutator *first;
-static struct tri_mutator *second;
-static tri_type *type;
 static const struct cycle_figures *last;
 
 static void begin(tri_barrier barrier, bool verify)
 {
-    tri_heap_options options;
-    fake_port_reset();
-    fixture_options(&options);
+    tri_heap_options options = pair_options();
     options.barrier = barrier;
-    options.gc_percent = TRI_GC_PERCENT_OFF;
     options.verify = verify;
     options.clobber_free = true;
-    fixture_begin(&options, 2);
-    fixture.collector = COLLECTOR_LATER;
-    first = fixture.mutators[0];
-    second = fixture.mutators[1];
+    pair_begin(&options);
     last = &fixture.heap->cycle.last;
-    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
-    fixture_promote(type);
 }
 
 static void create(void)
 {
     begin(TRI_BARRIER_HYBRID, false);
-}
-
-static void destroy(void)
-{
-    fixture_end();
-    fake_port_finish();
 }
 
 /* The cycle under way ends, and all is swept. */

@@ -10,27 +10,13 @@
 #include "gc/cycle.h"
 #include "gc/mark.h"
 #include "gc/sweep.h"
-#include "tests/heap_fixture.h"
-#include "tests/unit/unit.h"
-
-static struct tri_mutator *first;
-static struct tri_mutator *second;
-static tri_type *type;
+#include "tests/unit/pair.h"
 
 static void begin(tri_barrier barrier)
 {
-    tri_heap_options options;
-    fake_port_reset();
-    fixture_options(&options);
+    tri_heap_options options = pair_options();
     options.barrier = barrier;
-    options.gc_percent = TRI_GC_PERCENT_OFF;
-    options.verify = false;
-    fixture_begin(&options, 2);
-    fixture.collector = COLLECTOR_LATER;
-    first = fixture.mutators[0];
-    second = fixture.mutators[1];
-    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
-    fixture_promote(type);
+    pair_begin(&options);
 }
 
 static void create(void)
@@ -41,12 +27,6 @@ static void create(void)
 static void create_insertion(void)
 {
     begin(TRI_BARRIER_INSERTION);
-}
-
-static void destroy(void)
-{
-    fixture_end();
-    fake_port_finish();
 }
 
 static size_t recorded_count(const struct tri_mutator *mutator)

@@ -7,14 +7,9 @@
 #include "gc/barrier.h"
 #include "gc/cycle.h"
 #include "gc/sweep.h"
-#include "tests/heap_fixture.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/pair.h"
 
 #define BLOCKS 5000
-
-static struct tri_mutator *first;
-static struct tri_mutator *second;
-static tri_type *type;
 
 static char blocks[BLOCKS];       /* their addresses are what counts */
 static uint32_t released[BLOCKS]; /* how often; atomic */
@@ -23,24 +18,9 @@ static int argument;
 
 static void create(void)
 {
-    tri_heap_options options;
-    fake_port_reset();
-    fixture_options(&options);
-    options.gc_percent = TRI_GC_PERCENT_OFF;
-    options.verify = false;
-    fixture_begin(&options, 2);
-    fixture.collector = COLLECTOR_LATER;
-    first = fixture.mutators[0];
-    second = fixture.mutators[1];
-    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
-    fixture_promote(type);
+    tri_heap_options options = pair_options();
+    pair_begin(&options);
     memset(released, 0, sizeof released);
-}
-
-static void destroy(void)
-{
-    fixture_end();
-    fake_port_finish();
 }
 
 static void release(void *block, void *given)

@@ -7,14 +7,10 @@
 #include "gc/barrier.h"
 #include "gc/cycle.h"
 #include "gc/sweep.h"
-#include "tests/heap_fixture.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/pair.h"
 
 #define MANY 30
 
-static struct tri_mutator *first;
-static struct tri_mutator *second;
-static tri_type *type;
 static tri_pool *pool;
 static unsigned made; /* by the pool's function */
 
@@ -27,18 +23,10 @@ static tri_ref make(tri_mutator *mutator, void *argument)
 
 static void begin(tri_barrier barrier, bool verify)
 {
-    tri_heap_options options;
-    fake_port_reset();
-    fixture_options(&options);
+    tri_heap_options options = pair_options();
     options.barrier = barrier;
-    options.gc_percent = TRI_GC_PERCENT_OFF;
     options.verify = verify;
-    fixture_begin(&options, 2);
-    fixture.collector = COLLECTOR_LATER;
-    first = fixture.mutators[0];
-    second = fixture.mutators[1];
-    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
-    fixture_promote(type);
+    pair_begin(&options);
     made = 0;
     ck_assert_int_eq(pool_create(fixture.heap, make, &made, &pool), TRI_OK);
 }
@@ -46,12 +34,6 @@ static void begin(tri_barrier barrier, bool verify)
 static void create(void)
 {
     begin(TRI_BARRIER_HYBRID, true);
-}
-
-static void destroy(void)
-{
-    fixture_end();
-    fake_port_finish();
 }
 
 /* The cycle under way ends, and all is swept. */

@@ -14,26 +14,13 @@
 #include "gc/sweep.h"
 #include "gc/verify.h"
 #include "gc/weak.h"
-#include "tests/heap_fixture.h"
-#include "tests/unit/unit.h"
-
-static struct tri_mutator *first;
-static struct tri_mutator *second;
-static tri_type *type;
+#include "tests/unit/pair.h"
 
 static void create_with(bool verify)
 {
-    tri_heap_options options;
-    fake_port_reset();
-    fixture_options(&options);
-    options.gc_percent = TRI_GC_PERCENT_OFF;
+    tri_heap_options options = pair_options();
     options.verify = verify;
-    fixture_begin(&options, 2);
-    fixture.collector = COLLECTOR_LATER;
-    first = fixture.mutators[0];
-    second = fixture.mutators[1];
-    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
-    fixture_promote(type);
+    pair_begin(&options);
 }
 
 static void create(void)
@@ -44,12 +31,6 @@ static void create(void)
 static void create_verified(void)
 {
     create_with(true);
-}
-
-static void destroy(void)
-{
-    fixture_end();
-    fake_port_finish();
 }
 
 static struct tri_region *make(struct tri_mutator *mutator)

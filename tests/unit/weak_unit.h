@@ -8,29 +8,18 @@
 
 #include "gc/cycle.h"
 #include "gc/sweep.h"
-#include "tests/heap_fixture.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/pair.h"
 
-static struct tri_mutator *first;
-static struct tri_mutator *second;
-static tri_type *type;
 static uintptr_t stacks[2][2]; /* of the mutators */
 
 static void begin(tri_barrier barrier, bool held)
 {
-    tri_heap_options options;
-    fake_port_reset();
-    fixture_options(&options);
+    tri_heap_options options = pair_options();
     options.barrier = barrier;
-    options.gc_percent = TRI_GC_PERCENT_OFF;
+    options.verify = true;
     options.clobber_free = true;
     options.stop_the_world = held;
-    fixture_begin(&options, 2);
-    fixture.collector = COLLECTOR_LATER;
-    first = fixture.mutators[0];
-    second = fixture.mutators[1];
-    type = fixture_type(64, TRI_LAYOUT_ALL_WORDS);
-    fixture_promote(type);
+    pair_begin(&options);
     memset(stacks, 0, sizeof stacks);
     fixture.stacks[0] = (struct fixture_stack){stacks[0], 2};
     fixture.stacks[1] = (struct fixture_stack){stacks[1], 2};
@@ -39,12 +28,6 @@ static void begin(tri_barrier barrier, bool held)
 static void create(void)
 {
     begin(TRI_BARRIER_HYBRID, false);
-}
-
-static void destroy(void)
-{
-    fixture_end();
-    fake_port_finish();
 }
 
 /* What a rule must hold in. */
