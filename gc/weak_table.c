@@ -413,42 +413,83 @@ bool weak_table_get(struct tri_mutator *mutator, tri_ref table, tri_word key, tr
     return true;
 }
 
+/* Remove entry, which holds words [weak_table.4]. */
+static void drop(const struct view *view, struct weak_entry *entry, const tri_word words[2])
+{
+    struct tri_mutator *mutator = view->mutator;
+    if (barrier_is_on(mutator)) {
+        barrier_store(mutator, words[view->shape->strong], 0);
+    }
+    /* release: pairs with the acquire in weak_scan.c */
+    store_release(weak_word_of(view, entry), weak_gone_word(mutator->heap, view->encoding));
+}
+
 bool weak_table_remove(struct tri_mutator *mutator, tri_ref table, tri_word key)
 {
     struct view view = view_of(mutator, table);
     struct weak_entry *entry = find_key(&view, key);
     tri_word words[2];
     if (entry == NULL || !read_entry(&view, entry, words)) {
-        return false; /* [weak_table.4] */
+        return false;
     }
-    if (barrier_is_on(mutator)) {
-        barrier_store(mutator, words[view.shape->strong], 0); /* [weak_table.4] */
-    }
-    /* release: pairs with the acquire in weak_scan.c */
-    store_release(weak_word_of(&view, entry), weak_gone_word(mutator->heap, view.encoding));
+    drop(&view, entry, words);
     return true;
+}
+
+/* What the host looks for. */
+struct search {
+    uint64_t hash;
+    tri_weak_match_function *match;
+    void *argument;
+};
+
+/* The first entry that matches, and what it holds; NULL where there is none. */
+static struct weak_entry *find_match(const struct view *view, const struct search *search,
+                                     tri_word words[2])
+{
+    uint64_t hash = stored_hash(search->hash);
+    size_t mask = view->capacity - 1;
+    if (view->capacity == 0) {
+        return NULL;
+    }
+    for (size_t i = first_index(hash, view->capacity);; i = (i + 1) & mask) { /* [weak_table.5] */
+        struct weak_entry *entry = &view->entries[i];
+        if (entry->hash == 0) {
+            return NULL;
+        }
+        if (entry->hash == hash && read_entry(view, entry, words) &&
+            search->match(search->argument, words[KEY], words[VALUE])) {
+            return entry;
+        }
+    }
 }
 
 bool weak_table_find(struct tri_mutator *mutator, tri_ref table, uint64_t hash,
                      tri_weak_match_function *match, void *argument, tri_word *key, tri_word *value)
 {
     struct view view = view_of(mutator, table);
-    size_t mask = view.capacity - 1;
-    hash = stored_hash(hash);
-    if (view.capacity == 0) {
+    const struct search search = {hash, match, argument};
+    tri_word words[2];
+    if (find_match(&view, &search, words) == NULL) {
         return false;
     }
-    for (size_t i = first_index(hash, view.capacity);; i = (i + 1) & mask) { /* [weak_table.5] */
-        tri_word words[2];
-        if (view.entries[i].hash == 0) {
-            return false;
-        }
-        if (view.entries[i].hash == hash && read_entry(&view, &view.entries[i], words) &&
-            match(argument, words[KEY], words[VALUE])) {
-            give_words(words, key, value);
-            return true;
-        }
+    give_words(words, key, value);
+    return true;
+}
+
+bool weak_table_take(struct tri_mutator *mutator, tri_ref table, uint64_t hash,
+                     tri_weak_match_function *match, void *argument, tri_word *key, tri_word *value)
+{
+    struct view view = view_of(mutator, table);
+    const struct search search = {hash, match, argument};
+    tri_word words[2];
+    struct weak_entry *entry = find_match(&view, &search, words);
+    if (entry == NULL) {
+        return false;
     }
+    drop(&view, entry, words);
+    give_words(words, key, value);
+    return true;
 }
 
 bool weak_table_next(struct tri_mutator *mutator, tri_ref table, size_t *position, tri_word *key,

@@ -38,6 +38,9 @@ bool weak_table_remove(struct tri_mutator *mutator, tri_ref table, tri_word key)
 bool weak_table_find(struct tri_mutator *mutator, tri_ref table, uint64_t hash,
                      tri_weak_match_function *match, void *argument, tri_word *key,
                      tri_word *value);
+bool weak_table_take(struct tri_mutator *mutator, tri_ref table, uint64_t hash,
+                     tri_weak_match_function *match, void *argument, tri_word *key,
+                     tri_word *value);
 bool weak_table_next(struct tri_mutator *mutator, tri_ref table, size_t *position, tri_word *key,
                      tri_word *value);
 size_t weak_table_count(struct tri_mutator *mutator, tri_ref table);

@@ -1057,6 +1057,14 @@ bool tri_weak_table_find(tri_mutator *mutator, tri_ref table, uint64_t hash,
     return weak_table_find(mutator, table, hash, match, argument, key, value);
 }
 
+bool tri_weak_table_take(tri_mutator *mutator, tri_ref table, uint64_t hash,
+                         tri_weak_match_function *match, void *argument, tri_word *key,
+                         tri_word *value)
+{
+    table_require(mutator, table, "tri_weak_table_take");
+    return weak_table_take(mutator, table, hash, match, argument, key, value);
+}
+
 bool tri_weak_table_insert(tri_mutator *mutator, tri_ref table, uint64_t hash, tri_word key,
                            tri_word value)
 {

@@ -130,6 +130,17 @@ TRI_API bool tri_weak_table_find(tri_mutator *mutator, tri_ref table, uint64_t h
 TRI_API bool tri_weak_table_insert(tri_mutator *mutator, tri_ref table, uint64_t hash, tri_word key,
                                    tri_word value);
 
+/**
+ * Look for an entry as ::tri_weak_table_find does, and remove it.
+ *
+ * @param key, value  where what it held goes; may be NULL
+ *
+ * @return whether there was one. Safepoint, Cost: as ::tri_weak_table_find.
+ */
+TRI_API bool tri_weak_table_take(tri_mutator *mutator, tri_ref table, uint64_t hash,
+                                 tri_weak_match_function *match, void *argument, tri_word *key,
+                                 tri_word *value);
+
 TRI_END_DECLS
 
 #endif

@@ -216,6 +216,37 @@ START_TEST(by_hash)
 }
 END_TEST
 
+/* Of equal ones the first is taken, then the other, and those behind them are found. */
+START_TEST(taken_by_hash)
+{
+    begin(ways[_i].barrier, ways[_i].held);
+    tri_ref table = table_new(WEAK_KEYS);
+    tri_ref objects[3];
+    tri_word key = 0;
+    tri_word value = 0;
+    uintptr_t number = 7;
+    ck_assert(!weak_table_take(first, table, 0, is_numbered, &number, NULL, NULL));
+    for (unsigned i = 0; i < 3; i++) {
+        objects[i] = object_new(first);
+        fixture_keep(objects[i]);
+        fixture_link(objects[i], 1, (void *)(uintptr_t)(i < 2 ? 7 : 8));
+        insert(first, table, 0, objects[i], (tri_ref)(uintptr_t)(i * 2 + 1));
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert(weak_table_take(first, table, 0, is_numbered, &number, &key, &value));
+        ck_assert_ptr_eq((tri_ref)key, objects[i]);
+        ck_assert_uint_eq(value, i * 2 + 1);
+    }
+    ck_assert(!weak_table_take(first, table, 0, is_numbered, &number, NULL, NULL));
+    ck_assert(!weak_table_take(first, table, 2, is_numbered, &number, NULL, NULL));
+    ck_assert_ptr_eq(find(table, 0, 8), objects[2]);
+    ck_assert_uint_eq(count(table), 1);
+    fixture_collect();
+    ck_assert_ptr_eq(find(table, 0, 8), objects[2]);
+    destroy();
+}
+END_TEST
+
 static size_t capacity_of(tri_ref table)
 {
     return fixture_slot(table, 1)[0];
@@ -622,6 +653,7 @@ int main(void)
     tcase_add_loop_test(own, pairs_live_and_die, 0, (int)ARRAY_LENGTH(ways));
     tcase_add_loop_test(own, values_that_lead_to_keys, 0, (int)ARRAY_LENGTH(ways));
     tcase_add_loop_test(own, by_hash, 0, (int)ARRAY_LENGTH(ways));
+    tcase_add_loop_test(own, taken_by_hash, 0, (int)ARRAY_LENGTH(ways));
     tcase_add_loop_test(own, reads_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
     tcase_add_loop_test(own, grows_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
     tcase_add_loop_test(own, removes_in_each_phase, 0, (int)ARRAY_LENGTH(phases));
