@@ -129,7 +129,7 @@ static void mark_again(struct checkmark *check)
     marker->refuses = NULL;
     mark_scan_regions(heap, marker);
     marker_exhaust(marker);
-    /* acquire half: pairs with the release in enqueue of shade.c */
+    /* acquire half: pairs with the release in shade_push */
     while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
         each_span(check, rescan);
         mark_rescan_regions(heap, marker);

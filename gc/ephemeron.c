@@ -165,7 +165,7 @@ bool ephemeron_wait_on(struct marker *marker, const struct object_place *place,
         /* pairs with the load in note_key of shade.c */
         fetch_or_seq_cst(&span->flags, (uint8_t)SPAN_HAS_KEYS);
     }
-    /* [ephemeron.1] pairs with the change of the mark in set_mark of shade.c */
+    /* [ephemeron.1] pairs with the change of the mark in reach_set_mark */
     uint64_t marks = load_seq_cst(&span->bits[place->slot / 64].mark);
     return !((marks >> (place->slot % 64)) & 1);
 }

@@ -46,7 +46,10 @@ static uint64_t memory_limit(const struct tri_heap *heap)
 void give_back_end_cycle(struct tri_heap *heap)
 {
     struct give_back_state *state = &heap->give_back;
-    store_relaxed(&state->last_in_use, (uint64_t)page_heap_in_use(&heap->page_heap));
+    uint64_t in_use = page_heap_in_use(&heap->page_heap);
+    scavenge_peak_enter(&state->peak, port_now_ns(), in_use);
+    store_relaxed(&state->recent, scavenge_peak_bytes(&state->peak));
+    store_relaxed(&state->last_in_use, in_use);
     store_relaxed(&state->last_goal, load_relaxed(&heap->counters.goal_bytes));
     (void)page_heap_next_generation(&heap->page_heap);
 }
@@ -66,6 +69,7 @@ void give_back_commit(struct tri_heap *heap)
         .goal = load_relaxed(&heap->counters.goal_bytes),
         .metadata =
             page_heap_bytes(&heap->page_heap).metadata + meta_alloc_mapped_bytes(&heap->meta),
+        .recent = load_relaxed(&state->recent),
     };
     uint64_t percent_goal = scavenge_percent_goal(&demand, port_os_page_bytes());
     uint64_t limit_goal = scavenge_limit_goal(memory_limit(heap));

@@ -12,6 +12,7 @@
 #include "gc/pacer.h"
 #include "gc/page_heap.h"
 #include "gc/scan_kernel.h"
+#include "gc/scavenge_pace.h"
 #include "gc/stall.h"
 #include "gc/thread_cache.h"
 #include "gc/type.h"
@@ -47,6 +48,7 @@ struct CACHE_APART marker {
     uintptr_t base;          /* of the address space */
     size_t bytes;            /* of it that are in use: addresses beyond are in no span */
     enum scan_kernel kernel; /* what it scans objects of many words with */
+    uint32_t chain_work;     /* objects, and spans, below which it follows chains */
     bool alone;              /* no other thread marks: bits are set without atomic operations */
     bool check_dead;         /* a precise reference to a free slot ends the process (gcverify=1) */
     bool conservative;       /* the words just looked at are candidates, not references */
@@ -461,9 +463,11 @@ struct give_back_state {
     uint64_t last_in_use;  /* in spans when the last cycle's marking ended; written with CYCLE
                               held, as last_goal */
     uint64_t last_goal;    /* the goal of that cycle; 0: there was none */
+    uint64_t recent;       /* what cycles of late had in use, of peak; written as last_in_use */
     uint64_t percent_goal; /* of heap memory to be kept; written with GOAL held, as limit_goal */
     uint64_t limit_goal;   /* of all memory to be kept */
     uint64_t reported[SCAVENGE_REASONS]; /* atomic: bytes given back by the last report */
+    struct scavenge_peak peak;           /* guarded by CYCLE */
 };
 
 /* Atomic counters. What allocation writes, what it only reads, and what sweeping writes lie apart,

@@ -54,6 +54,7 @@
 #include "gc/object.h"
 #include "gc/port.h"
 #include "gc/region.h"
+#include "gc/scan_chain.h"
 
 void mark_state_init(struct tri_heap *heap)
 {
@@ -103,6 +104,7 @@ void mark_refresh(struct tri_heap *heap, struct marker *marker)
     marker->bytes = (size_t)load_acquire(&spans->pages) * PAGE_BYTES;
     marker->kernel = heap->mark.kernel;
     marker->check_dead = heap->options.verify;
+    marker->chain_work = heap_is_self_driven(heap) ? MARK_CHAIN_WORK_SMALL : MARK_CHAIN_WORK;
     marker->conservative = false;
     mark_home_refresh(marker);
 }
@@ -239,8 +241,10 @@ static void drain(struct marker *marker, size_t budget, bool whole)
     marker->pending = &pending;
     while (marker->scanned_bytes < limit) {
         size_t span_budget = whole ? SIZE_MAX / 2 : limit - marker->scanned_bytes;
-        if (!drain_object(marker, &ring) && !drain_span(marker, span_budget) &&
-            !look_at_pending(marker)) {
+        if (ring.head == ring.tail && scan_chain_is_worthwhile(marker)) {
+            scan_chain(marker, limit);
+        } else if (!drain_object(marker, &ring) && !drain_span(marker, span_budget) &&
+                   !look_at_pending(marker)) {
             break;
         }
     }
@@ -700,7 +704,7 @@ bool mark_drain(struct tri_heap *heap)
         mark_refresh(heap, &mark->markers[i]);
     }
     run_markers(heap);
-    /* acquire half: pairs with the release in enqueue of shade.c */
+    /* acquire half: pairs with the release in shade_push */
     while (!is_stopping(mark) && exchange_acq_rel(&mark->overflow, 0U) != 0) {
         rescan_heap(heap, &mark->markers[0]);
     }
@@ -732,7 +736,7 @@ bool mark_drain_rescued(struct tri_heap *heap, size_t *budget)
     if (marker_has_grey(marker)) {
         return false;
     }
-    /* acquire half: pairs with the release in enqueue of shade.c */
+    /* acquire half: pairs with the release in shade_push */
     while (exchange_acq_rel(&heap->mark.overflow, 0U) != 0) {
         marker->at_safepoint = false; /* among what is marked are objects that mutators use */
         rescan_heap(heap, marker);

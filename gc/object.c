@@ -11,7 +11,7 @@
  * Locks:      none; reads what span_publish released and allocation bits. object_look_up takes
  *             REGIONS and PAGES for an object in a mixed span.
  * Callers:    the public look-ups, barrier checks, verify. The marker has a faster way of its own
- *             in shade.c.
+ *             in reach.h.
  */
 #include "gc/object.h"
 

@@ -32,6 +32,28 @@ static inline bool object_is_reached(const struct tri_heap *heap, const struct s
                                                      : span_is_seen_marked(span, slot);
 }
 
+/* Whether address lies in a marked slot: then its object has been reached, and nothing more need be
+ * known of it. An object of a region has no mark. When as above. */
+static inline bool object_is_seen_marked(const struct tri_heap *heap, uintptr_t address)
+{
+    const struct span_table *table = &heap->page_heap.spans;
+    size_t offset = address - table->space->base;
+    page_index page = (page_index)(offset >> PAGE_SHIFT);
+    /* acquire: pairs with the release in span_table_extend */
+    if (offset >= (size_t)load_acquire(&table->pages) * PAGE_BYTES) {
+        return false;
+    }
+    page_index first = load_relaxed(&span_at(table, page)->first);
+    const struct span *span = span_at(table, first);
+    /* acquire: pairs with the release in span_publish [span.4] */
+    if (load_acquire(&span->state) != SPAN_IN_USE || page - first >= span->pages) {
+        return false;
+    }
+    /* A large object has reciprocal 0, hence slot 0 whatever the offset. */
+    uint32_t slot = span_slot(span, (uint32_t)(offset - ((size_t)first << PAGE_SHIFT)));
+    return slot < span->slots && span_is_seen_marked(span, slot);
+}
+
 /* Describe slot of span, which is allocated. */
 void object_at_slot(const struct span_table *table, struct span *span, uint32_t slot,
                     struct object_place *place);

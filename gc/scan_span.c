@@ -51,6 +51,8 @@ struct frame {
     uintptr_t base; /* of the span */
     size_t bytes;   /* of its slots */
     uint64_t reciprocal;
+    bool many_pointers; /* a kernel looks through these words of an object, and these */
+    bool many_values;
 };
 
 /* ---- The loop -------------------------------------------------------------------------------- */
@@ -140,10 +142,10 @@ static uint32_t scan_filtered(struct look *look, const struct frame frame, const
     uint64_t pointers = span->pointers;
     uint64_t values = span->values;
     size_t bytes = span->slot_bytes;
-    if (pointers != 0) {
+    if (frame.many_pointers) {
         pointers = scan_kernel_find(marker->kernel, object, bytes, pointers, NULL, &bounds);
     }
-    if (values != 0) {
+    if (frame.many_values) {
         const tri_encoding *encoding = &span->type->layout.encoding;
         values = scan_kernel_find(marker->kernel, object, bytes, values, encoding, &bounds);
     }
@@ -181,11 +183,11 @@ enum manner {
 #define ROW_WORDS_MAX ((uint32_t)SCAN_ROW_4)
 
 /* Where the first word of pointers is a row, *skip is what lies before it in the object. */
-static enum manner manner_of(const struct marker *marker, const struct span *span, size_t *skip)
+static enum manner manner_of(const struct span *span, const struct frame frame, size_t *skip)
 {
     uint64_t wanted = span->pointers | span->values;
     *skip = 0;
-    if (marker->kernel != SCAN_KERNEL_PORTABLE && bit_count(wanted) >= SCAN_KERNEL_WORDS) {
+    if (frame.many_pointers || frame.many_values) {
         return SCAN_FILTERED;
     }
     uint32_t first = trailing_zeros(wanted);
@@ -241,13 +243,16 @@ static void scan_slots(struct look *look, size_t most)
 {
     const struct marker *marker = look->marker;
     const struct span *span = look->span;
+    bool has_kernel = marker->kernel != SCAN_KERNEL_PORTABLE;
     const struct frame frame = {
         .base = marker->base + ((size_t)span->first << PAGE_SHIFT),
         .bytes = (size_t)span->slots * span->slot_bytes,
         .reciprocal = span->reciprocal,
+        .many_pointers = has_kernel && bit_count(span->pointers) >= SCAN_KERNEL_WORDS,
+        .many_values = has_kernel && bit_count(span->values) >= SCAN_KERNEL_WORDS,
     };
     size_t skip;
-    enum manner manner = manner_of(marker, span, &skip);
+    enum manner manner = manner_of(span, frame, &skip);
     const char *base = (const char *)frame.base + skip;
     switch (manner) {
     case SCAN_ROW_1:
@@ -284,7 +289,7 @@ static bool begin_look(struct look *look, struct marker *marker, struct span *sp
          * release in span_enter_run [span.5] */
         uint64_t objects = load_acquire(&span->bits[i].allocated);
         /* After the change of span.grey that made us its holder, in the order of all that is
-         * sequentially consistent; pairs with the change in set_mark of shade.c [scan_span.2] */
+         * sequentially consistent; pairs with the change in reach_set_mark [scan_span.2] */
         uint64_t known = load_seq_cst(&span->bits[i].mark);
         uint64_t grey = known & ~load_relaxed(&span->scanned[i]); /* [scan_span.3] */
         look->objects[i] = objects;
@@ -373,7 +378,7 @@ static bool take(const struct marker *marker, struct span *span, uint8_t expecte
         store_relaxed(&span->grey, as_expected ? (uint8_t)SPAN_HELD : load_relaxed(&span->grey));
         return as_expected;
     }
-    /* Pairs with queue_span of shade.c (Note [N6 queued or held]). */
+    /* Pairs with shade_queue_marked (Note [N6 queued or held]). */
     return cas_seq_cst(&span->grey, &expected, (uint8_t)SPAN_HELD);
 }
 
@@ -383,7 +388,7 @@ static bool let_go(const struct marker *marker, struct span *span)
     if (marker->alone) {
         store_relaxed(&span->grey, (uint8_t)SPAN_IDLE);
     } else {
-        /* Before the loads of marks in is_grey; pairs with queue_span of shade.c. */
+        /* Before the loads of marks in is_grey; pairs with shade_queue_marked. */
         (void)exchange_seq_cst(&span->grey, (uint8_t)SPAN_IDLE);
     }
     return !is_grey(span) || !take(marker, span, SPAN_IDLE); /* [scan_span.2] */

@@ -15,12 +15,28 @@ struct scavenge_demand {
     uint64_t last_goal;   /* its goal; 0: there was no cycle yet; UINT64_MAX: it had none */
     uint64_t goal;        /* of the next one, as above */
     uint64_t metadata;    /* the collector's own memory */
+    uint64_t recent;      /* as last_in_use, the most of the cycles of late; see below */
 };
+
+/* What was in use at the ends of cycles, the most of it in a while: a small heap collects hundreds
+ * of times a second, and what one cycle leaves free the next may need. */
+struct scavenge_peak {
+    uint64_t begin_ns; /* of the while that is under way */
+    uint64_t most;     /* in it */
+    uint64_t before;   /* in the one before, where that has ended just then; else 0 */
+};
+
+/* A cycle has ended with that many bytes in use. Times do not go back. */
+void scavenge_peak_enter(struct scavenge_peak *peak, uint64_t now_ns, uint64_t in_use);
+
+/* The most of one to two whiles, up to the end of the last cycle: what is worth keeping of that. */
+uint64_t scavenge_peak_bytes(const struct scavenge_peak *peak);
 
 /* The bytes of heap memory to be kept: what was in use at the end of the last cycle, changed as the
  * goal has changed, and what the collector's own memory leaves of a tenth more, for what does not
- * fit; rounded up to the system's page. SCAVENGE_NO_GOAL where nothing is known. (Go:
- * gcPercentGoal, whose tenth is for the heap alone.) */
+ * fit; or what cycles of late had in use, where that is more; rounded up to the system's page.
+ * SCAVENGE_NO_GOAL where nothing is known. (Go: gcPercentGoal, whose tenth is for the heap
+ * alone.) */
 uint64_t scavenge_percent_goal(const struct scavenge_demand *demand, size_t os_page_bytes);
 
 /* All the memory that may be kept under limit, of which UINT64_MAX is none. (Go:

@@ -20,52 +20,7 @@
 #include "gc/assert.h"
 #include "gc/mark_home.h"
 #include "gc/port.h"
-#include "gc/weak_word.h"
-
-/* True for exactly one marker, the one that turned the bit on. */
-static inline bool set_mark(const struct marker *marker, uint64_t *word, uint64_t mask)
-{
-    uint64_t old = load_relaxed(word);
-    if (old & mask) {
-        return false;
-    }
-    if (marker->alone) {
-        if (TRI_UNLIKELY(marker->refuses != NULL) && marker->refuses(marker, word, mask)) {
-            return false;
-        }
-        store_relaxed(word, old | mask);
-        return true;
-    }
-    if (TRI_UNLIKELY(marker->of_mutator) && !weak_disturb(marker->heap)) {
-        return false; /* [shade.5] */
-    }
-    /* Sequentially consistent: pairs with the loads of marks in scan_span.c, see queue_span. Its
-     * release half pairs with the acquire in span_is_seen_marked, so that who finds an object
-     * marked that was brought back to life finds weak references to it cleared. */
-    return (fetch_or_seq_cst(word, mask) & mask) == 0; /* [shade.1] */
-}
-
-/* A reference that is known to be one leads to no object, but into a span of this state. */
-static void found_dead(const struct marker *marker, size_t offset, uint8_t state)
-{
-    if (TRI_LIKELY(!marker->check_dead || marker->conservative)) {
-        return;
-    }
-    if (state == SPAN_FENCED) {
-        fatal("gcverify: the reference %p, found while marking, points into a region that was "
-              "freed.\n"
-              "Nothing that lives on may refer to objects of a region when tri_region_free is "
-              "called: clear the slot before, or allocate the object by tri_alloc.",
-              (void *)(marker->base + offset));
-    } else {
-        fatal("gcverify: the reference %p, found while marking, points to memory that is not an "
-              "object.\n"
-              "The object it meant was collected earlier, because no root or slot held it then, or "
-              "was never there. "
-              "Look for a store without tri_store and for a local that no frame or scanner shows.",
-              (void *)(marker->base + offset));
-    }
-}
+#include "gc/reach.h"
 
 static unsigned index_of(const struct marker *marker)
 {
@@ -105,7 +60,7 @@ TRI_COLD bool marker_push_slow(struct marker *marker, struct mark_stack *stack, 
     return pushed;
 }
 
-static void enqueue_here(struct marker *marker, uintptr_t entry)
+void shade_push(struct marker *marker, uintptr_t entry)
 {
     if (TRI_UNLIKELY(!marker_push(marker, &marker->stack, entry))) {
         /* release: pairs with the exchange in mark_drain [shade.2] */
@@ -116,7 +71,7 @@ static void enqueue_here(struct marker *marker, uintptr_t entry)
 static void enqueue(struct marker *marker, const struct span *span, uintptr_t address)
 {
     if (TRI_LIKELY(!marker->sends) || !mark_home_send_object(marker, span, address)) {
-        enqueue_here(marker, address);
+        shade_push(marker, address);
     }
 }
 
@@ -136,15 +91,15 @@ void shade_queue_span(struct marker *marker, struct span *span)
         return;
     }
     if (TRI_UNLIKELY(!mark_queue_push(&marker->queue, span)) && !push_span_slow(marker, span)) {
-        store_seq_cst(&span->grey, (uint8_t)SPAN_IDLE); /* pairs with the load in queue_span */
+        store_seq_cst(&span->grey, (uint8_t)SPAN_IDLE); /* pairs with the load in
+                                                           shade_queue_marked */
         /* release: pairs with the exchange in mark_drain [shade.2] */
         store_release(&marker->heap->mark.overflow, 1U);
     }
 }
 
-/* An object of span was marked just now: queue the span, unless somebody is about to look at its
- * marks [scan_span.2]. */
-static void queue_span(struct marker *marker, struct span *span)
+/* [scan_span.2] */
+void shade_queue_marked(struct marker *marker, struct span *span)
 {
     /* Comes after the change of the mark in the order of all that is sequentially consistent; pairs
      * with the changes in scan_span.c (Note [N6 queued or held]). */
@@ -161,81 +116,48 @@ static void queue_span(struct marker *marker, struct span *span)
 }
 
 /* Whether the marker has so little to do that a span on its queue would not wait for others of its
- * objects to be met; and the object was not met from one beside it, in which case there are
- * more. */
-static bool is_on_a_chain(const struct marker *marker, page_index page)
+ * objects to be met: what it meets is on a chain, but for what lies in the same page as the object
+ * from which it was met, where there are more. */
+static bool has_little(const struct marker *marker)
 {
-    return marker->pending != NULL && marker->pending->near != page &&
-           mark_stack_is_short(&marker->stack, MARK_CHAIN_WORK) &&
-           mark_queue_is_short(&marker->queue, MARK_CHAIN_WORK);
-}
-
-/* The object of span whose bit is mask in word i was marked just now: let this marker scan it by
- * itself. False where whoever has the span has scanned it since. */
-static bool claim(const struct marker *marker, struct span *span, uint32_t i, uint64_t mask)
-{
-    if (marker->alone) {
-        store_relaxed(&span->scanned[i], load_relaxed(&span->scanned[i]) | mask);
-        return true;
-    }
-    /* Pairs with the change in set_bits of scan_span.c [scan_span.5]. */
-    return (fetch_or_seq_cst(&span->scanned[i], mask) & mask) == 0;
+    return marker->pending != NULL && mark_queue_is_short(&marker->queue, marker->chain_work) &&
+           mark_stack_is_short(&marker->stack, marker->chain_work);
 }
 
 void shade_key_slow(struct marker *marker, uintptr_t slot)
 {
     if (marker->discovers) {
-        enqueue_here(marker, slot | ENTRY_IS_KEY);
+        shade_push(marker, slot | ENTRY_IS_KEY);
     }
+}
+
+/* The object was marked just now: see to it that it is scanned. chains: it may be on one. */
+TRI_INLINE void go_on(struct marker *marker, const struct reached *reached, bool chains)
+{
+    struct span *span = reached->span;
+    marker->marked_objects++;
+    marker->marked_bytes += span_object_bytes(span);
+    if (span_is_queued_whole(span)) {
+        if (!chains) {
+            shade_queue_marked(marker, span);
+        } else if (reach_claim(marker, reached)) {
+            enqueue(marker, span, reached->slot_address);
+        }
+    } else if (span->scannable) {
+        enqueue(marker, span, reached->slot_address);
+    }
+    shade_key(marker, span, reached->slot_address);
 }
 
 void shade_offset(struct marker *marker, size_t offset)
 {
+    struct reached reached;
     if (TRI_UNLIKELY(marker->found != NULL)) {
         marker->found(marker, marker->base + offset);
-        return;
+    } else if (reach(marker, reach_view_of(marker), offset, &reached)) {
+        go_on(marker, &reached,
+              has_little(marker) && marker->pending->near != (page_index)(offset >> PAGE_SHIFT));
     }
-    page_index page = (page_index)(offset >> PAGE_SHIFT);
-    struct span *span = span_at(marker->spans, page);
-    page_index first = load_relaxed(&span->first);
-    if (first != page) {
-        span = span_at(marker->spans, first);
-    }
-    /* acquire: pairs with the release in span_publish. No span in which objects are marked is
-     * retired while a cycle marks. */
-    uint8_t state = load_acquire(&span->state);
-    if (TRI_UNLIKELY(state != SPAN_IN_USE || page - first >= span->pages)) {
-        if (state != SPAN_REGION) { /* else it is live anyway, and scanned with its region */
-            found_dead(marker, offset, state);
-        }
-        return;
-    }
-    /* A large object has reciprocal 0, hence slot 0 whatever the offset. */
-    uint32_t slot = span_slot(span, (uint32_t)(offset - ((size_t)first << PAGE_SHIFT)));
-    struct span_bits *bits = &span->bits[slot / 64 % SPAN_BIT_WORDS];
-    uint64_t mask = UINT64_C(1) << (slot % 64);
-    /* acquire: pairs with the release in span_enter_run [span.5] */
-    if (TRI_UNLIKELY(slot >= span->slots || !(load_acquire(&bits->allocated) & mask))) {
-        found_dead(marker, offset, state); /* [shade.3] */
-        return;
-    }
-    if (!set_mark(marker, &bits->mark, mask)) {
-        return;
-    }
-    marker->marked_objects++;
-    marker->marked_bytes += span_object_bytes(span);
-    uintptr_t address =
-        marker->base + ((size_t)first << PAGE_SHIFT) + (size_t)slot * span->slot_bytes;
-    if (span_is_queued_whole(span)) {
-        if (!is_on_a_chain(marker, page)) {
-            queue_span(marker, span);
-        } else if (claim(marker, span, slot / 64 % SPAN_BIT_WORDS, mask)) {
-            enqueue(marker, span, address);
-        }
-    } else if (span->scannable) {
-        enqueue(marker, span, address);
-    }
-    shade_key(marker, span, address);
 }
 
 void shade_batch(struct marker *marker)
@@ -250,8 +172,16 @@ void shade_batch(struct marker *marker)
         size_t page = pending->offsets[collected][i] >> PAGE_SHIFT;
         prefetch_write(span_at(marker->spans, (page_index)page));
     }
+    const struct reach_view view = reach_view_of(marker);
+    TRI_ASSERT(marker->found == NULL); /* who looks for something else collects nothing */
+    bool chains = has_little(marker);  /* what is met makes it no less */
     for (uint32_t i = 0; i < pending->count[before]; i++) {
-        shade_offset(marker, pending->offsets[before][i]);
+        size_t offset = pending->offsets[before][i];
+        struct reached reached;
+        if (reach(marker, view, offset, &reached)) {
+            chains = chains && has_little(marker);
+            go_on(marker, &reached, chains && pending->near != (page_index)(offset >> PAGE_SHIFT));
+        }
     }
     pending->count[before] = 0;
     pending->collecting = before;

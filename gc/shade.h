@@ -71,6 +71,13 @@ static inline void shade(struct marker *marker, uintptr_t address)
     }
 }
 
+/* Put entry on marker's stack, or note the overflow. Marker's thread only. */
+void shade_push(struct marker *marker, uintptr_t entry);
+
+/* An object of span was marked just now: queue the span, unless somebody is about to look at its
+ * marks. */
+void shade_queue_marked(struct marker *marker, struct span *span);
+
 /* Put span, whose grey is SPAN_QUEUED by the caller, into marker's queue, or note the overflow.
  * Marker's thread only. */
 void shade_queue_span(struct marker *marker, struct span *span);

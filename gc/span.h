@@ -179,7 +179,7 @@ static inline bool span_is_marked(const struct span *span, uint32_t slot)
 /* The same for a reader that then decides by what others did before they marked the object. */
 static inline bool span_is_seen_marked(const struct span *span, uint32_t slot)
 {
-    /* acquire: pairs with the release half in set_mark of shade.c */
+    /* acquire: pairs with the release half in reach_set_mark */
     return (load_acquire(&span->bits[slot / 64].mark) >> (slot % 64)) & 1;
 }
 

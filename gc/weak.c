@@ -67,7 +67,8 @@ void weak_state_init(struct tri_heap *heap)
 static bool may_have(struct tri_mutator *mutator, uintptr_t address)
 {
     struct object_place place;
-    if (!object_find(mutator->heap, address, &place) ||
+    if (object_is_seen_marked(mutator->heap, address) ||
+        !object_find(mutator->heap, address, &place) ||
         object_is_reached(mutator->heap, place.span, place.slot)) {
         return true;
     }
@@ -179,7 +180,7 @@ uintptr_t ephemeron_value(struct tri_mutator *mutator, tri_ref ephemeron)
 static bool replace(tri_aliased_word *slot, uintptr_t word, uintptr_t by)
 {
     /* release half: pairs with the acquire in weak_read; and comes before the marks of WEAK_RESCUE,
-     * see set_mark in shade.c. Where it fails, the host has stored something else. */
+     * see reach_set_mark. Where it fails, the host has stored something else. */
     return cas_seq_cst(slot, &word, by);
 }
 

@@ -41,9 +41,9 @@ static inline bool weak_is_dead(const struct tri_heap *heap, const tri_encoding 
                                 uintptr_t word)
 {
     struct object_place place;
-    return encoding_is_reference(encoding, word) &&
-           object_find(heap, encoding_address(encoding, word), &place) &&
-           !object_is_reached(heap, place.span, place.slot);
+    uintptr_t address = encoding_address(encoding, word);
+    return encoding_is_reference(encoding, word) && !object_is_seen_marked(heap, address) &&
+           object_find(heap, address, &place) && !object_is_reached(heap, place.span, place.slot);
 }
 
 /* Scan the entries of the weak container at place that begin at offsets in [from, to) of it: note

@@ -70,21 +70,22 @@ START_TEST(percent_goal)
     tri_heap_options options = options_of_test();
     options.gc_percent = 100;
     begin(&options);
-    page_index first = take(8 * CHUNK_PAGES);
+    page_index first = take(16 * CHUNK_PAGES);
     uint64_t goal = fixture.heap->counters.goal_bytes;
     give_back_end_cycle(fixture.heap);
-    ck_assert_uint_eq(state->last_in_use, 8 * CHUNK_BYTES);
+    ck_assert_uint_eq(state->last_in_use, 16 * CHUNK_BYTES);
     ck_assert_uint_eq(state->last_goal, goal);
     fixture.heap->counters.goal_bytes = goal / 4;
     give_back_commit(fixture.heap);
-    struct scavenge_demand demand = {8 * CHUNK_BYTES, goal, goal / 4,
+    struct scavenge_demand demand = {16 * CHUNK_BYTES, goal, goal / 4,
                                      page_heap_bytes(pages).metadata +
-                                         meta_alloc_mapped_bytes(&fixture.heap->meta)};
+                                         meta_alloc_mapped_bytes(&fixture.heap->meta),
+                                     SCAVENGE_PEAK_BYTES};
     uint64_t want = scavenge_percent_goal(&demand, port_os_page_bytes());
     ck_assert_uint_eq(state->percent_goal, want);
-    ck_assert_uint_eq(give_back_excess(fixture.heap), 8 * CHUNK_BYTES - want);
+    ck_assert_uint_eq(give_back_excess(fixture.heap), 16 * CHUNK_BYTES - want);
     ck_assert_uint_eq(give_back_step(fixture.heap), 0); /* all is in use */
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 16; i++) {
         page_heap_give(pages, first + (page_index)(i * CHUNK_PAGES), CHUNK_PAGES - 1);
     }
     ck_assert_uint_eq(give_back_step(fixture.heap), 0); /* chunks that were full, and are in use */
@@ -246,6 +247,29 @@ static void count_wake(struct tri_heap *heap)
     wakes_after_sweep += sweep_is_done(heap);
 }
 
+/* A small heap keeps what one of its cycles of late had in use. */
+START_TEST(recent_cycles)
+{
+    tri_heap_options options = options_of_test();
+    options.gc_percent = 100;
+    begin(&options);
+    page_index first = take(2 * CHUNK_PAGES);
+    give_back_end_cycle(fixture.heap);
+    page_heap_give(pages, first, CHUNK_PAGES);
+    fake_port_advance_ns(SCAVENGE_PEAK_NS / 2);
+    give_back_end_cycle(fixture.heap);
+    ck_assert_uint_eq(state->last_in_use, CHUNK_BYTES);
+    give_back_commit(fixture.heap);
+    ck_assert_uint_eq(give_back_excess(fixture.heap), 0);
+    fake_port_advance_ns(2 * SCAVENGE_PEAK_NS);
+    give_back_end_cycle(fixture.heap);
+    give_back_commit(fixture.heap);
+    ck_assert_uint_ge(give_back_excess(fixture.heap), CHUNK_BYTES / 2);
+    ck_assert_uint_le(state->percent_goal, CHUNK_BYTES + CHUNK_BYTES / 10 + port_os_page_bytes());
+    fixture_end();
+}
+END_TEST
+
 /* At the end of a cycle, and when all is swept. */
 START_TEST(wake)
 {
@@ -281,6 +305,7 @@ int main(void)
     tcase_add_test(cases, limit_goal);
     tcase_add_test(cases, allocation);
     tcase_add_test(cases, all);
+    tcase_add_test(cases, recent_cycles);
     tcase_add_loop_test(cases, wake, 0, 2);
     suite_add_tcase(suite, cases);
     return unit_run(suite);

@@ -1,6 +1,7 @@
 /* object_test.c -- every address leads to the object around it, or to none. */
 #include "gc/object.h"
 
+#include "gc/mark.h"
 #include "gc/sweep.h"
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
@@ -158,6 +159,33 @@ START_TEST(unpublished)
 }
 END_TEST
 
+/* The look at the mark alone agrees with the whole look-up, wherever an address leads. */
+START_TEST(seen_marked)
+{
+    static const size_t sizes[] = {16, 48, 208, 1024, SMALL_SIZE_MAX, 5 * PAGE_BYTES + 1};
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        tri_type *type = fixture_type(sizes[i], TRI_LAYOUT_LEAF);
+        struct marker marker;
+        fixture_promote(type);
+        char *marked = fixture_new(type);
+        char *white = fixture_new(type);
+        fixture_flush();
+        fixture_begin_marker(&marker);
+        shade(&marker, (uintptr_t)marked);
+        marker_destroy(&marker);
+        for (const char *at = marked - PAGE_BYTES; at < white + 2 * PAGE_BYTES; at += 8) {
+            struct object_place place;
+            bool reached =
+                find(at, &place) && object_is_reached(fixture.heap, place.span, place.slot);
+            EXPECT(object_is_seen_marked(fixture.heap, (uintptr_t)at) == reached);
+        }
+        ck_assert(object_is_seen_marked(fixture.heap, (uintptr_t)marked));
+        ck_assert(!object_is_seen_marked(fixture.heap, (uintptr_t)white));
+        fixture_unmark();
+    }
+}
+END_TEST
+
 START_TEST(outside)
 {
     uintptr_t base = fixture.heap->page_heap.space.base;
@@ -180,6 +208,7 @@ START_TEST(outside)
     struct object_place place;
     for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
         ck_assert_msg(!object_find(fixture.heap, words[i], &place), "word %zu", i);
+        ck_assert_msg(!object_is_seen_marked(fixture.heap, words[i]), "word %zu", i);
     }
     ck_assert(object_find(fixture.heap, (uintptr_t)object, &place));
 }
@@ -220,6 +249,7 @@ int main(void)
     tcase_add_test(cases, mixed_slot_in_used_memory);
     tcase_add_loop_test(cases, large_objects, 0, (int)ARRAY_LENGTH(large_sizes));
     tcase_add_test(cases, unpublished);
+    tcase_add_test(cases, seen_marked);
     tcase_add_test(cases, outside);
     tcase_add_test(cases, after_a_sweep);
     suite_add_tcase(suite, cases);

@@ -16,26 +16,29 @@ static const struct {
     size_t os_page;
     uint64_t want;
 } percent_goals[] = {
-    {"no cycle yet", {100 * MIB, 0, 200 * MIB, 0}, PAGE, NONE},
-    {"the last cycle had no goal", {100 * MIB, UINT64_MAX, 200 * MIB, 0}, PAGE, NONE},
-    {"the next cycle has no goal", {100 * MIB, 200 * MIB, UINT64_MAX, 0}, PAGE, NONE},
-    {"a steady heap: a tenth more", {100 * MIB, 200 * MIB, 200 * MIB, 0}, PAGE, 110 * MIB},
-    {"the goal doubles", {100 * MIB, 100 * MIB, 200 * MIB, 0}, PAGE, 220 * MIB},
-    {"after a peak", {1000 * MIB, 1000 * MIB, 40 * MIB, 0}, PAGE, 44 * MIB},
-    {"rounded up", {100 * MIB, 200 * MIB, 200 * MIB + 2, 0}, PAGE, 110 * MIB + PAGE},
-    {"rounded up to large pages", {10000, 10000, 10000, 0}, 64 * KIB, 64 * KIB},
-    {"exact to the page", {10 * PAGE, 1, 1, 0}, PAGE, 11 * PAGE},
-    {"an empty heap", {0, 4 * MIB, 4 * MIB, 0}, PAGE, 0},
-    {"everything goes", {100 * MIB, 200 * MIB, 0, 0}, PAGE, 0},
-    {"no overflow", {UINT64_MAX / 2, 1, UINT64_MAX / 2, 0}, PAGE, NONE},
+    {"no cycle yet", {100 * MIB, 0, 200 * MIB, 0, 0}, PAGE, NONE},
+    {"the last cycle had no goal", {100 * MIB, UINT64_MAX, 200 * MIB, 0, 0}, PAGE, NONE},
+    {"the next cycle has no goal", {100 * MIB, 200 * MIB, UINT64_MAX, 0, 0}, PAGE, NONE},
+    {"a steady heap: a tenth more", {100 * MIB, 200 * MIB, 200 * MIB, 0, 0}, PAGE, 110 * MIB},
+    {"the goal doubles", {100 * MIB, 100 * MIB, 200 * MIB, 0, 0}, PAGE, 220 * MIB},
+    {"after a peak", {1000 * MIB, 1000 * MIB, 40 * MIB, 0, 0}, PAGE, 44 * MIB},
+    {"rounded up", {100 * MIB, 200 * MIB, 200 * MIB + 2, 0, 0}, PAGE, 110 * MIB + PAGE},
+    {"rounded up to large pages", {10000, 10000, 10000, 0, 0}, 64 * KIB, 64 * KIB},
+    {"exact to the page", {10 * PAGE, 1, 1, 0, 0}, PAGE, 11 * PAGE},
+    {"an empty heap", {0, 4 * MIB, 4 * MIB, 0, 0}, PAGE, 0},
+    {"everything goes", {100 * MIB, 200 * MIB, 0, 0, 0}, PAGE, 0},
+    {"no overflow", {UINT64_MAX / 2, 1, UINT64_MAX / 2, 0, 0}, PAGE, NONE},
     {"no overflow by the tenth",
-     {UINT64_MAX / 2, 10, 9, 0},
+     {UINT64_MAX / 2, 10, 9, 0, 0},
      PAGE,
      /* 8301034833169298227 + its tenth, rounded up */
      UINT64_C(9131138316486230016)},
-    {"metadata is part of the tenth", {100 * MIB, 1, 1, 4 * MIB}, PAGE, 106 * MIB},
-    {"more of it than a tenth", {4 * MIB, 1, 1, 3 * MIB}, PAGE, 4 * MIB},
-    {"one TiB", {TIB, 2 * TIB, TIB, 0}, PAGE, TIB / 2 + TIB / 20 - (TIB / 20) % PAGE + PAGE},
+    {"metadata is part of the tenth", {100 * MIB, 1, 1, 4 * MIB, 0}, PAGE, 106 * MIB},
+    {"more of it than a tenth", {4 * MIB, 1, 1, 3 * MIB, 0}, PAGE, 4 * MIB},
+    {"cycles of late had more", {4 * MIB, 1, 1, 0, 9 * MIB + 1}, PAGE, 9 * MIB + PAGE},
+    {"cycles of late had as much", {10 * PAGE, 1, 1, 0, 11 * PAGE}, PAGE, 11 * PAGE},
+    {"nothing known but that", {4 * MIB, 0, 4 * MIB, 0, 9 * MIB}, PAGE, NONE},
+    {"one TiB", {TIB, 2 * TIB, TIB, 0, 0}, PAGE, TIB / 2 + TIB / 20 - (TIB / 20) % PAGE + PAGE},
 };
 
 START_TEST(percent_goal)
@@ -56,6 +59,38 @@ START_TEST(limit_goal)
     ck_assert_uint_eq(scavenge_limit_goal(0), 0);
     ck_assert_uint_eq(scavenge_limit_goal(UINT64_C(1) << 62), (UINT64_C(1) << 62) / 100 * 95);
     ck_assert_uint_lt(scavenge_limit_goal(INT64_MAX), INT64_MAX); /* no overflow */
+}
+END_TEST
+
+/* The most of the while that is under way and of the one before, and no more than is worth it. */
+START_TEST(peak)
+{
+    const uint64_t ms = SCAVENGE_PEAK_NS / 1000;
+    struct scavenge_peak peak = {0};
+    ck_assert_uint_eq(scavenge_peak_bytes(&peak), 0);
+    static const struct {
+        uint64_t at_ms;
+        uint64_t in_use;
+        uint64_t want;
+    } cycles[] = {
+        {5000, 4 * MIB, 4 * MIB},
+        {5001, 9 * MIB, 9 * MIB},
+        {5002, 4 * MIB, 9 * MIB},
+        {5999, 5 * MIB, 9 * MIB},
+        {6000, 3 * MIB, 9 * MIB}, /* a new while, the 9 are of the last */
+        {6999, 4 * MIB, 9 * MIB},
+        {7000, 3 * MIB, 4 * MIB},
+        {7500, 6 * MIB, 6 * MIB},
+        {9000, 2 * MIB, 2 * MIB}, /* nothing for two of them */
+        {9001, TIB, SCAVENGE_PEAK_BYTES},
+        {10001, MIB, SCAVENGE_PEAK_BYTES},
+        {11001, MIB, MIB},
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cycles); i++) {
+        scavenge_peak_enter(&peak, cycles[i].at_ms * ms, cycles[i].in_use);
+        ck_assert_msg(scavenge_peak_bytes(&peak) == cycles[i].want, "at %" PRIu64 " ms: %" PRIu64,
+                      cycles[i].at_ms, scavenge_peak_bytes(&peak));
+    }
 }
 END_TEST
 
@@ -208,6 +243,7 @@ int main(void)
     TCase *cases = tcase_create("scavenge_pace");
     tcase_add_loop_test(cases, percent_goal, 0, (int)ARRAY_LENGTH(percent_goals));
     tcase_add_test(cases, limit_goal);
+    tcase_add_test(cases, peak);
     tcase_add_loop_test(cases, keeps_its_share, 0, (int)ARRAY_LENGTH(machines));
     tcase_add_loop_test(cases, does_not_swing, 0, 5);
     tcase_add_loop_test(cases, reaches_its_share, 0, 4);
