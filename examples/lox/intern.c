@@ -57,14 +57,17 @@ static bool take_out_dead(tri_weak_hook *hook, size_t budget, void *argument)
     pthread_mutex_lock(&table->lock);
     size_t capacity = intern_table_capacity(table);
     size_t end = capacity - table->cursor < budget ? capacity : table->cursor + budget;
-    for (; table->cursor < end; table->cursor++) {
-        tri_word *slot = &table->slots[table->cursor];
-        table->dying += is_there(slot) && tri_weak_slot_clear(hook, slot, 0);
+    tri_word *slots = table->slots;
+    size_t cleared = 0;
+    for (size_t i = table->cursor; i < end; i++) {
+        cleared += is_there(&slots[i]) && tri_weak_slot_clear(hook, &slots[i], 0);
     }
+    table->dying += cleared;
     bool is_over = end == capacity;
+    table->cursor = is_over ? 0 : end;
     if (is_over) {
-        table->cursor = 0;
         TRI_STORE_RELEASE(&table->died, table->dying);
+        TRI_STORE_RELEASE(&table->passes, table->passes + 1);
     }
     pthread_mutex_unlock(&table->lock);
     return is_over;
@@ -84,6 +87,7 @@ static void make_slots(struct intern_table *table, uint32_t bits)
     table->hashes = zeroes_new(sizeof(uint32_t) << bits);
     table->slots = zeroes_new(sizeof(tri_word) << bits);
     table->used = 0;
+    table->used_before = 0;
     table->dying = 0;
     table->died = 0;
     table->cursor = 0; /* the hook begins anew */
@@ -130,9 +134,28 @@ static void rebuild(struct intern_table *table, size_t capacity)
             table->used++;
         }
     }
+    table->used_before = table->used;
     pthread_mutex_unlock(&table->lock);
     free(hashes);
     free(slots);
+}
+
+/* Where the hook has been through again, make a table smaller that is large for what is alive and
+ * for as many as came since the time before: each cycle looks at all slots. */
+static void fit(struct intern_table *table)
+{
+    uint32_t passes = TRI_LOAD_RELAXED(&table->passes);
+    if (passes == table->passes_before) {
+        return;
+    }
+    size_t died = TRI_LOAD_RELAXED(&table->died);
+    size_t came = table->used - table->used_before;
+    size_t wanted = table->used - died + came;
+    if (wanted < intern_table_capacity(table) / 8) {
+        rebuild(table, 2 * wanted);
+    }
+    table->passes_before = passes;
+    table->used_before = table->used;
 }
 
 /* See to it that a string can be entered. Where most of what is there has died, the slots are made
@@ -140,6 +163,7 @@ static void rebuild(struct intern_table *table, size_t capacity)
  * large once does not stay so. */
 static void make_room(struct intern_table *table)
 {
+    fit(table);
     size_t capacity = intern_table_capacity(table);
     if (TRI_LOAD_RELAXED(&table->died) > table->used / 2) {
         size_t wanted = table->used + table->used / 2;

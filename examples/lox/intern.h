@@ -20,14 +20,17 @@ struct intern_table {
     tri_word *slots; /* weak: strings. 0: never used, or the string has died */
     uint32_t bits;   /* of the capacity of both, which is a power of two */
 
-    size_t used; /* hashes that are not 0: at most three in four, so that a search ends */
+    size_t used;        /* hashes that are not 0: at most three in four, so that a search ends */
+    size_t used_before; /* when the hook was last seen to be through */
+    uint32_t passes_before; /* which time that was */
 
     pthread_mutex_t lock; /* held while slots is replaced, and while the hook goes over it */
     tri_weak_hook *hook;  /* written once */
     size_t cursor;        /* where the hook goes on. Guarded by the lock, as the next */
     size_t dying;         /* strings that it has taken out, since slots was replaced */
     size_t died;          /* the same when it was last through. Written with the lock held, read by
-                             the machine's thread without */
+                             the machine's thread without, as the next */
+    uint32_t passes;      /* how often it has been through */
 };
 
 /* Make an empty table for strings of `heap`. No safepoint. */

@@ -43,6 +43,13 @@ for (var n = 1; n <= STRINGS / 1000; n = n + 1) thousand(decimal(n) + ";");
 for (var n = 1; n <= STRINGS / 1000; n = n + 1) thousand(decimal(n) + "'");
 for (var n = 1; n <= STRINGS / 1000; n = n + 1) thousand(decimal(n) + "-");
 """
+FEW = """
+class Box {}
+for (var n = 1; n <= 1000; n = n + 1) {
+  decimal(n) + "?";
+  for (var i = 0; i < 1500; i = i + 1) Box();
+}
+"""
 
 
 def run(*options, then=""):
@@ -93,6 +100,13 @@ class InternTest(unittest.TestCase):
         self.assertGreater(strings, COUNT // 10)
         _, statistics = run(then=KEEP_MANY + LET_GO)
         self.check(statistics, 1)
+
+    def test_table_fits_what_comes(self):
+        """After many strings a program makes other objects, and few strings. Each cycle looks at
+        every slot, and leaves no more of them than these need."""
+        _, statistics = run(then=FEW)
+        [(_, slots)] = numbers(TABLE, statistics)
+        self.assertLessEqual(slots, 16 * 2 * KEPT_MOST)
 
     def test_isolates(self):
         """Each has a table of its own, and all hooks are called by whoever drives a cycle."""
