@@ -14,6 +14,8 @@ Configuration = namedtuple("Configuration", "name defines sound full compact dee
 
 CYCLE = "cycle.pml"
 EPHEMERON = "ephemeron.pml"
+CLAIM = "claim.pml"
+HOME = "home.pml"
 
 TWO = ("OBJECTS=2",)
 THREE = ("OBJECTS=3",)
@@ -27,9 +29,9 @@ def fails(name, *defines, objects=TWO, deep=False):
     return Configuration(name, objects + defines, False, False, False, deep, CYCLE)
 
 
-def ephemeron(name, *defines):
-    """Few states; sound where no rule is missing."""
-    return Configuration(name, defines, not defines, False, False, False, EPHEMERON)
+def alone(model, name, *defines):
+    """Of a small model of its own, which is sound without a switch."""
+    return Configuration(name, defines, not defines, False, False, False, model)
 
 
 CONFIGURATIONS = (
@@ -117,11 +119,26 @@ CONFIGURATIONS = (
     fails("9: queued before all it reaches is marked", "WEAK", "FINALIZER", "QUEUED_EARLY",
           "ONE_ROOT", "PLAIN_BUFFERS", deep=True),
     # Ephemerons are noted beside the marking of their keys.
-    ephemeron("ephemeron"),
-    ephemeron("ephemeron: no second look at the key", "NO_SECOND_LOOK"),
-    ephemeron("ephemeron: entered after the second look", "ENTERED_LATE"),
-    ephemeron("ephemeron: flag not ordered before the second look", "FLAG_NOT_ORDERED"),
-    ephemeron("ephemeron: mark not ordered before the flag", "MARK_NOT_ORDERED"),
+    alone(EPHEMERON, "ephemeron"),
+    alone(EPHEMERON, "ephemeron: no second look at the key", "NO_SECOND_LOOK"),
+    alone(EPHEMERON, "ephemeron: entered after the second look", "ENTERED_LATE"),
+    alone(EPHEMERON, "ephemeron: flag not ordered before the second look", "FLAG_NOT_ORDERED"),
+    alone(EPHEMERON, "ephemeron: mark not ordered before the flag", "MARK_NOT_ORDERED"),
+    # Objects of a span are claimed beside who holds it.
+    alone(CLAIM, "claim"),
+    alone(CLAIM, "claim: by the mark", "CLAIMED_BY_MARK"),
+    alone(CLAIM, "claim: who scans it counts it", "COUNTED_BY_BOTH"),
+    alone(CLAIM, "claim: scanned bits set before the scan", "SCANNED_EARLY"),
+    alone(CLAIM, "claim: no look after the span is let go", "NO_LOOK_AFTER"),
+    alone(CLAIM, "claim: scanned bits read before marks", "SCANNED_READ_FIRST"),
+    # Grey work is sent to the mutators whose objects it is.
+    alone(HOME, "home"),
+    alone(HOME, "home: answers and keeps what is to be sent", "NO_DELIVERY"),
+    alone(HOME, "home: what waits there is not counted", "HOMES_NOT_COUNTED"),
+    alone(HOME, "home: closed once open, while work is sent", "CLOSED_WHEN_OPEN"),
+    alone(HOME, "home: taken grey not told", "NO_TAKE_COUNTS"),
+    alone(HOME, "home: one quiet round", "ONE_ROUND"),
+    alone(HOME, "home: never left to others", "NEVER_OPEN"),
     # Mutators that are blocked.
     holds("blocked mutator", "BLOCKING", "ONE_ROOT"),
     fails("unblocks while acted for", "BLOCKING", "ONE_ROOT", "NO_UNBLOCK_WAIT"),
