@@ -9,8 +9,8 @@
  *             needed. A child that only calls exec needs none of this: TRI_FORK_EXEC, or
  *             posix_spawn.
  * Invariants:
- *   [fork.1] A thread MUST have its own mutators blocked before it waits for the list; otherwise
- *            two threads that fork at a time wait for each other for ever.
+ *   [fork.1] The forking thread MUST have its own mutators blocked; otherwise it waits for itself.
+ *            See [heap_list.2].
  *   [fork.2] All of a heap's locks MUST be held by the forking thread; otherwise the child finds
  *            one taken for ever, and what it guards half changed.
  *   [fork.3] No thread MUST be sweeping; otherwise the child lacks the span that it had in hand.
@@ -119,30 +119,6 @@ static void forget_threads(struct process_heap *heap)
 
 /* ---- The process ----------------------------------------------------------------------------- */
 
-/* Call function for each of the calling thread's mutators. */
-static void each_own_mutator(void (*function)(struct process_mutator *mutator))
-{
-    for (struct thread_binding *b = thread_binding_first(); b != NULL; b = b->next) {
-        function(CONTAINER_OF(b, struct process_mutator, binding));
-    }
-}
-
-static void block_own(struct process_mutator *mutator)
-{
-    mutator->forking = handshake_is_running(mutator);
-    if (mutator->forking) {
-        port_blocking_begin(&mutator->mutator);
-    }
-}
-
-static void unblock_own(struct process_mutator *mutator)
-{
-    if (mutator->forking) {
-        mutator->forking = false;
-        port_blocking_end(&mutator->mutator);
-    }
-}
-
 /* Call function for each heap from first on that is to outlive the fork. The list is locked. */
 static void each_heap(struct process_heap *first, void (*function)(struct process_heap *heap))
 {
@@ -155,8 +131,7 @@ static void each_heap(struct process_heap *first, void (*function)(struct proces
 
 static void before_fork(void)
 {
-    each_own_mutator(block_own); /* [fork.1] */
-    each_heap(heap_list_lock(), freeze);
+    each_heap(heap_list_lock(), freeze); /* [fork.1] */
 }
 
 static void go_on_in_parent(struct process_heap *heap)
@@ -179,14 +154,12 @@ static void after_fork_in_parent(void)
 {
     each_heap(heap_list_first(), go_on_in_parent);
     heap_list_unlock();
-    each_own_mutator(unblock_own);
 }
 
 static void after_fork_in_child(void)
 {
     each_heap(heap_list_first(), go_on_in_child);
     heap_list_unlock();
-    each_own_mutator(unblock_own);
 }
 
 static void install_handlers(void)

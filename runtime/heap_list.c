@@ -9,6 +9,9 @@
  * Invariants:
  *   [heap_list.1] The end of the process MUST wait for no lock; otherwise a host that calls exit()
  *                 where it holds one, or while another thread has stopped with one, does not end.
+ *   [heap_list.2] A thread MUST have its own mutators blocked while it waits for the list, or has
+ *                 it; otherwise two threads that fork at a time wait for each other for ever, as do
+ *                 one that forks, and holds all mutators, and one that makes or ends another heap.
  * Locks:      its own, outside of LOCK_RANKS; tries it, and MARK under it, at the end.
  * Callers:    creation and destruction of heaps; fork; the system, in exit().
  */
@@ -16,6 +19,9 @@
 
 #include <pthread.h>
 
+#include "gc/port.h"
+#include "runtime/handshake.h"
+#include "runtime/thread.h"
 #include "runtime/workers.h"
 
 /* Guarded by its lock. */
@@ -24,8 +30,33 @@ static struct {
     struct process_heap *first;
 } heaps = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* Call function for each of the calling thread's mutators. */
+static void each_own_mutator(void (*function)(struct process_mutator *mutator))
+{
+    for (struct thread_binding *b = thread_binding_first(); b != NULL; b = b->next) {
+        function(CONTAINER_OF(b, struct process_mutator, binding));
+    }
+}
+
+static void block_own(struct process_mutator *mutator)
+{
+    mutator->listing = handshake_is_running(mutator);
+    if (mutator->listing) {
+        port_blocking_begin(&mutator->mutator);
+    }
+}
+
+static void unblock_own(struct process_mutator *mutator)
+{
+    if (mutator->listing) {
+        mutator->listing = false;
+        port_blocking_end(&mutator->mutator);
+    }
+}
+
 struct process_heap *heap_list_lock(void)
 {
+    each_own_mutator(block_own); /* [heap_list.2] */
     (void)pthread_mutex_lock(&heaps.lock);
     return heaps.first;
 }
@@ -38,6 +69,7 @@ struct process_heap *heap_list_first(void)
 void heap_list_unlock(void)
 {
     (void)pthread_mutex_unlock(&heaps.lock);
+    each_own_mutator(unblock_own);
 }
 
 void heap_list_add(struct process_heap *heap)
@@ -68,5 +100,5 @@ AT_EXIT static void raise_all(void)
     for (struct process_heap *h = heaps.first; h != NULL; h = h->next_heap) {
         workers_raise_to_end(&h->workers);
     }
-    heap_list_unlock();
+    (void)pthread_mutex_unlock(&heaps.lock);
 }

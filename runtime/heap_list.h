@@ -9,7 +9,8 @@ void heap_list_add(struct process_heap *heap);
 void heap_list_remove(struct process_heap *heap);
 
 /* The first heap; the others follow by next_heap. None is added or removed, and so none ends,
- * before the list is unlocked, by the same thread or by its copy in the child of a fork. */
+ * before the list is unlocked, by the same thread or by its copy in the child of a fork; until then
+ * the thread's own mutators are blocked. A safepoint of these. */
 struct process_heap *heap_list_lock(void);
 void heap_list_unlock(void);
 

@@ -70,7 +70,7 @@ struct process_mutator {
     void *scanner_argument;
     bool scan_c_stack;
     bool holds;   /* from tri_debug_hold to tri_debug_release, which it called */
-    bool forking; /* its thread is inside fork(), for which it was blocked */
+    bool listing; /* its thread has the list of heaps, or waits for it: it was blocked for that */
     struct stack_extent stack;
     struct tri_stack *current;     /* NULL: none */
     struct tri_frame_ *own_frames; /* those opened while no stack was current; saved while one is */

@@ -206,9 +206,10 @@ TRI_API void tri_heap_options_init(tri_heap_options *options);
  * @return ::TRI_OK; ::TRI_E_INVALID for options outside their range; ::TRI_E_NOMEM where not even
  *         the smallest reservation (16 MiB) was to be had.
  *
- * Threads: any.
- * Cost:    a few mmap calls, and reading what the container allows, together less than a
- *          millisecond; some 100 KiB of memory until objects are allocated.
+ * Threads:   any.
+ * Safepoint: of the mutators that the calling thread has in other heaps.
+ * Cost:      a few mmap calls, and reading what the container allows, together less than a
+ *            millisecond; some 100 KiB of memory until objects are allocated.
  */
 TRI_API tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *options);
 
@@ -219,7 +220,8 @@ TRI_API tri_result tri_heap_create(tri_heap **heap, const tri_heap_options *opti
  * All mutators must be detached: a mutator that is still attached is a misuse that ends the process
  * with a message, unless it is the calling thread's own, which is detached.
  *
- * Threads: any one, while no other uses the heap.
+ * Threads:   any one, while no other uses the heap.
+ * Safepoint: of the mutators that the calling thread has in other heaps.
  */
 TRI_API void tri_heap_destroy(tri_heap *heap);
 

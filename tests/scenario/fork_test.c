@@ -57,6 +57,11 @@ static bool child_does(tri_mutator *mutator, void (*function)(void *argument), v
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+static void nothing(void *argument)
+{
+    (void)argument;
+}
+
 struct scene {
     struct host host;
     struct link *list;
@@ -259,6 +264,47 @@ START_TEST(several_at_a_time)
 }
 END_TEST
 
+/* A thread with a mutator makes and ends other heaps while another thread forks and holds that
+ * mutator. */
+struct maker {
+    tri_heap *heap;
+    tri_fork fork; /* of the other heaps */
+    atomic_bool is_ready;
+};
+
+static void *maker(void *argument)
+{
+    struct maker *maker = argument;
+    tri_heap_options options = options_new();
+    options.fork = maker->fork;
+    tri_mutator *mutator = attach(maker->heap);
+    const struct tri_mutator_head_ *head = (const struct tri_mutator_head_ *)(const void *)mutator;
+    atomic_store(&maker->is_ready, true);
+    while (TRI_LOAD_RELAXED(&head->poll) == 0) { /* until it is asked for */
+    }
+    tri_heap_destroy(heap_new(&options));
+    tri_mutator_detach(mutator);
+    return NULL;
+}
+
+static const tri_fork forks[] = {TRI_FORK_FULL, TRI_FORK_EXEC};
+
+START_TEST(beside_new_heaps)
+{
+    tri_heap_options options = options_new();
+    options.gc_percent = TRI_GC_PERCENT_OFF; /* nobody else asks */
+    options.stress = 0;
+    struct maker it = {.heap = heap_new(&options), .fork = forks[_i]};
+    pthread_t thread;
+    MUST(pthread_create(&thread, NULL, maker, &it) == 0);
+    while (!atomic_load(&it.is_ready)) {
+    }
+    ck_assert(child_does(NULL, nothing, NULL));
+    MUST(pthread_join(thread, NULL) == 0);
+    tri_heap_destroy(it.heap);
+}
+END_TEST
+
 /* A mutator that is parked belongs to no thread: the child still has it. */
 static void resume_in_child(void *argument)
 {
@@ -283,11 +329,6 @@ START_TEST(parked_stays)
 END_TEST
 
 /* A heap that is not for the child costs nothing, and its mutators stay where they are. */
-static void nothing(void *argument)
-{
-    (void)argument;
-}
-
 START_TEST(exec_only)
 {
     tri_heap_options options = options_new();
@@ -306,6 +347,7 @@ int main(void)
         {with_a_mutator, LENGTH(markers)},
         {without_a_mutator, LENGTH(markers)},
         {several_at_a_time, 0},
+        {beside_new_heaps, LENGTH(forks)},
         {parked_stays, 0},
         {exec_only, 0},
     };
