@@ -201,6 +201,9 @@ struct workers_state {
     } idle;              /* whoever runs jobs; what the system allows this process */
     uint32_t urgent;     /* atomic: this job, or the next, is not only for processors that would
                           idle */
+    uint32_t ending;     /* atomic: nor is any other job: the process is about to end */
+    pid_t process_id;    /* whose threads these are: that of the parent in the child of a fork that
+                          the heap does not outlive */
     uint64_t paced_ns;   /* marker 0: its processor time when it last had its share */
 
     struct lock sweep_lock; /* SWEEP */

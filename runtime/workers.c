@@ -30,6 +30,9 @@
  *   [workers.7] The collector's thread MUST NOT stop watching cycles that mutators drive while one
  *             is under way, and who begins one MUST find out with SWEEP held whether it watches;
  *             otherwise one that the mutators leave is never ended ([cycle.9]).
+ *   [workers.8] The child of a fork MUST NOT change the priority of threads that it has a copy of
+ *               only; otherwise it raises its parent's markers, or whatever thread of another
+ *               process has got the number.
  * Locks:      MARK for markers, SWEEP for the sweeper and the collector; neither is held while they
  *             work.
  * Callers:    cycle through port.h; the first mutator; destruction of the heap.
@@ -53,6 +56,7 @@ void workers_init(struct workers_state *workers)
     condition_init(&workers->changed);
     lock_init(&workers->sweep_lock, LOCK_SWEEP);
     condition_init(&workers->sweep_changed);
+    workers->process_id = getpid();
 }
 
 void workers_forget(struct workers_state *workers)
@@ -68,6 +72,8 @@ void workers_forget(struct workers_state *workers)
     workers->watching = false;
     store_relaxed(&workers->cycle_wanted, 0U);
     store_relaxed(&workers->urgent, 0U);
+    store_relaxed(&workers->ending, 0U);
+    workers->process_id = getpid();
 }
 
 /* ---- Markers --------------------------------------------------------------------------------- */
@@ -132,7 +138,7 @@ static bool may_be_lowered(const struct process_heap *heap, unsigned index)
 {
     const struct workers_state *workers = &heap->workers;
     return index >= heap->heap.mark.by_right && workers->idle == IDLE_WORKS &&
-           load_relaxed(&workers->urgent) == 0;
+           load_relaxed(&workers->urgent) == 0 && load_relaxed(&workers->ending) == 0;
 }
 
 /* One part of the job, at idle priority where that may be; but without a lock then [workers.4]. */
@@ -285,7 +291,9 @@ void port_hurry_markers(struct tri_heap *heap)
  * lock_try_acquire is to be asked about. */
 LOCK_UNCHECKED void workers_raise_to_end(struct workers_state *workers)
 {
-    if (port_mutex_try_lock(&workers->lock.mutex)) {
+    store_relaxed(&workers->ending, 1U);   /* first: others go on until the process has ended */
+    if (workers->process_id == getpid() && /* [workers.8] */
+        port_mutex_try_lock(&workers->lock.mutex)) {
         raise_workers(workers);
         port_mutex_unlock(&workers->lock.mutex);
     }

@@ -19,7 +19,8 @@ void workers_watch_idle(struct process_heap *heap);
 /* Let all threads end, and wait for that. */
 void workers_stop(struct process_heap *heap);
 
-/* The process is about to end: let no thread stay at idle priority. Waits for nothing. */
+/* The process is about to end: let no thread stay at idle priority, or come to it. Waits for
+ * nothing. */
 void workers_raise_to_end(struct workers_state *workers);
 
 /* This is the child of a fork, which has none of these threads. */
