@@ -508,12 +508,18 @@ bool weak_table_next(struct tri_mutator *mutator, tri_ref table, size_t *positio
     return false;
 }
 
+/* Marking ends for all entries at once: what no read yields any more is not counted, though the
+ * collector may come to it later. */
 size_t weak_table_count(struct tri_mutator *mutator, tri_ref table)
 {
     struct view view = view_of(mutator, table);
+    struct tri_heap *heap = mutator->heap;
+    bool ended = barrier_is_on(mutator) && weak_has_ended(heap);
     size_t count = 0;
     for (size_t i = 0; i < view.capacity; i++) {
-        count += view.entries[i].hash != 0 && !is_gone(&view, &view.entries[i]);
+        count += view.entries[i].hash != 0 && !is_gone(&view, &view.entries[i]) &&
+                 !(ended && weak_is_dead(heap, view.encoding,
+                                         load_relaxed(weak_word_of(&view, &view.entries[i]))));
     }
     return count;
 }

@@ -45,7 +45,8 @@ static inline bool weak_disturb(struct tri_heap *heap)
 /* Whether marking has ended, as far as the caller knows. */
 static inline bool weak_has_ended(const struct tri_heap *heap)
 {
-    return (load_relaxed(&heap->weak.word) & WEAK_ENDED) != 0;
+    /* acquire: pairs with the exchange in weak_try_end, so that who sees the end sees all marks */
+    return (load_acquire(&heap->weak.word) & WEAK_ENDED) != 0;
 }
 
 /* The first of two rounds is about to begin [weak_word.2]. CYCLE held, as below. */

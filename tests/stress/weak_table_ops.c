@@ -269,7 +269,8 @@ static void count(const struct work *work)
                  (weak->reached == number && !entry_is_uncertain(work->table, &table->entries[i]));
     }
     if (found < least || found > table->count) {
-        fail(work->table, work->player, "has another number of entries");
+        fail(work->table, work->player,
+             found < least ? "has fewer entries than live" : "has more entries than it can have");
     }
 }
 

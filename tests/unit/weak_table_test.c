@@ -464,6 +464,7 @@ static void read_by_next(enum weak_kind kind, bool ended, unsigned variant)
     size_t met = 0;
     tri_word key;
     tri_word value;
+    ck_assert_uint_eq(weak_table_count(second, state.table), ended ? 1 : 2);
     while (weak_table_next(second, state.table, &position, &key, &value)) {
         if (key == (tri_word)state.keys[1]) {
             stacks[1][0] = variant == 1 ? value : key;
