@@ -45,6 +45,18 @@ static bool spoil_table(struct player *player, struct thing *key, bool shall_hav
     return made;
 }
 
+/* A weak slot has lost what can be reached, or has it back. */
+static void spoil_slot(struct player *player, struct thing *target, bool shall_have)
+{
+    set_fixed(player, FIXED_FAULT, target);
+    slot_set(player, player->mutator, SLOT_FAULT, target);
+    if (shall_have) {
+        store_relaxed(&player->slots.words[SLOT_FAULT], (tri_word)0);
+    } else {
+        player->slots.targets[SLOT_FAULT] = NULL;
+    }
+}
+
 void make_fault(struct player *player, enum fault fault)
 {
     tri_handle *handle;
@@ -82,6 +94,12 @@ void make_fault(struct player *player, enum fault fault)
         break;
     case FAULT_KEEP_ENTRY:
         made = spoil_table(player, thing, false);
+        break;
+    case FAULT_CLEAR_SLOT:
+        spoil_slot(player, thing, true);
+        break;
+    case FAULT_KEEP_SLOT:
+        spoil_slot(player, thing, false);
         break;
     case FAULT_NONE:
         break;

@@ -1,5 +1,5 @@
-/* weak_graph.h -- the random test of weak references, ephemerons, weak tables, finalizers and
- * cleanups: what the program knows about the objects it has on the heap.
+/* weak_graph.h -- the random test of weak references, ephemerons, weak tables, weak slots of the
+ * host's, finalizers and cleanups: what the program knows about the objects it has on the heap.
  *
  * Each player is a mutator with a graph of its own. For every object on the heap there is a thing
  * in plain memory that knows what the object must contain. A thing stays until a check finds its
@@ -23,6 +23,8 @@
 #define ROOTS        24 /* of each of two kinds */
 #define TABLES       4  /* global slots for these; nothing else refers to one */
 #define TABLE_FAULT  TABLES
+#define SLOTS        200 /* weak slots in plain memory */
+#define SLOT_FAULT   SLOTS
 #define NAMES        64 /* nodes have one of so many */
 #define HISTORY      1000
 #define RECENT       24 /* of them are reported, and all that concern a thing */
@@ -31,7 +33,8 @@ enum thing_kind {
     THING_NODE,
     THING_WEAK,
     THING_EPHEMERON,
-    THING_TABLE
+    THING_TABLE,
+    THING_SLOTS /* no object: stands for the weak slots of a player where these are reported */
 };
 
 enum pending {
@@ -118,7 +121,9 @@ enum fault {
     FAULT_CLEAR_KEY,
     FAULT_LOSE_VALUE,
     FAULT_LOSE_ENTRY,
-    FAULT_KEEP_ENTRY
+    FAULT_KEEP_ENTRY,
+    FAULT_CLEAR_SLOT,
+    FAULT_KEEP_SLOT
 };
 
 /* Global slots that are not chosen at random. */
@@ -148,6 +153,18 @@ static inline bool options_mix_orders(const struct options *options)
     return options->seed % 2 == 0;
 }
 
+/* A player's weak slots, and their hook. */
+struct slots {
+    tri_weak_hook *hook;
+    struct thing holder;
+    bool is_locked;       /* words and cursor are guarded by lock */
+    pthread_mutex_t lock; /* taken by the hook; never held at a safepoint */
+    size_t cursor;        /* where the hook goes on; its own, where there is no lock */
+    tri_word words[SLOTS + 1];
+    struct thing *targets[SLOTS + 1]; /* their shadows: NULL where a word is known to be gone */
+    uint32_t lives[SLOTS + 1];        /* the targets', when these were set */
+};
+
 struct player {
     struct stress *stress;
     int index;
@@ -170,6 +187,7 @@ struct player {
     tri_word fixed[FIXED_ROOTS];
     struct thing *table_things[TABLE_FAULT + 1];
     tri_word tables[TABLE_FAULT + 1];
+    struct slots slots;
 
     struct note notes[HISTORY];
     uint64_t note_count;
@@ -186,6 +204,7 @@ struct counts {
     uint64_t values;      /* of ephemerons that were read */
     uint64_t entries;     /* of tables that were found */
     uint64_t lost;        /* that died */
+    uint64_t slots;       /* weak ones that yielded something */
     uint64_t checked;     /* objects compared */
 };
 
@@ -419,6 +438,23 @@ struct thing *table_new(struct player *player, tri_weak_kind kind);
 void op_table(struct player *player);
 void op_table_work(struct player *player);
 void op_table_shown(struct player *player);
+
+/* ---- Weak slots: weak_slots.c -----------------------------------------------------------------*/
+
+/* Before the players' threads begin, and after they have ended. @{ */
+void slots_begin(struct player *player);
+void slots_end(struct player *player);
+/* @} */
+
+/* The slot refers to target, which mutator can reach, or to nothing. */
+void slot_set(struct player *player, tri_mutator *mutator, size_t index, struct thing *target);
+
+/* Nothing is pending, and marking number has reached all that is alive: compare. */
+void slots_settle(struct player *player, tri_mutator *mutator, uint64_t number);
+
+void op_slots(struct player *player);
+void op_slots_shown(struct player *player);
+void op_slots_renew(struct player *player);
 
 /* ---- Faults: weak_faults.c --------------------------------------------------------------------*/
 

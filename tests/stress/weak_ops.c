@@ -345,11 +345,11 @@ struct operation {
 };
 
 static const struct operation operations[] = {
-    {op_node, 270, false},
-    {op_store, 150, false},
-    {op_root, 110, false},
+    {op_node, 250, false},
+    {op_store, 140, false},
+    {op_root, 100, false},
     {op_weak, 70, false},
-    {op_read, 90, false},
+    {op_read, 84, false},
     {op_read_many, 8, false},
     {op_read_shown, 30, true},
     {op_attach, 40, false},
@@ -365,6 +365,9 @@ static const struct operation operations[] = {
     {op_table, 4, false},
     {op_table_work, 40, false},
     {op_table_shown, 10, true},
+    {op_slots, 35, false},
+    {op_slots_shown, 10, true},
+    {op_slots_renew, 1, false},
 };
 
 void step(struct player *player)

@@ -407,6 +407,7 @@ static size_t check_player(struct player *leader, struct player *player)
             check_holder(leader, thing, number);
         }
     }
+    slots_settle(player, leader->mutator, number);
     fetch_add_relaxed(&player->stress->counts.checked, (uint64_t)reached);
     return reached;
 }

@@ -1,7 +1,7 @@
-/* weak_stress.c -- the random test of weak references, ephemerons, weak tables, finalizers and
- * cleanups: several mutators build and drop random graphs on one heap, read what is weak at any
- * time, and keep what it yields or not. Now and then all wait while one compares the heap with the
- * shadow.
+/* weak_stress.c -- the random test of weak references, ephemerons, weak tables, weak slots of the
+ * host's, finalizers and cleanups: several mutators build and drop random graphs on one heap, read
+ * what is weak at any time, and keep what it yields or not. Now and then all wait while one
+ * compares the heap with the shadow.
  *
  *     weak_stress --mutators 4 ...       see usage below
  */
@@ -36,7 +36,9 @@ static const char *const fault_names[] = {"",
                                           "clear-key",
                                           "lose-value",
                                           "lose-entry",
-                                          "keep-entry"};
+                                          "keep-entry",
+                                          "clear-slot",
+                                          "keep-slot"};
 
 void take_note(struct player *player, const char *what, const struct thing *thing,
                const struct thing *other)
@@ -59,7 +61,8 @@ static void report_notes(const struct player *player, uint64_t thing)
 
 void report_thing(const struct thing *thing)
 {
-    static const char *const kinds[] = {"node", "weak reference", "ephemeron", "table"};
+    static const char *const kinds[] = {"node", "weak reference", "ephemeron", "table",
+                                        "weak slots"};
     (void)fprintf(stderr,
                   "  %s 0x%" PRIx64 " at %p of mutator %d, life %u, gone %d, finalizer %d (%s), "
                   "cleanup %d\n",
@@ -149,13 +152,17 @@ static void rendezvous(struct player *player)
 static void enter(struct player *player)
 {
     tri_heap *heap = player->stress->heap;
-    if (tri_mutator_attach(heap, &player->mutator) != TRI_OK ||
+    tri_mutator *mutator;
+    if (tri_mutator_attach(heap, &mutator) != TRI_OK ||
         tri_global_add(heap, player->globals, ROOTS) != TRI_OK ||
         tri_global_add(heap, player->fixed, FIXED_ROOTS) != TRI_OK ||
         tri_global_add(heap, player->tables, TABLE_FAULT + 1) != TRI_OK) {
         fail(NULL, player, "attaching failed");
     }
-    tri_roots_set_scanner(player->mutator, scan_stack, player);
+    tri_roots_set_scanner(mutator, scan_stack, player);
+    player_lock(player, mutator); /* others may have begun, and ask who this is */
+    player->mutator = mutator;
+    player_unlock(player);
 }
 
 static void leave(struct player *player)
@@ -188,11 +195,20 @@ static void *player_thread(void *argument)
 
 /* ---- One run ----------------------------------------------------------------------------------*/
 
+/* TRI_MARKERS_AUTO, so that mutators drive the cycles, or 1 to 3 threads. */
+static int32_t markers_by(uint64_t random)
+{
+    int32_t number = (int32_t)(random % 6);
+    return number > 3 || number == 0 ? TRI_MARKERS_AUTO : number;
+}
+
 static void create_heap(struct stress *stress)
 {
     tri_heap_options options;
     uint64_t random = mix(stress->options.seed);
     tri_heap_options_init(&options);
+    options.markers = markers_by(random >> 16);
+    options.background_sweep = (random >> 24) % 4 != 0;
     options.heap_minimum = (size_t)64 * 1024 << random % 3;
     options.gc_percent = (int32_t)(20 + random / 8 % 100);
     options.barrier = stress->options.insertion ? TRI_BARRIER_INSERTION : TRI_BARRIER_HYBRID;
@@ -264,18 +280,22 @@ static void print_summary(const struct stress *stress)
     (void)printf("weak_stress: seed %" PRIu64 " mutators %d operations %" PRIu64 " cycles %" PRIu64
                  " checks %" PRIu64 " reads %" PRIu64 " cleared %" PRIu64 " revived %" PRIu64
                  " finalized %" PRIu64 " resurrected %" PRIu64 " cleaned %" PRIu64
-                 " values %" PRIu64 " entries %" PRIu64 " lost %" PRIu64 " checked %" PRIu64
-                 " seconds %.1f failures 0\n",
+                 " values %" PRIu64 " entries %" PRIu64 " lost %" PRIu64 " slots %" PRIu64
+                 " checked %" PRIu64 " seconds %.1f failures 0\n",
                  stress->options.seed, stress->options.players, operations, stats.num_gc,
                  stress->checks, counts->reads, counts->cleared, counts->revived, counts->finalized,
                  counts->resurrected, counts->cleaned, counts->values, counts->entries,
-                 counts->lost, counts->checked, (double)(now_ns() - stress->started_ns) / 1e9);
+                 counts->lost, counts->slots, counts->checked,
+                 (double)(now_ns() - stress->started_ns) / 1e9);
 }
 
 static void run(const struct options *options)
 {
     struct stress *stress = stress_new(options);
     create_heap(stress);
+    for (int i = 0; i < options->players; i++) {
+        slots_begin(&stress->players[i]);
+    }
     for (int i = 0; i < options->players; i++) {
         struct player *player = &stress->players[i];
         if (pthread_create(&player->thread, NULL, player_thread, player) != 0) {
@@ -284,6 +304,9 @@ static void run(const struct options *options)
     }
     for (int i = 0; i < options->players; i++) {
         (void)pthread_join(stress->players[i].thread, NULL);
+    }
+    for (int i = 0; i < options->players; i++) {
+        slots_end(&stress->players[i]);
     }
     print_summary(stress);
     tri_heap_destroy(stress->heap);
@@ -298,7 +321,7 @@ static int usage(const char *program)
                   "usage: %s [--seed N] [--ops N] [--seconds S] [--mutators N] [--insertion]\n"
                   "       [--fault drop-root | keep-root | clear-weak | lose-finalizer |\n"
                   "                repeat-finalizer | lose-cleanup | clear-key | lose-value |\n"
-                  "                lose-entry | keep-entry]\n"
+                  "                lose-entry | keep-entry | clear-slot | keep-slot]\n"
                   "  --seed       of all random numbers; else TRI_SEED, or from the clock\n"
                   "  --ops        operations of all mutators together\n"
                   "  --seconds    stop after that time, if that is earlier\n"

@@ -27,11 +27,13 @@ FAULTS = [
     ("lose-entry", "has more or fewer entries than live|"
      "is reachable, and was cleared from what holds it weakly"),
     ("keep-entry", "has more or fewer entries than live|has an entry that it should not have"),
+    ("clear-slot", "was cleared, and its target is reachable"),
+    ("keep-slot", "was not cleared, and its target is unreachable"),
 ]
 
 
 MET = ["cleared", "revived", "finalized", "resurrected", "cleaned", "values", "entries", "lost",
-       "checked"]
+       "slots", "checked"]
 
 
 def run(program, *arguments):

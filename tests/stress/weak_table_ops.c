@@ -111,11 +111,21 @@ static struct word strong_word(const struct work *work, const struct word *weak)
 
 /* ---- By identity ------------------------------------------------------------------------------*/
 
-static void set(const struct work *work)
+/* From here on the table alone holds thing, perhaps: it leaves the stack. */
+static void drop_from_stack(struct player *player, const struct thing *thing)
+{
+    for (size_t i = 0; i < ROOTS; i++) {
+        if (player->stack_things[i] == thing) {
+            player->stack[i] = TRI_NULL;
+            player->stack_things[i] = NULL;
+        }
+    }
+}
+
+/* Let the table have an entry of these. */
+static void set_words(const struct work *work, struct word weak, struct word strong)
 {
     struct thing *table = work->table;
-    struct word weak = weak_word(work);
-    struct word strong = strong_word(work, &weak);
     bool values = table->table->kind == TRI_WEAK_VALUES;
     const struct word *key = values ? &strong : &weak;
     const struct word *value = values ? &weak : &strong;
@@ -124,6 +134,15 @@ static void set(const struct work *work)
         fail(table, work->player, "tri_weak_table_set failed");
     }
     entry_put(table, key, value);
+    if (work->mutator == work->player->mutator && below(work->player, 4) == 0) {
+        drop_from_stack(work->player, strong.thing);
+    }
+}
+
+static void set(const struct work *work)
+{
+    struct word weak = weak_word(work);
+    set_words(work, weak, strong_word(work, &weak));
 }
 
 /* Some key: mostly one that is there. */
@@ -170,10 +189,9 @@ static void get(const struct work *work)
     }
 }
 
-static void remove_entry(const struct work *work)
+static void remove_key(const struct work *work, struct word key)
 {
     struct thing *table = work->table;
-    const struct word key = pick_key(work);
     struct entry *entry = entry_find(table->table, &key);
     bool there = tri_weak_table_remove(work->mutator, table->address, word_of(&key));
     take_note(work->player, there ? "remove" : "remove nothing", table, key.thing);
@@ -184,6 +202,30 @@ static void remove_entry(const struct work *work)
         entry_drop(table->table, entry);
     } else if (entry != NULL) {
         entry_missed(table, entry);
+    }
+}
+
+/* Keep the value of some key, and let another one take its place, or none. */
+static void take(const struct work *work)
+{
+    struct thing *table = work->table;
+    const struct word key = pick_key(work);
+    tri_word word;
+    if (table->life != 0 || table->table->kind == TRI_WEAK_VALUES ||
+        entry_find(table->table, &key) == NULL ||
+        !tri_weak_table_get(work->mutator, table->address, word_of(&key), &word)) {
+        return;
+    }
+    const struct entry *entry = entry_seen(table, word_of(&key), word);
+    take_note(work->player, "take", table, entry->value.thing);
+    if (entry->value.thing != NULL) {
+        keep(work->player, work->mutator, entry->value.thing,
+             table->table->kind == TRI_WEAK_EPHEMERONS);
+    }
+    if (below(work->player, 2) == 0) {
+        remove_key(work, key);
+    } else {
+        set_words(work, key, strong_word(work, &key));
     }
 }
 
@@ -278,7 +320,7 @@ static void work_on(const struct work *work)
 {
     bool by_name = work->table->table->by_name;
     uint64_t what = below(work->player, 100);
-    uint64_t times = below(work->player, 12) == 0 ? below(work->player, BURST) : 1;
+    uint64_t times = below(work->player, 6) == 0 ? below(work->player, BURST) : 1;
     if (what < 5) {
         count(work);
     } else if (what < 15) {
@@ -289,8 +331,10 @@ static void work_on(const struct work *work)
         }
     } else if (what < 40) {
         get(work);
+    } else if (what < 50) {
+        remove_key(work, pick_key(work));
     } else if (what < 60) {
-        remove_entry(work);
+        take(work);
     } else {
         for (; times > 0; times--) {
             set(work);
