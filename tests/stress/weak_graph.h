@@ -141,8 +141,10 @@ struct options {
     uint64_t seed;
     uint64_t operations; /* of all players */
     double seconds;      /* 0: no limit */
-    int players;
+    int players;         /* 0: several configurations, one after the other */
     bool insertion;
+    uint32_t stress;          /* a cycle at each so many slow paths; 0: as GCDEBUG says */
+    uint32_t handshake_delay; /* in microseconds; as above */
     enum fault fault;
 };
 

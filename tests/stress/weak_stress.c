@@ -17,6 +17,9 @@
 #define ROUND_OPERATIONS 3000
 #define FAULT_ROUND      3
 
+#define RUN_OPERATIONS      300000
+#define CAMPAIGN_OPERATIONS 3000000
+
 static uint64_t now_ns(void)
 {
     struct timespec now;
@@ -85,10 +88,15 @@ void fail(const struct thing *thing, const struct player *player, const char *wh
         report_notes(thing->player, thing->id);
     }
     (void)fprintf(stderr,
-                  "weak_stress: replay: --seed %" PRIu64 " --mutators %d --ops %" PRIu64 "%s%s%s\n",
+                  "weak_stress: replay: --seed %" PRIu64 " --mutators %d --ops %" PRIu64 "%s%s%s",
                   options->seed, options->players, options->operations,
                   options->insertion ? " --insertion" : "",
                   options->fault == FAULT_NONE ? "" : " --fault ", fault_names[options->fault]);
+    if (options->stress != 0) {
+        (void)fprintf(stderr, " --gcstress %" PRIu32 " --delay %" PRIu32, options->stress,
+                      options->handshake_delay);
+    }
+    (void)fprintf(stderr, "\n");
     abort();
 }
 
@@ -211,6 +219,10 @@ static void create_heap(struct stress *stress)
     options.background_sweep = (random >> 24) % 4 != 0;
     options.heap_minimum = (size_t)64 * 1024 << random % 3;
     options.gc_percent = (int32_t)(20 + random / 8 % 100);
+    if (stress->options.stress != 0) {
+        options.stress = stress->options.stress;
+        options.handshake_delay_us = stress->options.handshake_delay;
+    }
     options.barrier = stress->options.insertion ? TRI_BARRIER_INSERTION : TRI_BARRIER_HYBRID;
     tri_field fields[STRONG_SLOTS];
     for (uint32_t i = 0; i < STRONG_SLOTS; i++) {
@@ -266,7 +278,8 @@ static void stress_free(struct stress *stress)
     free(stress);
 }
 
-static void print_summary(const struct stress *stress)
+/* Returns how many operations there were. */
+static uint64_t print_summary(const struct stress *stress)
 {
     const struct counts *counts = &stress->counts;
     tri_stats stats = {.size = sizeof stats};
@@ -287,9 +300,12 @@ static void print_summary(const struct stress *stress)
                  counts->resurrected, counts->cleaned, counts->values, counts->entries,
                  counts->lost, counts->slots, counts->checked,
                  (double)(now_ns() - stress->started_ns) / 1e9);
+    (void)fflush(stdout);
+    return operations;
 }
 
-static void run(const struct options *options)
+/* Returns how many operations there were. */
+static uint64_t run(const struct options *options)
 {
     struct stress *stress = stress_new(options);
     create_heap(stress);
@@ -308,25 +324,62 @@ static void run(const struct options *options)
     for (int i = 0; i < options->players; i++) {
         slots_end(&stress->players[i]);
     }
-    print_summary(stress);
+    uint64_t operations = print_summary(stress);
     tri_heap_destroy(stress->heap);
     stress_free(stress);
+    return operations;
 }
 
 /* ---- The command line -------------------------------------------------------------------------*/
+
+/* Configurations of a campaign, and what part of its operations each has. */
+static const struct {
+    int players;
+    bool insertion;
+    uint32_t stress;
+    uint32_t handshake_delay;
+    unsigned share;
+} campaign[] = {
+    {1, false, 0, 0, 10},  {2, false, 0, 0, 20},   {3, false, 0, 0, 15}, {5, false, 0, 0, 10},
+    {16, false, 0, 0, 15}, {3, false, 60, 50, 10}, {2, true, 0, 0, 10},  {4, true, 60, 50, 10},
+};
+
+static int run_campaign(struct options options)
+{
+    uint64_t operations = 0;
+    uint64_t total = options.operations;
+    double seconds = options.seconds;
+    for (size_t i = 0; i < ARRAY_LENGTH(campaign); i++) {
+        options.players = campaign[i].players;
+        options.insertion = campaign[i].insertion;
+        options.stress = campaign[i].stress;
+        options.handshake_delay = campaign[i].handshake_delay;
+        options.operations = total / 100 * campaign[i].share;
+        options.seconds = seconds * campaign[i].share / 100;
+        operations += run(&options);
+        options.seed++;
+    }
+    (void)printf("weak_stress: campaign of %zu runs: operations %" PRIu64 " failures 0\n",
+                 ARRAY_LENGTH(campaign), operations);
+    return EXIT_SUCCESS;
+}
 
 static int usage(const char *program)
 {
     (void)fprintf(stderr,
                   "usage: %s [--seed N] [--ops N] [--seconds S] [--mutators N] [--insertion]\n"
+                  "       [--gcstress N] [--delay N]\n"
                   "       [--fault drop-root | keep-root | clear-weak | lose-finalizer |\n"
                   "                repeat-finalizer | lose-cleanup | clear-key | lose-value |\n"
                   "                lose-entry | keep-entry | clear-slot | keep-slot]\n"
+                  "Without --mutators: several configurations, one after the other.\n"
                   "  --seed       of all random numbers; else TRI_SEED, or from the clock\n"
                   "  --ops        operations of all mutators together\n"
                   "  --seconds    stop after that time, if that is earlier\n"
                   "  --mutators   1 to %d\n"
                   "  --insertion  stores are reported after the fact\n"
+                  "  --gcstress   a collection at every Nth slow path of an allocation\n"
+                  "  --delay      with that: handshakes and answers are late, by N microseconds\n"
                   "  --fault      spoil something on purpose: the run must fail\n",
                   program, PLAYERS_MAX);
     return 2;
@@ -359,6 +412,10 @@ static bool parse_option(struct options *options, const char *name, const char *
         options->seed = number;
     } else if (strcmp(name, "--ops") == 0) {
         options->operations = number;
+    } else if (strcmp(name, "--gcstress") == 0) {
+        options->stress = (uint32_t)number;
+    } else if (strcmp(name, "--delay") == 0) {
+        options->handshake_delay = (uint32_t)number;
     } else if (strcmp(name, "--mutators") == 0) {
         good = good && number >= 1 && number <= PLAYERS_MAX;
         options->players = (int)number;
@@ -373,8 +430,6 @@ int main(int argc, char **argv)
     const char *seed = getenv("TRI_SEED");
     struct options options = {
         .seed = seed != NULL ? strtoull(seed, NULL, 0) : now_ns() % 1000000000,
-        .operations = 300000,
-        .players = 2,
     };
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--insertion") == 0) {
@@ -385,6 +440,15 @@ int main(int argc, char **argv)
             i++;
         }
     }
-    run(&options);
+    bool is_campaign = options.players == 0;
+    if (options.operations == 0) {
+        options.operations = options.seconds > 0 ? UINT64_MAX
+                             : is_campaign       ? CAMPAIGN_OPERATIONS
+                                                 : RUN_OPERATIONS;
+    }
+    if (is_campaign) {
+        return run_campaign(options);
+    }
+    (void)run(&options);
     return EXIT_SUCCESS;
 }

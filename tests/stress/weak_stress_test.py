@@ -64,9 +64,24 @@ def check_sound(program):
     return problems
 
 
+def check_campaign(program):
+    """Without a number of mutators: all configurations, each in its share of the operations."""
+    done = run(program, "--seed", "5", "--ops", "60000")
+    runs = re.findall(r"seed (\d+) mutators (\d+) operations (\d+)", done.stdout)
+    total = re.search(r"campaign of (\d+) runs: operations (\d+) failures 0", done.stdout)
+    problems = []
+    if done.returncode != 0 or not total or int(total.group(1)) != len(runs):
+        problems.append(f"the campaign ended with {done.returncode}\n{done.stdout}")
+    elif int(total.group(2)) != sum(int(operations) for _, _, operations in runs):
+        problems.append(f"the campaign has lost operations\n{done.stdout}")
+    if not {"1", "2", "16"} <= {mutators for _, mutators, _ in runs}:
+        problems.append(f"the campaign lacks mutators\n{done.stdout}")
+    return problems
+
+
 def main():
     program = sys.argv[1]
-    problems = check_sound(program)
+    problems = check_sound(program) + check_campaign(program)
     for fault, wanted in FAULTS:
         problems += check_fault(program, fault, wanted)
     for arguments in (["--mutators", "17"], ["--ops"], ["--fault", "none"], ["--what", "1"]):
