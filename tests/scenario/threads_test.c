@@ -1048,6 +1048,7 @@ START_TEST(marker_threads)
         TRI_FRAME(host.mutator, 1);
         ck_assert_uint_eq(count_threads("trillium mark"), 0);
         TRI_LOCAL(0) = many_bytes(&host, 3000);
+        tri_collect(host.mutator); /* how many mark follows from what was marked before */
         for (int round = 0; round < 10; round++) {
             ck_assert_uint_eq(collect_and_count(host.mutator), 3001);
             ck_assert_uint_eq(count_threads("trillium mark"), settings[_i].threads);
