@@ -230,7 +230,7 @@ static size_t window_bytes(const struct tri_mutator *mutator)
     size_t charge = load_relaxed(&heap->counters.charge_bytes);
     size_t window = charge < PAGE_BYTES ? charge : 0;
     if (owes(mutator)) {
-        size_t paid_for = RUN_ZERO_BYTES;
+        size_t paid_for = heap_is_self_driven(heap) ? STEP_WINDOW_BYTES : RUN_ZERO_BYTES;
         if (mutator->assist_debt > 0) {
             uint64_t rate = load_relaxed(&heap->mark.work_per_kib);
             paid_for = ASSIST_QUANTUM_BYTES * KIB / (rate + 1);

@@ -33,10 +33,12 @@
 #define CACHE_APART  __attribute__((aligned(2 * CACHE_LINE)))
 #define THREAD_LOCAL _Thread_local
 
-/* A function for processors that have AVX2, and whether this one does (its system, too). x86-64
- * only. */
-#define FOR_AVX2   __attribute__((target("avx2")))
-#define HAS_AVX2() (__builtin_cpu_supports("avx2") != 0)
+/* A function for processors that have AVX2 and what came with it, and whether this one does (its
+ * system, too). x86-64 only. */
+#define FOR_AVX2 __attribute__((target("avx2,bmi,bmi2")))
+#define HAS_AVX2()                                                                                 \
+    (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&                  \
+     __builtin_cpu_supports("bmi2") != 0)
 
 /* Where the frame of the calling function is, and every callee-saved register saved in or above it:
  * for scanning stacks. */

@@ -23,13 +23,38 @@ static inline uintptr_t word_at(const char *address)
     return load_relaxed((const tri_aliased_word *)(const void *)address);
 }
 
+static bool is_same_page(size_t offset, size_t other)
+{
+    return offset >> PAGE_SHIFT == other >> PAGE_SHIFT;
+}
+
+/* References side by side: plain addresses where encoding is NULL, else values in it. Two that lead
+ * to the same page, one after the other, begin a row. */
+TRI_INLINE void scan_side_by_side(struct marker *marker, const tri_encoding *encoding,
+                                  const char *words, size_t count)
+{
+    size_t next = count == 0 ? SIZE_MAX : shade_offset_of(marker, encoding, word_at(words));
+    for (size_t i = 0; i < count;) {
+        size_t offset = next;
+        const char *rest = words + ++i * WORD_BYTES;
+        next = i == count ? SIZE_MAX : shade_offset_of(marker, encoding, word_at(rest));
+        if (offset == SIZE_MAX) {
+            continue;
+        }
+        if (!is_same_page(offset, next)) {
+            shade(marker, marker->base + offset);
+            continue;
+        }
+        i += shade_row(marker, encoding, offset, rest, count - i);
+        next = i == count ? SIZE_MAX
+                          : shade_offset_of(marker, encoding, word_at(words + i * WORD_BYTES));
+    }
+}
+
 void scan_values(struct marker *marker, const tri_encoding *encoding, const void *words,
                  size_t count)
 {
-    const char *at = words;
-    for (size_t i = 0; i < count; i++) {
-        shade_value(marker, encoding, word_at(at + i * WORD_BYTES));
-    }
+    scan_side_by_side(marker, encoding, words, count);
 }
 
 void scan_conservatively(struct marker *marker, const void *words, size_t count)
@@ -88,6 +113,15 @@ static void scan_element(struct marker *marker, const struct layout *layout, cha
     }
 }
 
+/* Whether elements of stride bytes are nothing but references, plain addresses or values. */
+static bool is_side_by_side(const struct layout *layout, size_t stride)
+{
+    return layout->words * WORD_BYTES == stride &&
+           (layout->kind == LAYOUT_VALUES || (layout->kind == LAYOUT_SMALL_MASKS &&
+                                              (layout->pointers == bit_range(0, layout->words) ||
+                                               layout->values == bit_range(0, layout->words))));
+}
+
 /* The elements of stride bytes from base on that begin at offsets in [from, to). The memory ends at
  * limit: an element that does not fit before it is the zero tail of the slot. */
 static void scan_elements(struct marker *marker, const struct layout *layout, char *base,
@@ -98,7 +132,17 @@ static void scan_elements(struct marker *marker, const struct layout *layout, ch
     }
     size_t needed = layout->kind == LAYOUT_TRACE ? stride : layout->words * WORD_BYTES;
     size_t offset = from == 0 ? 0 : (from + stride - 1) / stride * stride; /* [scan.2] */
-    for (; offset < to && offset + needed <= limit; offset += stride) {    /* [scan.3] */
+    if (is_side_by_side(layout, stride)) {
+        size_t end = size_min((to + stride - 1) / stride * stride, limit / stride * stride);
+        size_t count = end > offset ? (end - offset) / WORD_BYTES : 0;
+        if (layout->kind == LAYOUT_SMALL_MASKS && layout->values == 0) {
+            scan_side_by_side(marker, NULL, base + offset, count);
+        } else {
+            scan_side_by_side(marker, &layout->encoding, base + offset, count);
+        }
+        return;
+    }
+    for (; offset < to && offset + needed <= limit; offset += stride) { /* [scan.3] */
         scan_element(marker, layout, base + offset, stride);
     }
 }

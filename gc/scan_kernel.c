@@ -38,8 +38,6 @@ static uint64_t find_portable(const void *slot, uint64_t wanted, const tri_encod
 
 #if SCAN_KERNEL_VECTORS
 
-#include <immintrin.h>
-
 #define AVX2_WORDS 4
 
 /* What each of the vector's words is compared with. */

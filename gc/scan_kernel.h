@@ -11,6 +11,7 @@
 #ifndef GC_SCAN_KERNEL_H
 #define GC_SCAN_KERNEL_H
 
+#include "gc/bits.h"
 #include "gc/layout.h"
 
 /* Vectors change nothing of what is found. ThreadSanitizer takes a vector's load for a plain one,
@@ -26,6 +27,10 @@
 #define SCAN_KERNEL_VECTORS 1
 #elif !defined(SCAN_KERNEL_VECTORS)
 #define SCAN_KERNEL_VECTORS 0
+#endif
+
+#if SCAN_KERNEL_VECTORS
+#include <immintrin.h>
 #endif
 
 enum scan_kernel {
@@ -52,5 +57,30 @@ bool scan_kernel_exists(enum scan_kernel kernel);
 uint64_t scan_kernel_find(enum scan_kernel kernel, const void *slot, size_t slot_bytes,
                           uint64_t wanted, const tri_encoding *encoding,
                           const struct scan_bounds *bounds);
+
+/* Words that scan_kernel_zero looks at together. */
+#define SCAN_GROUP_WORDS 4
+
+/* A function that is called only where there are the vectors of SCAN_KERNEL_AVX2. */
+#if SCAN_KERNEL_VECTORS
+#define FOR_VECTORS FOR_AVX2
+#else
+#define FOR_VECTORS
+#endif
+
+/* Of the SCAN_GROUP_WORDS words at words: those that are 0; bit i is word i. None where the build
+ * has no vectors. Eight bytes of a vector that are aligned come from memory at once, as every
+ * processor with AVX2 does it. Any thread. */
+FOR_VECTORS static inline uint64_t scan_kernel_zero(const void *words)
+{
+#if SCAN_KERNEL_VECTORS
+    __m256i group = _mm256_loadu_si256((const __m256i_u *)words);
+    __m256i is_zero = _mm256_cmpeq_epi64(group, _mm256_setzero_si256());
+    return (uint64_t)(uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(is_zero));
+#else
+    (void)words;
+    return 0;
+#endif
+}
 
 #endif

@@ -29,7 +29,6 @@
 
 #include "gc/assert.h"
 #include "gc/scan_kernel.h"
-#include "gc/weak_word.h"
 
 #define NO_SLOT UINT32_MAX
 
@@ -51,6 +50,7 @@ struct frame {
     uintptr_t base; /* of the span */
     size_t bytes;   /* of its slots */
     uint64_t reciprocal;
+    bool has_kernel;    /* of vectors */
     bool many_pointers; /* a kernel looks through these words of an object, and these */
     bool many_values;
 };
@@ -152,6 +152,21 @@ static uint32_t scan_filtered(struct look *look, const struct frame frame, const
     return scan_masked(look, frame, object, pointers, values);
 }
 
+/* The same for an object of some words, plain addresses, of which many are 0: those that are in its
+ * first groups of SCAN_GROUP_WORDS words, which lie in the slot, are not looked at by
+ * themselves. */
+FOR_VECTORS static inline uint32_t scan_sparse(struct look *look, const struct frame frame,
+                                               const char *object, uint64_t pointers,
+                                               uint32_t groups)
+{
+    uint64_t zero = 0;
+    for (uint32_t i = 0; i < groups; i++) {
+        const char *words = object + i * SCAN_GROUP_WORDS * WORD_BYTES;
+        zero |= scan_kernel_zero(words) << i * SCAN_GROUP_WORDS;
+    }
+    return scan_masked(look, frame, object, pointers & ~zero, 0);
+}
+
 /* The same for an object with ROW_WORDS_MAX plain addresses at the most, which lie side by side:
  * words are the first of count. */
 TRI_INLINE uint32_t scan_row(struct look *look, const struct frame frame, const char *row,
@@ -178,26 +193,38 @@ enum manner {
     SCAN_ROW_2,
     SCAN_ROW_3,
     SCAN_ROW_4,
+    SCAN_SPARSE,
     SCAN_FILTERED
 };
 #define ROW_WORDS_MAX ((uint32_t)SCAN_ROW_4)
+
+/* Groups of words up to the last that may hold a reference, as far as they lie in the slot. */
+static uint32_t word_groups(const struct span *span)
+{
+    uint64_t wanted = span->pointers | span->values;
+    size_t words = WORD_BITS - leading_zeros(wanted);
+    size_t groups = (words + SCAN_GROUP_WORDS - 1) / SCAN_GROUP_WORDS;
+    return (uint32_t)size_min(groups, span->slot_bytes / (SCAN_GROUP_WORDS * WORD_BYTES));
+}
 
 /* Where the first word of pointers is a row, *skip is what lies before it in the object. */
 static enum manner manner_of(const struct span *span, const struct frame frame, size_t *skip)
 {
     uint64_t wanted = span->pointers | span->values;
-    *skip = 0;
-    if (frame.many_pointers || frame.many_values) {
-        return SCAN_FILTERED;
-    }
+    bool plain = span->values == 0;
     uint32_t first = trailing_zeros(wanted);
     uint64_t row = wanted >> (first % 64);
     uint32_t count = trailing_zeros(~row);
-    if (span->values != 0 || row != bit_range(0, count) || count > ROW_WORDS_MAX) {
-        return SCAN_MASKED;
+    uint32_t groups = word_groups(span);
+    *skip = 0;
+    if (plain && row == bit_range(0, count) && count <= ROW_WORDS_MAX) {
+        *skip = first * WORD_BYTES;
+        return (enum manner)count;
     }
-    *skip = first * WORD_BYTES;
-    return (enum manner)count;
+    if (frame.has_kernel && plain && groups > 0 && groups <= SCAN_SPARSE_GROUPS) {
+        return SCAN_SPARSE;
+    }
+    return frame.many_pointers || frame.many_values ? SCAN_FILTERED : SCAN_MASKED;
 }
 
 /* The lowest grey slot; there is one. */
@@ -218,6 +245,7 @@ TRI_INLINE void scan_slots_by(struct look *look, const struct frame frame, const
     const uint64_t pointers = look->span->pointers;
     const uint64_t values = look->span->values;
     const size_t slot_bytes = look->span->slot_bytes;
+    const uint32_t groups = word_groups(look->span);
     uint32_t slot = NO_SLOT;
     while (look->left != 0 && most > 0) {
         slot = take_lowest(look);
@@ -227,6 +255,8 @@ TRI_INLINE void scan_slots_by(struct look *look, const struct frame frame, const
                 slot = scan_masked(look, frame, object, pointers, values);
             } else if (manner == SCAN_FILTERED) {
                 slot = scan_filtered(look, frame, object);
+            } else if (manner == SCAN_SPARSE) {
+                slot = scan_sparse(look, frame, object, pointers, groups);
             } else {
                 slot = scan_row(look, frame, object, (uint32_t)manner);
             }
@@ -235,6 +265,12 @@ TRI_INLINE void scan_slots_by(struct look *look, const struct frame frame, const
     if (slot != NO_SLOT) {
         look->grey[slot / 64] |= UINT64_C(1) << (slot % 64); /* too many */
     }
+}
+
+FOR_VECTORS TRI_NOINLINE static void scan_sparse_slots(struct look *look, const struct frame frame,
+                                                       const char *base, size_t most)
+{
+    scan_slots_by(look, frame, base, most, SCAN_SPARSE);
 }
 
 /* A loop of its own for each manner: a test for each object, and words that are found by a mask,
@@ -248,6 +284,7 @@ static void scan_slots(struct look *look, size_t most)
         .base = marker->base + ((size_t)span->first << PAGE_SHIFT),
         .bytes = (size_t)span->slots * span->slot_bytes,
         .reciprocal = span->reciprocal,
+        .has_kernel = has_kernel,
         .many_pointers = has_kernel && bit_count(span->pointers) >= SCAN_KERNEL_WORDS,
         .many_values = has_kernel && bit_count(span->values) >= SCAN_KERNEL_WORDS,
     };
@@ -266,6 +303,9 @@ static void scan_slots(struct look *look, size_t most)
         break;
     case SCAN_ROW_4:
         scan_slots_by(look, frame, base, most, SCAN_ROW_4);
+        break;
+    case SCAN_SPARSE:
+        scan_sparse_slots(look, frame, base, most);
         break;
     case SCAN_MASKED:
         scan_slots_by(look, frame, base, most, SCAN_MASKED);
@@ -300,19 +340,6 @@ static bool begin_look(struct look *look, struct marker *marker, struct span *sp
     return look->left != 0;
 }
 
-/* Bits that are set in *word from now on. Returns those that were not before. */
-static uint64_t set_bits(const struct marker *marker, uint64_t *word, uint64_t bits)
-{
-    if (marker->alone) {
-        uint64_t old = load_relaxed(word);
-        store_relaxed(word, old | bits);
-        return bits & ~old;
-    }
-    /* release half: pairs with the loads of marks above, and with the acquire in
-     * span_is_seen_marked; and comes before the look at the span's flags, see shade_has_keys */
-    return bits & ~fetch_or_seq_cst(word, bits);
-}
-
 /* The objects of look's span in word number index of its bits that marks says were marked just
  * now. */
 static void shade_keys(const struct look *look, uint32_t index, uint64_t marks)
@@ -327,11 +354,6 @@ static void shade_keys(const struct look *look, uint32_t index, uint64_t marks)
     }
 }
 
-static bool may_mark(const struct marker *marker)
-{
-    return !marker->of_mutator || weak_disturb(marker->heap);
-}
-
 /* Write the bits [scan_span.4]. Returns how many objects were scanned. */
 static uint32_t end_look(const struct look *look)
 {
@@ -342,17 +364,18 @@ static uint32_t end_look(const struct look *look)
     for (uint32_t i = 0; i < span_bit_words(span); i++) {
         uint64_t fresh = look->white[i] & ~look->open[i];
         uint64_t done = (look->was_grey[i] | fresh) & ~look->grey[i];
-        if (fresh != 0 && !may_mark(marker)) {
+        if (fresh != 0 && !shade_may_mark(marker)) {
             fresh = 0; /* marking has ended: this is garbage [shade.5] */
             done = look->was_grey[i] & ~look->grey[i];
         }
         if (fresh != 0) {
-            fresh = set_bits(marker, &span->bits[i].mark, fresh); /* [shade.1] */
+            fresh = shade_set_bits(marker, &span->bits[i].mark, fresh); /* [shade.1] */
             marked += bit_count(fresh);
             shade_keys(look, i, fresh);
         }
         if (done != 0) {
-            scanned += bit_count(set_bits(marker, &span->scanned[i], done)); /* [scan_span.5] */
+            scanned +=
+                bit_count(shade_set_bits(marker, &span->scanned[i], done)); /* [scan_span.5] */
         }
     }
     marker->marked_objects += marked;

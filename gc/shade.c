@@ -160,6 +160,109 @@ void shade_offset(struct marker *marker, size_t offset)
     }
 }
 
+/* Whether each reference is judged by itself: what is done with it is somebody else's choice, or it
+ * shall be named where it is no good. */
+static bool shades_singly(const struct marker *marker)
+{
+    return marker->found != NULL || marker->refuses != NULL || marker->check_dead ||
+           marker->conservative;
+}
+
+/* The objects of span in word number i of its bits that fresh names were marked just now. */
+static void enqueue_marked(struct marker *marker, struct span *span, uint32_t i, uint64_t fresh)
+{
+    uintptr_t base = marker->base + ((size_t)span->first << PAGE_SHIFT);
+    bool whole = span_is_queued_whole(span);
+    bool has_keys = shade_has_keys(span);
+    if (whole) {
+        shade_queue_marked(marker, span);
+    }
+    if (TRI_LIKELY(!has_keys) && (whole || !span->scannable)) {
+        return;
+    }
+    for (; fresh != 0; fresh &= fresh - 1) {
+        uintptr_t address = base + (i * 64 + trailing_zeros(fresh)) * (size_t)span->slot_bytes;
+        if (!whole && span->scannable) {
+            enqueue(marker, span, address);
+        }
+        if (TRI_UNLIKELY(has_keys)) {
+            shade_key_slow(marker, address);
+        }
+    }
+}
+
+/* Shade the objects of span in word number i of its bits that wanted names, as far as there are
+ * any. */
+static void shade_slots(struct marker *marker, struct span *span, uint32_t i, uint64_t wanted)
+{
+    struct span_bits *bits = &span->bits[i];
+    /* acquire: pairs with the release in span_enter_run [span.5] [shade.3] */
+    wanted &= load_acquire(&bits->allocated);
+    wanted &= ~load_relaxed(&bits->mark);
+    if (wanted == 0 || !shade_may_mark(marker)) {
+        return;
+    }
+    uint64_t fresh = shade_set_bits(marker, &bits->mark, wanted); /* [shade.1] */
+    if (fresh == 0) {
+        return;
+    }
+    uint32_t count = bit_count(fresh);
+    marker->marked_objects += count;
+    marker->marked_bytes += (uint64_t)count * span->slot_bytes;
+    enqueue_marked(marker, span, i, fresh);
+}
+
+size_t shade_row(struct marker *marker, const tri_encoding *encoding, size_t offset,
+                 const void *words, size_t count)
+{
+    const tri_aliased_word *at = words;
+    page_index page = (page_index)(offset >> PAGE_SHIFT);
+    page_index first = load_relaxed(&span_at(marker->spans, page)->first);
+    struct span *span = span_at(marker->spans, first);
+    /* acquire: pairs with the release in span_publish, as in shade_offset */
+    if (TRI_UNLIKELY(load_acquire(&span->state) != SPAN_IN_USE || shades_singly(marker))) {
+        shade_offset(marker, offset);
+        return 0;
+    }
+    const uintptr_t base = marker->base + ((size_t)first << PAGE_SHIFT);
+    const size_t bytes = (size_t)span->slots * span->slot_bytes; /* 0: a large object */
+    size_t inside = marker->base + offset - base;
+    if (inside >= bytes) {
+        shade_offset(marker, offset);
+        return 0;
+    }
+    const uint64_t reciprocal = span->reciprocal;
+    uint32_t i = (uint32_t)(inside * reciprocal >> 38);
+    uint64_t wanted = 0;
+    size_t done = 0;
+    for (;;) {
+        uint64_t product = inside * reciprocal;
+        if (TRI_UNLIKELY((uint32_t)(product >> 38) != i)) {
+            shade_slots(marker, span, i, wanted);
+            i = (uint32_t)(product >> 38);
+            wanted = 0;
+        }
+        wanted |= UINT64_C(1) << (product >> 32 & 63);
+        if (done == count) {
+            break;
+        }
+        uintptr_t word = load_relaxed(&at[done]);
+        if (encoding != NULL) {
+            if (!encoding_is_reference(encoding, word)) {
+                break;
+            }
+            word = encoding_address(encoding, word);
+        }
+        inside = word - base;
+        if (inside >= bytes) {
+            break;
+        }
+        done++;
+    }
+    shade_slots(marker, span, i, wanted);
+    return done;
+}
+
 void shade_batch(struct marker *marker)
 {
     struct pending_references *pending = marker->pending;

@@ -3,6 +3,7 @@
 #define GC_SHADE_H
 
 #include "gc/heap_state.h"
+#include "gc/weak_word.h"
 
 /* In an entry of a marker's stack: not an object to scan, but the slot of one that was marked, for
  * which entries of ephemerons may wait. */
@@ -15,6 +16,27 @@ void shade_key_slow(struct marker *marker, uintptr_t slot);
 static inline bool shade_has_keys(const struct span *span)
 {
     return (load_seq_cst(&span->flags) & SPAN_HAS_KEYS) != 0; /* pairs: see above */
+}
+
+/* Whether marker may set marks: a mutator may not once marking has ended [shade.5]. */
+static inline bool shade_may_mark(const struct marker *marker)
+{
+    return !marker->of_mutator || weak_disturb(marker->heap);
+}
+
+/* Bits of marks, or of what is scanned, that are set in *word from now on. Returns those that were
+ * not before. */
+static inline uint64_t shade_set_bits(const struct marker *marker, uint64_t *word, uint64_t bits)
+{
+    if (marker->alone) {
+        uint64_t old = load_relaxed(word);
+        store_relaxed(word, old | bits);
+        return bits & ~old;
+    }
+    /* release half: pairs with the loads of marks in scan_span.c, see queue_span of shade.c, and
+     * with the acquire in span_is_seen_marked; and comes before the look at the span's flags, see
+     * shade_has_keys */
+    return bits & ~fetch_or_seq_cst(word, bits);
 }
 
 /* The object in the slot of span that starts at address slot was marked just now. */
@@ -77,6 +99,28 @@ void shade_push(struct marker *marker, uintptr_t entry);
 /* An object of span was marked just now: queue the span, unless somebody is about to look at its
  * marks. */
 void shade_queue_marked(struct marker *marker, struct span *span);
+
+/* Where the reference in word leads to, as an offset from the heap's base; SIZE_MAX where there is
+ * none. Where encoding is NULL, words are plain addresses, else values in it. */
+static inline size_t shade_offset_of(const struct marker *marker, const tri_encoding *encoding,
+                                     uintptr_t word)
+{
+    if (encoding != NULL) {
+        if (!encoding_is_reference(encoding, word)) {
+            return SIZE_MAX;
+        }
+        word = encoding_address(encoding, word);
+    }
+    size_t offset = word - marker->base;
+    return offset < marker->bytes ? offset : SIZE_MAX;
+}
+
+/* Shade what offset leads to, and what those of the count words do that follow it, up to the first
+ * one that does not lead into the same span. Returns how many they are. What was allocated in a row
+ * is marked with one change of the bits for as much of it as these have in common. Marker's thread
+ * only. */
+size_t shade_row(struct marker *marker, const tri_encoding *encoding, size_t offset,
+                 const void *words, size_t count);
 
 /* Put span, whose grey is SPAN_QUEUED by the caller, into marker's queue, or note the overflow.
  * Marker's thread only. */

@@ -91,6 +91,12 @@
  * that are mostly empty are read word by word. */
 #define SCAN_KERNEL_WORDS 8
 
+/* Groups of four words up to which plain addresses among them are found by what is not 0, in the
+ * loop, rather than by that kernel, which also tells what leads out of the heap. Fewer: a call for
+ * each object. More: a test for each group of large objects, where the kernel takes two vectors at
+ * a time. */
+#define SCAN_SPARSE_GROUPS 4
+
 /* Entries of one segment of a mark stack; a segment is also what is stolen. 510 make a segment a
  * page of 4 KiB. */
 #define MARK_SEGMENT_ENTRIES 510
@@ -191,6 +197,12 @@
 /* The same for a large allocation, which pays for its size. Lower: the heap runs past its goal.
  * Higher: a longer stall; 4 MiB take a millisecond or two. */
 #define STEP_SCAN_MOST_BYTES ((size_t)4 * MIB)
+
+/* Bytes that a cache hands out between two such steps. Lower: small objects are few to a slow path
+ * where there is nothing to do but wait for others. Higher: more of what dies meanwhile is kept,
+ * and recorded by barriers. Where 10 000 objects of 64 bytes live among others, an allocation takes
+ * 3 to 4 % less time with 512 than with 2048. */
+#define STEP_WINDOW_BYTES ((size_t)512)
 
 /* What an assist scans at the least, so that what it has sent home counts as worth while. Lower: a
  * list whose nodes several mutators have made in turn is passed from one to the other, a node at a

@@ -46,7 +46,7 @@ TRI_INLINE tri_ref tri_alloc(tri_mutator *mutator, tri_type *type)
     }
     struct tri_cursor_ *cursor = (struct tri_cursor_ *)(void *)((char *)mutator + head->cursor);
     char *object = cursor->free;
-    if (TRI_UNLIKELY((size_t)(cursor->limit - object) < head->slot)) {
+    if (TRI_UNLIKELY((uintptr_t)object + head->slot > (uintptr_t)cursor->limit)) {
         return tri_alloc_slow_(mutator, type);
     }
     cursor->free = object + head->slot;

@@ -60,7 +60,7 @@ TRI_INLINE tri_ref tri_region_alloc(tri_mutator *mutator, tri_region *region, tr
     }
     struct tri_cursor_ *cursor = (struct tri_cursor_ *)(void *)((char *)region + head->cursor);
     char *object = cursor->free;
-    if (TRI_UNLIKELY((size_t)(cursor->limit - object) < head->slot)) {
+    if (TRI_UNLIKELY((uintptr_t)object + head->slot > (uintptr_t)cursor->limit)) {
         return tri_region_alloc_slow_(mutator, region, type);
     }
     cursor->free = object + head->slot;

@@ -118,6 +118,34 @@ START_TEST(finds_the_same)
 }
 END_TEST
 
+/* Every word is told by itself, whichever half of it is not 0; groups may begin at any word. */
+FOR_VECTORS static void compare_groups(uint64_t *random)
+{
+    uint64_t *words = (uint64_t *)(void *)page + unit_random_below(random, PAGE / 8 - 3);
+    for (unsigned zeros = 0; zeros < 1U << SCAN_GROUP_WORDS; zeros++) {
+        for (unsigned i = 0; i < SCAN_GROUP_WORDS; i++) {
+            uint64_t bit = UINT64_C(1) << unit_random_below(random, 64);
+            words[i] = zeros >> i & 1 ? 0 : bit;
+        }
+        ck_assert_uint_eq(scan_kernel_zero(words), zeros);
+    }
+}
+
+START_TEST(zero_words)
+{
+    if (!scan_kernel_exists(SCAN_KERNEL_AVX2)) {
+        printf("vectors are not tested: this processor or build does not have them\n");
+        return;
+    }
+    uint64_t random = unit_seed();
+    map_page();
+    for (int i = 0; i < 2000; i++) {
+        compare_groups(&random);
+    }
+    unmap_page();
+}
+END_TEST
+
 /* The best one is one that exists, and the portable one always does. */
 START_TEST(best)
 {
@@ -132,6 +160,7 @@ int main(void)
     Suite *suite = suite_create("scan_kernel");
     TCase *tests = tcase_create("all");
     tcase_add_loop_test(tests, finds_the_same, 0, SCAN_KERNELS);
+    tcase_add_test(tests, zero_words);
     tcase_add_test(tests, best);
     suite_add_tcase(suite, tests);
     return unit_run(suite);

@@ -488,37 +488,51 @@ START_TEST(which_words)
 }
 END_TEST
 
-#define WIDE_BYTES 512
-#define WIDE       (PAGE_BYTES / WIDE_BYTES)
+/* Sizes of objects all of whose words may be references: some that no number of vectors fills. */
+static const size_t sizes[] = {24, 32, 48, 64, 80, 96, 112, 128, 144, 176, 256, 512};
 
-/* A chain through objects of 64 words, each with one reference at a place of its own, and words
- * that are none: every kernel follows it to its end, and into another span. */
-START_TEST(many_words)
+#define CHAIN_SPANS       4
+#define CHAIN_OBJECTS_MAX (CHAIN_SPANS * PAGE_BYTES / 24)
+
+/* A chain through objects of bytes bytes, each with one reference at a place of its own, and words
+ * that are none: it is followed to its end, and into other spans. */
+static void follow(enum scan_kernel kernel, size_t bytes)
 {
-    if (!scan_kernel_exists((enum scan_kernel)_i)) {
-        printf("kernel %d is not tested: this processor or build does not have it\n", _i);
-        return;
-    }
-    tri_type *wide = fixture_type(WIDE_BYTES, TRI_LAYOUT_ALL_WORDS);
-    char *objects[4 * WIDE];
-    size_t count = 0;
-    fixture_promote(wide);
-    while (count < 4 * WIDE) {
-        objects[count++] = fixture_new(wide);
+    tri_type *type = fixture_type(bytes, TRI_LAYOUT_ALL_WORDS);
+    char *objects[CHAIN_OBJECTS_MAX] = {NULL};
+    size_t words = bytes / WORD_BYTES;
+    size_t count = CHAIN_SPANS * PAGE_BYTES / bytes;
+    fixture_promote(type);
+    for (size_t i = 0; i < count; i++) {
+        objects[i] = fixture_new(type);
     }
     for (size_t i = 0; i + 1 < count; i++) {
-        fixture_link(objects[i], i * 7 % 64, objects[i + 1]);
-        *fixture_slot(objects[i], (i * 7 + 9) % 64) = i;
-        *fixture_slot(objects[i], (i * 7 + 30) % 64) = UINTPTR_MAX - i;
+        fixture_link(objects[i], i * 7 % words, objects[i + 1]);
+        *fixture_slot(objects[i], (i * 7 + 1) % words) = i;
+        *fixture_slot(objects[i], (i * 7 + 2) % words) = UINTPTR_MAX - i;
     }
+    marker.marked_objects = 0;
+    marker.scanned_bytes = 0;
     turn_grey(objects[0]);
-    marker.kernel = (enum scan_kernel)_i;
+    marker.kernel = kernel;
     marker_exhaust(&marker);
     for (size_t i = 0; i < count; i++) {
         ck_assert(fixture_is_marked(objects[i]));
     }
     ck_assert_uint_eq(marker.marked_objects, count);
-    ck_assert_uint_eq(marker.scanned_bytes, count * WIDE_BYTES);
+    ck_assert_uint_eq(marker.scanned_bytes, count * fixture_span(objects[0])->slot_bytes);
+}
+
+START_TEST(many_words)
+{
+    enum scan_kernel kernel = (enum scan_kernel)_i;
+    if (!scan_kernel_exists(kernel)) {
+        printf("kernel %d is not tested: this processor or build does not have it\n", _i);
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++) {
+        follow(kernel, sizes[i]);
+    }
 }
 END_TEST
 

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "gc/object.h"
+#include "gc/scan.h"
+#include "gc/weak_word.h"
 #include "tests/heap_fixture.h"
 #include "tests/unit/unit.h"
 
@@ -234,6 +236,165 @@ START_TEST(outside)
 }
 END_TEST
 
+/* ---- Rows ------------------------------------------------------------------------------------ */
+
+#define ROW_OBJECTS 3000
+#define ROW_WORDS   4000
+
+static const tri_encoding plain = {.mask = 0, .pattern = 0, .address = UINTPTR_MAX};
+
+/* Objects of a leaf, of a type whose spans are queued whole, of one whose objects are queued
+ * singly, and large ones; what is expected of each; and words that lead to them. */
+static struct {
+    char *objects[ROW_OBJECTS];
+    bool wanted[ROW_OBJECTS];
+    uintptr_t words[ROW_WORDS];
+} rows;
+
+static void make_row_objects(void)
+{
+    tri_type *types[] = {fixture_type(80, TRI_LAYOUT_LEAF), fixture_type(48, TRI_LAYOUT_ALL_WORDS),
+                         fixture_type(640, TRI_LAYOUT_CONSERVATIVE),
+                         fixture_type(5 * PAGE_BYTES, TRI_LAYOUT_LEAF)};
+    for (size_t i = 0; i < 3; i++) {
+        fixture_promote(types[i]);
+    }
+    for (size_t i = 0; i < ROW_OBJECTS; i++) {
+        rows.objects[i] = fixture_new(types[i % 97 == 0 ? 3 : i / 1000]);
+        rows.wanted[i] = false;
+    }
+}
+
+/* Runs of objects as they were allocated, forwards and backwards, by any of their bytes, with
+ * words between that lead nowhere. */
+static void make_rows(uint64_t *random, const uintptr_t *nowheres, size_t nowhere_count)
+{
+    size_t object = 0;
+    size_t step = 1;
+    for (size_t i = 0; i < ROW_WORDS; i++) {
+        switch (unit_random_below(random, 40)) {
+        case 0:
+            rows.words[i] = 0;
+            continue;
+        case 1:
+            rows.words[i] = nowheres[unit_random_below(random, nowhere_count)];
+            continue;
+        case 2:
+            object = unit_random_below(random, ROW_OBJECTS);
+            step = unit_random_below(random, 3) + ROW_OBJECTS - 1;
+            break;
+        default:
+            object = (object + step) % ROW_OBJECTS;
+            break;
+        }
+        rows.words[i] = (uintptr_t)rows.objects[object] + unit_random_below(random, 48);
+        rows.wanted[object] = true;
+    }
+}
+
+/* [shade.1], [shade.2]: what is wanted, and nothing else, is marked and counted, and is once in a
+ * queue, or its span is. */
+static void check_rows(void)
+{
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+    uint64_t single = 0;
+    uint64_t whole = 0;
+    for (size_t i = 0; i < ROW_OBJECTS; i++) {
+        struct span *span = fixture_span(rows.objects[i]);
+        ck_assert(fixture_is_marked(rows.objects[i]) == rows.wanted[i]);
+        if (rows.wanted[i]) {
+            count++;
+            bytes += span_object_bytes(span);
+            single += span->scannable && !span_is_queued_whole(span);
+            if (span->grey == SPAN_QUEUED) {
+                span->grey = SPAN_HELD; /* counted */
+                whole++;
+            }
+            ck_assert(!span_is_queued_whole(span) || span->grey == SPAN_HELD);
+        }
+    }
+    ck_assert_uint_eq(count_marks(), count);
+    ck_assert_uint_eq(marker.marked_objects, count);
+    ck_assert_uint_eq(marker.marked_bytes, bytes);
+    ck_assert(single > 0 && whole > 0);
+    uintptr_t entry;
+    for (; mark_stack_pop(&marker.stack, &entry); single--) {
+        struct object_place place;
+        ck_assert(object_find(fixture.heap, entry, &place));
+        ck_assert(span_is_marked(place.span, place.slot) && entry == (uintptr_t)place.object);
+    }
+    ck_assert_uint_eq(single, 0);
+    for (struct span *span; (span = mark_queue_pop(&marker.queue)) != NULL; whole--) {
+        ck_assert_uint_eq(span->grey, SPAN_HELD);
+        span->grey = SPAN_IDLE;
+    }
+    ck_assert_uint_eq(whole, 0);
+}
+
+START_TEST(in_rows)
+{
+    uint64_t random = unit_seed();
+    uintptr_t nowheres[NOWHERE_MAX];
+    make_row_objects();
+    for (size_t i = 0; i < ROW_OBJECTS; i++) {
+        fixture_keep(rows.objects[i]);
+    }
+    size_t nowhere_count = collect_nowheres(nowheres);
+    make_rows(&random, nowheres, nowhere_count);
+    fixture_begin_marker(&marker);
+    marker.alone = _i == 0;
+    scan_values(&marker, &plain, rows.words, ROW_WORDS);
+    check_rows();
+    fixture_end_marker(&marker);
+}
+END_TEST
+
+/* [shade.5] */
+START_TEST(in_rows_too_late)
+{
+    uintptr_t nowhere = 8;
+    uint64_t random = unit_seed();
+    make_row_objects();
+    make_rows(&random, &nowhere, 1);
+    fixture_begin_marker(&marker);
+    marker.alone = false;
+    marker.of_mutator = true;
+    fixture.heap->weak.word = WEAK_ENDED;
+    scan_values(&marker, &plain, rows.words, ROW_WORDS);
+    ck_assert_uint_eq(count_marks(), 0);
+    ck_assert_uint_eq(marker.marked_objects, 0);
+    ck_assert(mark_queue_is_empty(&marker.queue) && mark_stack_is_empty(&marker.stack));
+    weak_reopen(fixture.heap);
+    fixture_end_marker(&marker);
+}
+END_TEST
+
+#define KEYS 100
+
+/* Each object for which entries may wait is told of, once. */
+START_TEST(keys_in_rows)
+{
+    tri_type *leaf = fixture_type(64, TRI_LAYOUT_LEAF);
+    fixture_promote(leaf);
+    for (size_t i = 0; i < KEYS; i++) {
+        char *object = fixture_new(leaf);
+        fixture_span(object)->flags = SPAN_HAS_KEYS;
+        rows.words[i] = rows.words[2 * KEYS - 1 - i] = (uintptr_t)object;
+    }
+    fixture_begin_marker(&marker);
+    marker.discovers = true;
+    scan_values(&marker, &plain, rows.words, 2 * KEYS);
+    size_t count = 0;
+    for (uintptr_t entry; mark_stack_pop(&marker.stack, &entry); count++) {
+        ck_assert(entry & ENTRY_IS_KEY);
+        ck_assert(fixture_is_marked((char *)(entry & ~ENTRY_IS_KEY)));
+    }
+    ck_assert_uint_eq(count, KEYS);
+    fixture_end_marker(&marker);
+}
+END_TEST
+
 /* ---- Overflow -------------------------------------------------------------------------------- */
 
 /* [shade.2]: what cannot be queued is marked all the same, and noted. */
@@ -270,13 +431,16 @@ static struct {
 } shared;
 
 /* All threads shade the same 64 objects at the same time, whose mark bits lie in a word or two,
- * each in an order of its own. */
+ * each in an order of its own, or some in a row. */
 static void shade_all(void *seed, unsigned index)
 {
     uint64_t random = *(const uint64_t *)seed + index;
     for (size_t first = 0; first < OBJECTS; first += 64) {
         fixture_meet(&shared.meeting, THREADS);
         size_t turn = unit_random_below(&random, 64);
+        if (turn % 4 == 0) {
+            scan_values(&shared.markers[index], &plain, &shared.objects[first], 64);
+        }
         for (size_t i = 0; i < 64; i++) {
             size_t at = first + (turn + i) % 64;
             shade(&shared.markers[index], shared.objects[at] + i % 16);
@@ -342,6 +506,9 @@ int main(void)
     tcase_add_test(cases, values);
     tcase_add_test(cases, nowhere);
     tcase_add_test(cases, outside);
+    tcase_add_loop_test(cases, in_rows, 0, 2);
+    tcase_add_test(cases, in_rows_too_late);
+    tcase_add_test(cases, keys_in_rows);
     tcase_add_test(cases, overflow);
     tcase_add_loop_test(cases, threads, 0, 2);
     suite_add_tcase(suite, cases);
