@@ -34,11 +34,13 @@
 #define THREAD_LOCAL _Thread_local
 
 /* A function for processors that have AVX2 and what came with it, and whether this one does (its
- * system, too). x86-64 only. */
+ * system, too); the same for AVX-512. x86-64 only. */
 #define FOR_AVX2 __attribute__((target("avx2,bmi,bmi2")))
 #define HAS_AVX2()                                                                                 \
     (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&                  \
      __builtin_cpu_supports("bmi2") != 0)
+#define FOR_AVX512   __attribute__((target("avx512f")))
+#define HAS_AVX512() (__builtin_cpu_supports("avx512f") != 0 && HAS_AVX2())
 
 /* Where the frame of the calling function is, and every callee-saved register saved in or above it:
  * for scanning stacks. */

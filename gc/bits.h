@@ -9,18 +9,9 @@
 
 #include "gc/atomic.h"
 
-/* Where the compiler may not use the processor's instruction it calls a function, which takes
- * longer than this. */
 static inline unsigned bit_count(uint64_t word)
 {
-#if defined(__x86_64__) && !defined(__POPCNT__)
-    word -= word >> 1 & UINT64_C(0x5555555555555555);
-    word = (word & UINT64_C(0x3333333333333333)) + (word >> 2 & UINT64_C(0x3333333333333333));
-    word = (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    return (unsigned)(word * UINT64_C(0x0101010101010101) >> 56);
-#else
     return (unsigned)__builtin_popcountll(word);
-#endif
 }
 
 /* The number of zero bits below the lowest set one; 64 for 0. */

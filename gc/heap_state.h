@@ -61,6 +61,7 @@ struct CACHE_APART marker {
     /* Written by its thread: in the last span many objects were reached, from its end to its begin.
      * The processor fetches nothing ahead by itself there; see scan_span.c. */
     bool goes_back;
+    uint32_t dense_looks; /* so many more are not worth a kernel, see SCAN_DENSE_LOOKS */
     /* NULL, or called with the address of each object that is found, instead of shading it. */
     void (*found)(struct marker *marker, uintptr_t address);
     /* NULL, or for one that marks alone (gccheckmark=1): whether that bit of a span's mark word

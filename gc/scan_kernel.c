@@ -38,6 +38,8 @@ static uint64_t find_portable(const void *slot, uint64_t wanted, const tri_encod
 
 #if SCAN_KERNEL_VECTORS
 
+/* ---- AVX2 ------------------------------------------------------------------------------------ */
+
 #define AVX2_WORDS 4
 
 /* What each of the vector's words is compared with. */
@@ -110,34 +112,108 @@ FOR_AVX2 static uint64_t find_avx2(const void *slot, size_t slot_bytes, uint64_t
     return (found & wanted) | find_portable(slot, wanted & ~looked_at, encoding, bounds);
 }
 
+/* ---- AVX-512 --------------------------------------------------------------------------------- */
+
+#define AVX512_WORDS 8
+
+struct avx512_filter {
+    __m512i heap;
+    __m512i bytes;
+    __m512i mask; /* of an encoding */
+    __m512i pattern;
+    __m512i address;
+};
+
+FOR_AVX512 static inline __m512i avx512_all(uint64_t word)
+{
+    return _mm512_set1_epi64((long long)word);
+}
+
+FOR_AVX512 static inline struct avx512_filter avx512_filter_for(const tri_encoding *encoding,
+                                                                const struct scan_bounds *bounds)
+{
+    return (struct avx512_filter){
+        .heap = avx512_all(bounds->heap),
+        .bytes = avx512_all(bounds->bytes),
+        .mask = avx512_all(encoding == NULL ? 0 : encoding->mask),
+        .pattern = avx512_all(encoding == NULL ? 0 : encoding->pattern),
+        .address = avx512_all(encoding == NULL ? UINT64_MAX : encoding->address),
+    };
+}
+
+/* Of those of eight words that some names: a bit each. */
+FOR_AVX512 static inline __mmask8 avx512_test(__m512i words, __mmask8 some,
+                                              const struct avx512_filter *filter)
+{
+    __m512i marks = _mm512_and_si512(words, filter->mask);
+    __mmask8 references = _mm512_mask_cmpeq_epi64_mask(some, marks, filter->pattern);
+    __m512i offsets = _mm512_sub_epi64(_mm512_and_si512(words, filter->address), filter->heap);
+    return _mm512_mask_cmplt_epu64_mask(references, offsets, filter->bytes);
+}
+
+/* A load by a mask reads nothing but what the mask names, so a vector may reach beyond the slot.
+ * About each word, and about those that are 0, the same holds as above. */
+FOR_AVX512 static uint64_t find_avx512(const void *slot, uint64_t wanted,
+                                       const tri_encoding *encoding,
+                                       const struct scan_bounds *bounds)
+{
+    struct avx512_filter filter = avx512_filter_for(encoding, bounds);
+    size_t end = WORD_BITS - leading_zeros(wanted);
+    uint64_t found = 0;
+    for (size_t first = 0; first < end; first += AVX512_WORDS) {
+        __m512i words = _mm512_maskz_loadu_epi64((__mmask8)(wanted >> first),
+                                                 (const char *)slot + first * WORD_BYTES);
+        __mmask8 some = _mm512_test_epi64_mask(words, words);
+        if (some != 0) {
+            found |= (uint64_t)avx512_test(words, some, &filter) << first;
+        }
+    }
+    return found;
+}
+
 #endif
+
+/* ---- Which ----------------------------------------------------------------------------------- */
 
 bool scan_kernel_exists(enum scan_kernel kernel)
 {
+    switch (kernel) {
+    case SCAN_KERNEL_PORTABLE:
+        return true;
 #if SCAN_KERNEL_VECTORS
-    if (kernel == SCAN_KERNEL_AVX2) {
+    case SCAN_KERNEL_AVX2:
         return HAS_AVX2();
-    }
+    case SCAN_KERNEL_AVX512:
+        return HAS_AVX512();
 #endif
-    return kernel == SCAN_KERNEL_PORTABLE;
+    default:
+        return false;
+    }
 }
 
 enum scan_kernel scan_kernel_best(void)
 {
-    return scan_kernel_exists(SCAN_KERNEL_AVX2) ? SCAN_KERNEL_AVX2 : SCAN_KERNEL_PORTABLE;
+    enum scan_kernel best = SCAN_KERNELS - 1;
+    while (!scan_kernel_exists(best)) {
+        best--;
+    }
+    return best;
 }
 
-/* [scan_kernel.1]: tests/unit/scan_kernel_test.c compares them. */
+/* [scan_kernel.1]: tests/kernels compares them. */
 uint64_t scan_kernel_find(enum scan_kernel kernel, const void *slot, size_t slot_bytes,
                           uint64_t wanted, const tri_encoding *encoding,
                           const struct scan_bounds *bounds)
 {
+    switch (kernel) {
 #if SCAN_KERNEL_VECTORS
-    if (kernel == SCAN_KERNEL_AVX2) {
+    case SCAN_KERNEL_AVX2:
         return find_avx2(slot, slot_bytes, wanted, encoding, bounds);
-    }
+    case SCAN_KERNEL_AVX512:
+        return find_avx512(slot, wanted, encoding, bounds);
 #endif
-    (void)kernel;
-    (void)slot_bytes;
-    return find_portable(slot, wanted, encoding, bounds);
+    default:
+        (void)slot_bytes;
+        return find_portable(slot, wanted, encoding, bounds);
+    }
 }

@@ -33,9 +33,11 @@
 #include <immintrin.h>
 #endif
 
+/* The later is preferred. */
 enum scan_kernel {
     SCAN_KERNEL_PORTABLE,
     SCAN_KERNEL_AVX2,
+    SCAN_KERNEL_AVX512,
     SCAN_KERNELS
 };
 
@@ -45,7 +47,7 @@ struct scan_bounds {
     size_t bytes;   /* of it */
 };
 
-/* The fastest kernel that the processor has. Any thread. */
+/* The last kernel that the processor has. Any thread. */
 enum scan_kernel scan_kernel_best(void);
 
 /* Whether this build and this processor have it. Any thread. */

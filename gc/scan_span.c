@@ -37,6 +37,8 @@ struct look {
     struct marker *marker;
     struct span *span;
     uint32_t left;                     /* words of grey that are not 0: a bit each */
+    uint32_t tried;                    /* words that a kernel has looked at, of the first */
+    uint32_t found;                    /* of those, references */
     uint64_t objects[SPAN_BIT_WORDS];  /* allocated when the look began */
     uint64_t white[SPAN_BIT_WORDS];    /* of those, not marked then */
     uint64_t open[SPAN_BIT_WORDS];     /* nor reached by now */
@@ -134,7 +136,8 @@ static inline uint32_t scan_masked(struct look *look, const struct frame frame, 
 }
 
 /* The same for an object of many words, of which few are references. */
-static uint32_t scan_filtered(struct look *look, const struct frame frame, const char *object)
+static uint32_t scan_filtered(struct look *look, const struct frame frame, const char *object,
+                              uint32_t words)
 {
     const struct span *span = look->span;
     const struct marker *marker = look->marker;
@@ -142,12 +145,16 @@ static uint32_t scan_filtered(struct look *look, const struct frame frame, const
     uint64_t pointers = span->pointers;
     uint64_t values = span->values;
     size_t bytes = span->slot_bytes;
+    bool counts = look->tried < SCAN_DENSE_SAMPLE;
+    look->tried += counts ? words : 0;
     if (frame.many_pointers) {
         pointers = scan_kernel_find(marker->kernel, object, bytes, pointers, NULL, &bounds);
+        look->found += counts ? bit_count(pointers) : 0;
     }
     if (frame.many_values) {
         const tri_encoding *encoding = &span->type->layout.encoding;
         values = scan_kernel_find(marker->kernel, object, bytes, values, encoding, &bounds);
+        look->found += counts ? bit_count(values) : 0;
     }
     return scan_masked(look, frame, object, pointers, values);
 }
@@ -207,8 +214,20 @@ static uint32_t word_groups(const struct span *span)
     return (uint32_t)size_min(groups, span->slot_bytes / (SCAN_GROUP_WORDS * WORD_BYTES));
 }
 
+/* Of objects of many words. A kernel only pays if most of them are no references: whether that is
+ * so, the last look by one says for some that follow. */
+static enum manner manner_of_many(struct marker *marker)
+{
+    if (marker->dense_looks == 0) {
+        return SCAN_FILTERED;
+    }
+    marker->dense_looks--;
+    return SCAN_MASKED;
+}
+
 /* Where the first word of pointers is a row, *skip is what lies before it in the object. */
-static enum manner manner_of(const struct span *span, const struct frame frame, size_t *skip)
+static enum manner manner_of(struct marker *marker, const struct span *span,
+                             const struct frame frame, size_t *skip)
 {
     uint64_t wanted = span->pointers | span->values;
     bool plain = span->values == 0;
@@ -224,7 +243,7 @@ static enum manner manner_of(const struct span *span, const struct frame frame, 
     if (frame.has_kernel && plain && groups > 0 && groups <= SCAN_SPARSE_GROUPS) {
         return SCAN_SPARSE;
     }
-    return frame.many_pointers || frame.many_values ? SCAN_FILTERED : SCAN_MASKED;
+    return frame.many_pointers || frame.many_values ? manner_of_many(marker) : SCAN_MASKED;
 }
 
 /* The lowest grey slot; there is one. */
@@ -246,6 +265,10 @@ TRI_INLINE void scan_slots_by(struct look *look, const struct frame frame, const
     const uint64_t values = look->span->values;
     const size_t slot_bytes = look->span->slot_bytes;
     const uint32_t groups = word_groups(look->span);
+    const uint32_t words = manner != SCAN_FILTERED
+                               ? 0
+                               : (frame.many_pointers ? bit_count(pointers) : 0) +
+                                     (frame.many_values ? bit_count(values) : 0);
     uint32_t slot = NO_SLOT;
     while (look->left != 0 && most > 0) {
         slot = take_lowest(look);
@@ -254,7 +277,7 @@ TRI_INLINE void scan_slots_by(struct look *look, const struct frame frame, const
             if (manner == SCAN_MASKED) {
                 slot = scan_masked(look, frame, object, pointers, values);
             } else if (manner == SCAN_FILTERED) {
-                slot = scan_filtered(look, frame, object);
+                slot = scan_filtered(look, frame, object, words);
             } else if (manner == SCAN_SPARSE) {
                 slot = scan_sparse(look, frame, object, pointers, groups);
             } else {
@@ -277,7 +300,7 @@ FOR_VECTORS TRI_NOINLINE static void scan_sparse_slots(struct look *look, const 
  * cost a fifth of the time (docs/decisions.md). */
 static void scan_slots(struct look *look, size_t most)
 {
-    const struct marker *marker = look->marker;
+    struct marker *marker = look->marker;
     const struct span *span = look->span;
     bool has_kernel = marker->kernel != SCAN_KERNEL_PORTABLE;
     const struct frame frame = {
@@ -289,7 +312,7 @@ static void scan_slots(struct look *look, size_t most)
         .many_values = has_kernel && bit_count(span->values) >= SCAN_KERNEL_WORDS,
     };
     size_t skip;
-    enum manner manner = manner_of(span, frame, &skip);
+    enum manner manner = manner_of(marker, span, frame, &skip);
     const char *base = (const char *)frame.base + skip;
     switch (manner) {
     case SCAN_ROW_1:
@@ -312,6 +335,7 @@ static void scan_slots(struct look *look, size_t most)
         break;
     case SCAN_FILTERED:
         scan_slots_by(look, frame, base, most, SCAN_FILTERED);
+        marker->dense_looks = look->found > look->tried / 2 ? SCAN_DENSE_LOOKS : 0;
         break;
     }
 }
@@ -324,6 +348,8 @@ static bool begin_look(struct look *look, struct marker *marker, struct span *sp
     look->marker = marker;
     look->span = span;
     look->left = 0;
+    look->tried = 0;
+    look->found = 0;
     for (uint32_t i = 0; i < span_bit_words(span); i++) {
         /* Before the marks: what is seen allocated is seen black, too. acquire: pairs with the
          * release in span_enter_run [span.5] */

@@ -536,6 +536,50 @@ START_TEST(many_words)
 }
 END_TEST
 
+/* Objects of many words, all of them references, or the first only. */
+static char *chain_of(tri_type *wide, size_t references)
+{
+    char *objects[2 * WIDE];
+    for (size_t i = 0; i < 2 * WIDE; i++) {
+        objects[i] = fixture_new(wide);
+        for (size_t word = 0; i > 0 && word < references; word++) {
+            fixture_link(objects[i], word, objects[i - 1]);
+        }
+    }
+    return objects[2 * WIDE - 1];
+}
+
+/* A look that finds most words to be references has so many follow that do without a kernel; then
+ * there is another try. Either way everything is marked. */
+START_TEST(dense)
+{
+    enum scan_kernel kernel = (enum scan_kernel)_i;
+    if (!scan_kernel_exists(kernel)) {
+        printf("kernel %d is not tested: this processor or build does not have it\n", _i);
+        return;
+    }
+    bool is_filter = kernel != SCAN_KERNEL_PORTABLE;
+    tri_type *wide = fixture_type(WIDE_BYTES, TRI_LAYOUT_ALL_WORDS);
+    fixture_promote(wide);
+    char *full = chain_of(wide, WIDE_BYTES / WORD_BYTES);
+    char *single = chain_of(wide, 1);
+    char *half = chain_of(wide, WIDE_BYTES / WORD_BYTES / 2 - 4); /* with those that end it */
+    fixture.heap->mark.kernel = kernel;
+    turn_grey(half);
+    marker_exhaust(&marker);
+    ck_assert_uint_eq(marker.dense_looks, 0);
+    turn_grey(full);
+    marker_exhaust(&marker);
+    ck_assert(is_filter == (marker.dense_looks > 0));
+    uint32_t left = marker.dense_looks;
+    marker.dense_looks = is_filter && left > 0 ? 1 : 0;
+    turn_grey(single); /* two spans or three: the second look is a try */
+    marker_exhaust(&marker);
+    ck_assert_uint_eq(marker.dense_looks, 0);
+    ck_assert_uint_eq(marker.marked_objects, 6 * WIDE);
+}
+END_TEST
+
 /* ---- Threads --------------------------------------------------------------------------------- */
 
 #define THREADS 4
@@ -643,6 +687,7 @@ int main(void)
     tcase_add_test(cases, which_spans);
     tcase_add_loop_test(cases, which_words, 0, sizeof words_of / sizeof words_of[0]);
     tcase_add_loop_test(cases, many_words, 0, SCAN_KERNELS);
+    tcase_add_loop_test(cases, dense, 0, SCAN_KERNELS);
     tcase_add_loop_test(cases, threads, 0, 2);
     suite_add_tcase(suite, cases);
     return unit_run(suite);

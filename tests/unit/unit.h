@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "tests/unit/random.h"
+
 /* The seed of this run: TRI_SEED where that is set, else from the clock. Printed, so that a failure
  * can be repeated. */
 static inline uint64_t unit_seed(void)
@@ -21,21 +23,6 @@ static inline uint64_t unit_seed(void)
     printf("TRI_SEED=%" PRIu64 "\n", seed);
     (void)fflush(stdout);
     return seed;
-}
-
-/* The next of a sequence of numbers without apparent order (splitmix64). */
-static inline uint64_t unit_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-/* One of 0 ... limit - 1. */
-static inline uint64_t unit_random_below(uint64_t *state, uint64_t limit)
-{
-    return unit_random(state) % limit;
 }
 
 /* Run the suite; the result of main. */
