@@ -1,5 +1,5 @@
-/* scan_kernel_test.c -- words that are 0 are told from others, by groups. tests/kernels compares what
- * kernels find.
+/* scan_kernel_test.c -- words that are 0 are told from others, by groups. tests/kernels compares
+ * what kernels find.
  */
 #include "gc/scan_kernel.h"
 
@@ -21,7 +21,8 @@ FOR_VECTORS static void compare_groups(uint64_t *words, uint64_t *random)
     }
 }
 
-/* Groups may begin at any word of a page, the last one at its end; nobody can read the next page. */
+/* Groups may begin at any word of a page, the last one at its end; nobody can read the next
+ * page. */
 START_TEST(zero_words)
 {
     if (!scan_kernel_exists(SCAN_KERNEL_AVX2)) {

@@ -536,6 +536,9 @@ START_TEST(many_words)
 }
 END_TEST
 
+#define WIDE_BYTES 512
+#define WIDE       (PAGE_BYTES / WIDE_BYTES)
+
 /* Objects of many words, all of them references, or the first only. */
 static char *chain_of(tri_type *wide, size_t references)
 {
