@@ -34,9 +34,9 @@ uint64_t scavenge_peak_bytes(const struct scavenge_peak *peak);
 
 /* The bytes of heap memory to be kept: what was in use at the end of the last cycle, changed as the
  * goal has changed, and what the collector's own memory leaves of a tenth more, for what does not
- * fit; or what cycles of late had in use, up to twice the goal, where that is more; rounded up to
- * the system's page. SCAVENGE_NO_GOAL where nothing is known. (Go: gcPercentGoal, whose tenth is
- * for the heap alone.) */
+ * fit; or what cycles of late had in use, where that is more, but not more than twice the goal;
+ * rounded up to the system's page. SCAVENGE_NO_GOAL where nothing is known. (Go: gcPercentGoal,
+ * whose tenth is for the heap alone.) */
 uint64_t scavenge_percent_goal(const struct scavenge_demand *demand, size_t os_page_bytes);
 
 /* All the memory that may be kept under limit, of which UINT64_MAX is none. (Go:
