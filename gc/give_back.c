@@ -48,8 +48,8 @@ void give_back_end_cycle(struct tri_heap *heap)
     struct give_back_state *state = &heap->give_back;
     uint64_t in_use = page_heap_in_use(&heap->page_heap);
     uint64_t goal = load_relaxed(&heap->counters.goal_bytes);
-    bool is_spike = in_use / 2 >= goal;
-    scavenge_peak_enter(&state->peak, port_now_ns(), is_spike ? 0 : in_use);
+    uint64_t usual = in_use / 2 < goal ? in_use : 2 * goal;
+    scavenge_peak_enter(&state->peak, port_now_ns(), usual);
     store_relaxed(&state->recent, scavenge_peak_bytes(&state->peak));
     store_relaxed(&state->last_in_use, in_use);
     store_relaxed(&state->last_goal, goal);

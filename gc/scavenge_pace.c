@@ -40,7 +40,7 @@ uint64_t scavenge_percent_goal(const struct scavenge_demand *demand, size_t os_p
     uint64_t goal = (uint64_t)bytes;
     uint64_t more = goal / RETAIN_PART;
     more -= size_min(more, demand->metadata);
-    uint64_t recent = demand->recent / 2 < demand->goal ? demand->recent : 0; /* else a spike */
+    uint64_t recent = demand->recent / 2 <= demand->goal ? demand->recent : 0; /* a peak */
     return align_up(size_max(goal + more, recent), os_page_bytes);
 }
 

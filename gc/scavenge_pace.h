@@ -26,7 +26,8 @@ struct scavenge_peak {
     uint64_t before;   /* in the one before, where that has ended just then; else 0 */
 };
 
-/* A cycle has ended with that many bytes in use. Times do not go back. */
+/* A cycle has ended with that many bytes in use, or with more than twice its goal, which counts as
+ * so much. Times do not go back. */
 void scavenge_peak_enter(struct scavenge_peak *peak, uint64_t now_ns, uint64_t in_use);
 
 /* The most of one to two whiles, up to the end of the last cycle: what is worth keeping of that. */

@@ -490,11 +490,12 @@
  * keeps it. Go waits for the next cycle, which comes within two minutes there. */
 #define SCAVENGE_RIPE_NS UINT64_C(1000000000)
 
-/* What a heap has had in use at the end of a cycle within so long is kept, up to so much, unless it
- * is twice the goal by now, or more: then it was a spike. Less: a small heap, of which one cycle
- * needs more than the next, gives back and faults in again what it uses, 2.5 microseconds for each
- * 4 KiB; a Lox program that makes strings of all sizes took a tenth of its time for that. More: a
- * program that has become quiet after a peak keeps more, until its next cycle. */
+/* What a heap has had in use at the end of a cycle within so long is kept, up to so much, and up to
+ * twice that cycle's goal; unless that is more than twice the goal by now: then it was a peak.
+ * Less: a small heap, of which one cycle needs more than the next, gives back and faults in again
+ * what it uses, 2.5 microseconds for each 4 KiB; a Lox program that makes strings of all sizes took
+ * a tenth of its time for that. More: a program that has become quiet after a peak keeps more,
+ * until its next cycle. */
 #define SCAVENGE_PEAK_NS    UINT64_C(1000000000)
 #define SCAVENGE_PEAK_BYTES ((uint64_t)16 * MIB)
 
