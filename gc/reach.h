@@ -63,15 +63,13 @@ TRI_INLINE bool reach(const struct marker *marker, const struct reach_view view,
     page_index page = (page_index)(offset >> PAGE_SHIFT);
     struct span *span = view.spans + page;
     page_index first = load_relaxed(&span->first);
-    bool inside = true;
     if (first != page) {
         span = view.spans + first;
-        inside = page - first < span->pages;
     }
-    /* acquire: pairs with the release in span_publish. No span in which objects are marked is
-     * retired while a cycle marks. */
+    /* acquire: pairs with the release in span_publish; before the span is looked at. No span in
+     * which objects are marked is retired while a cycle marks. */
     uint8_t state = load_acquire(&span->state);
-    if (TRI_UNLIKELY(state != SPAN_IN_USE || !inside)) {
+    if (TRI_UNLIKELY(state != SPAN_IN_USE || page - first >= span->pages)) {
         reach_none(marker, offset, state);
         return false;
     }
