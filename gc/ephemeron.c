@@ -162,7 +162,7 @@ bool ephemeron_wait_on(struct marker *marker, const struct object_place *place,
     }
     link_entry(heads, place->slot, waiting);
     if (!(load_relaxed(&span->flags) & SPAN_HAS_KEYS)) {
-        /* pairs with the load in note_key of shade.c */
+        /* pairs with the load in shade_has_keys */
         fetch_or_seq_cst(&span->flags, (uint8_t)SPAN_HAS_KEYS);
     }
     /* [ephemeron.1] pairs with the change of the mark in reach_set_mark */

@@ -108,7 +108,7 @@ static inline bool reach_claim(const struct marker *marker, const struct reached
         store_relaxed(scanned, load_relaxed(scanned) | reached->mask);
         return true;
     }
-    /* Pairs with the change in set_bits of scan_span.c [scan_span.5]. */
+    /* Pairs with the change in shade_set_bits by scan_span.c [scan_span.5]. */
     return (fetch_or_seq_cst(scanned, reached->mask) & reached->mask) == 0;
 }
 

@@ -33,7 +33,7 @@ static inline uint64_t shade_set_bits(const struct marker *marker, uint64_t *wor
         store_relaxed(word, old | bits);
         return bits & ~old;
     }
-    /* release half: pairs with the loads of marks in scan_span.c, see queue_span of shade.c, and
+    /* release half: pairs with the loads of marks in scan_span.c, see shade_queue_marked, and
      * with the acquire in span_is_seen_marked; and comes before the look at the span's flags, see
      * shade_has_keys */
     return bits & ~fetch_or_seq_cst(word, bits);
